@@ -1,0 +1,126 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Applied to every Swift target: explicit and checked imports, no implicit hops, warnings are errors.
+let strict: [SwiftSetting] =
+    ["ExistentialAny", "MemberImportVisibility", "InternalImportsByDefault", "NonisolatedNonsendingByDefault"]
+    .map { .enableUpcomingFeature($0) } + [.treatAllWarnings(as: .error)]
+
+/// A library target in its layer's folder. Layers point one way: Programs → Edge → Platform → {Model, System} → Base.
+func library(_ layer: String, _ name: String, _ dependencies: [String]) -> Target {
+    .target(
+        name: name,
+        dependencies: dependencies.map { .init(stringLiteral: $0) },
+        path: "Sources/\(layer)/\(name)",
+        swiftSettings: strict
+    )
+}
+
+/// The header shims of one Debian library; exactly one Swift target imports it.
+func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/CLibs/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+func program(_ name: String, _ dependencies: [String]) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: dependencies.map { .init(stringLiteral: $0) },
+        path: "Sources/Programs/\(name)",
+        swiftSettings: strict
+    )
+}
+
+func tests(_ name: String, _ dependencies: [String]) -> Target {
+    .testTarget(
+        name: name,
+        dependencies: dependencies.map { .init(stringLiteral: $0) },
+        path: "Tests/\(name)",
+        swiftSettings: strict
+    )
+}
+
+let cLibraries: [Target] = [
+    systemLibrary("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+    systemLibrary("CArchive", pkgConfig: "libarchive", apt: "libarchive-dev"),
+    systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+    systemLibrary("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+    systemLibrary("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
+    systemLibrary("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+    systemLibrary("CNetlink", pkgConfig: "libnl-route-3.0", apt: "libnl-route-3-dev"),
+    systemLibrary("CNFTables", pkgConfig: "libnftables", apt: "libnftables-dev"),
+    .target(name: "CEscaleLinux", path: "Sources/CEscaleLinux"),
+]
+
+let base: [Target] = [
+    library("Base", "EscaleCore", []),
+    library("Base", "EscaleYAML", ["EscaleCore", "CYAML"]),
+]
+
+let model: [Target] = [
+    library("Model", "EscaleCompose", ["EscaleCore", "EscaleYAML"]),
+    library("Model", "EscaleDockerfile", ["EscaleCore"]),
+    library("Model", "EscaleOCI", ["EscaleCore"]),
+    library("Model", "EscalePlan", ["EscaleCore"]),
+    library("Model", "EscaleAPI", ["EscaleCore", "EscaleCompose"]),
+]
+
+let system: [Target] = [
+    library("System", "EscaleSystem", ["EscaleCore", "CEscaleLinux"]),
+    library("System", "EscaleArchive", ["EscaleCore", "EscaleSystem", "CArchive"]),
+    library("System", "EscaleCrypto", ["EscaleCore", "CCrypto"]),
+    library("System", "EscaleHTTP", ["EscaleCore", "EscaleSystem", "CCurl", "CMicroHTTPD"]),
+    library("System", "EscaleNetlink", ["EscaleCore", "EscaleSystem", "CNetlink", "CNFTables"]),
+    library("System", "EscaleStore", ["EscaleCore", "CSQLite"]),
+]
+
+let platform: [Target] = [
+    library(
+        "Platform", "EscaleImages",
+        ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleCrypto"]),
+    library(
+        "Platform", "EscaleEngine",
+        ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleNetlink", "EscaleImages"]),
+    library(
+        "Platform", "EscaleBuild",
+        [
+            "EscaleCore", "EscaleDockerfile", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleCrypto",
+            "EscaleImages",
+        ]),
+    library(
+        "Platform", "EscaleSupervisor",
+        [
+            "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleOCI", "EscalePlan", "EscaleSystem",
+            "EscaleCrypto", "EscaleStore", "EscaleImages", "EscaleEngine",
+        ]),
+]
+
+let edge: [Target] = [
+    library("Edge", "EscaleClient", ["EscaleCore", "EscaleAPI", "EscaleSystem", "EscaleHTTP"]),
+    library(
+        "Edge", "EscaleCLI",
+        ["EscaleCore", "EscaleAPI", "EscaleClient", "EscaleCompose", "EscaleSystem"]),
+    library(
+        "Edge", "EscaleDaemon",
+        [
+            "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleOCI", "EscaleSystem", "EscaleHTTP", "EscaleImages",
+            "EscaleBuild", "EscaleEngine", "EscaleSupervisor",
+        ]),
+]
+
+let programs: [Target] = [
+    program("escale", ["EscaleCLI"]),
+    program("escaled", ["EscaleDaemon"]),
+]
+
+let testTargets: [Target] = [
+    tests("EscaleCoreTests", ["EscaleCore"]),
+]
+
+let package = Package(
+    name: "escale",
+    products: [
+        .executable(name: "escale", targets: ["escale"]),
+        .executable(name: "escaled", targets: ["escaled"]),
+    ],
+    targets: cLibraries + base + model + system + platform + edge + programs + testTargets
+)

@@ -1,0 +1,1 @@
+int c_escale_dummy(void){return 0;}

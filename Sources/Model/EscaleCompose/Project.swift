@@ -1,0 +1,267 @@
+package import EscaleCore
+
+/// An application as its compose files describe it: resolved, interpolated, normalised, checked.
+///
+/// Every reference holds (each service's networks, volumes and secrets exist here), names are final, paths are
+/// absolute. It is what the command line sends to the daemon.
+package struct Project: Codable, Hashable, Sendable {
+    package var name: ProjectName
+    /// The directory that relative paths were resolved against.
+    package var workingDirectory: String
+    /// The compose files, absolute.
+    package var files: [String]
+    /// By name.
+    package var services: [Service]
+    package var networks: [Network]
+    package var volumes: [Volume]
+    package var secrets: [Secret]
+
+    package init(
+        name: ProjectName,
+        workingDirectory: String,
+        files: [String] = [],
+        services: [Service] = [],
+        networks: [Network] = [],
+        volumes: [Volume] = [],
+        secrets: [Secret] = []
+    ) {
+        self.name = name
+        self.workingDirectory = workingDirectory
+        self.files = files
+        self.services = services
+        self.networks = networks
+        self.volumes = volumes
+        self.secrets = secrets
+    }
+
+    package func service(_ name: ServiceName) -> Service? { services.first { $0.name == name } }
+}
+
+/// One service: what to run, how often, and what it needs.
+package struct Service: Codable, Hashable, Sendable {
+    package var name: ServiceName
+    /// The image as written; with `build` and no `image`, `nil`: see ``imageName(in:)``.
+    package var image: String?
+    package var build: Build?
+    /// Replaces the image's command; an empty list clears it.
+    package var command: [String]?
+    /// Replaces the image's entrypoint and clears its command; an empty list clears it.
+    package var entrypoint: [String]?
+    package var environment: [String: String] = [:]
+    package var labels: [String: String] = [:]
+    package var ports: [PortMapping] = []
+    package var mounts: [Mount] = []
+    /// At least one, the project's `default` where the file names none.
+    package var networks: [NetworkAttachment] = []
+    package var dependencies: [Dependency] = []
+    package var healthcheck: Healthcheck?
+    package var restart: RestartPolicy = .no
+    package var user: String?
+    package var workingDirectory: String?
+    package var containerName: String?
+    package var hostname: String?
+    package var replicas: Int = 1
+    /// A name with or without `SIG`, or a number.
+    package var stopSignal: String?
+    package var stopGracePeriod: Duration?
+    package var readOnly: Bool = false
+    /// Whether a small init reaps zombies and passes signals on.
+    package var useInit: Bool = false
+    package var tty: Bool = false
+    package var stdinOpen: Bool = false
+    package var addedCapabilities: [String] = []
+    package var droppedCapabilities: [String] = []
+    package var secrets: [SecretMount] = []
+
+    package init(name: ServiceName) { self.name = name }
+
+    /// The image that containers run: as named, or `project-service` for one that is built without a name.
+    package func imageName(in project: ProjectName) -> String { image ?? "\(project)-\(name)" }
+}
+
+/// Where an image comes from, other than a registry.
+package struct Build: Codable, Hashable, Sendable {
+    /// Absolute.
+    package var context: String
+    /// Absolute; `nil` for the context's `Dockerfile`.
+    package var dockerfile: String?
+    package var arguments: [String: String] = [:]
+    package var target: String?
+
+    package init(context: String) { self.context = context }
+}
+
+/// A port published on the host. Ranges are spread to one mapping each.
+package struct PortMapping: Codable, Hashable, Sendable {
+    package enum Transport: String, Codable, Sendable { case tcp, udp }
+
+    /// The address to listen on; `nil` for all.
+    package var hostAddress: String?
+    /// `nil` for any free one.
+    package var hostPort: UInt16?
+    package var containerPort: UInt16
+    package var transport: Transport
+
+    package init(
+        hostAddress: String? = nil, hostPort: UInt16?, containerPort: UInt16, transport: Transport = .tcp
+    ) {
+        self.hostAddress = hostAddress
+        self.hostPort = hostPort
+        self.containerPort = containerPort
+        self.transport = transport
+    }
+}
+
+/// Something mounted into the container's file system.
+package struct Mount: Codable, Hashable, Sendable {
+    package enum Source: Codable, Hashable, Sendable {
+        /// An absolute path on the host; `create` makes a missing directory, as the short form does.
+        case bind(path: String, create: Bool)
+        /// A volume of the project, by its key in the file.
+        case volume(key: String)
+        /// A volume of the container's own that lives as long as it does (`- /data`).
+        case anonymous
+        case tmpfs(size: ByteCount?, mode: UInt32?)
+    }
+
+    package var source: Source
+    /// Absolute, inside the container.
+    package var target: String
+    package var readOnly: Bool
+
+    package init(_ source: Source, target: String, readOnly: Bool = false) {
+        self.source = source
+        self.target = target
+        self.readOnly = readOnly
+    }
+}
+
+/// A service's place on a network.
+package struct NetworkAttachment: Codable, Hashable, Sendable {
+    /// The network's key in the file.
+    package var network: String
+    /// Names besides the service's own.
+    package var aliases: [String]
+
+    package init(network: String, aliases: [String] = []) {
+        self.network = network
+        self.aliases = aliases
+    }
+}
+
+/// What must hold of another service before this one starts.
+package struct Dependency: Codable, Hashable, Sendable {
+    package enum Condition: String, Codable, Sendable {
+        case started = "service_started"
+        case healthy = "service_healthy"
+        case completed = "service_completed_successfully"
+    }
+
+    package var service: ServiceName
+    package var condition: Condition
+    /// Whether a restart of the other one by a command restarts this one too.
+    package var restart: Bool
+    /// Whether it matters that the other one is missing or fails.
+    package var required: Bool
+
+    package init(
+        _ service: ServiceName, condition: Condition = .started, restart: Bool = false, required: Bool = true
+    ) {
+        self.service = service
+        self.condition = condition
+        self.restart = restart
+        self.required = required
+    }
+}
+
+/// How to tell whether a container does its work. What is `nil` comes from the image, else from Docker's defaults.
+package struct Healthcheck: Codable, Hashable, Sendable {
+    package enum Test: Codable, Hashable, Sendable {
+        /// `NONE` or `disable: true`: no check, also where the image has one.
+        case none
+        case exec([String])
+        case shell(String)
+    }
+
+    package var test: Test?
+    package var interval: Duration?
+    package var timeout: Duration?
+    package var retries: Int?
+    package var startPeriod: Duration?
+    package var startInterval: Duration?
+
+    package init(test: Test? = nil) { self.test = test }
+}
+
+/// When a container that ended is started again.
+package enum RestartPolicy: Codable, Hashable, Sendable {
+    case no
+    case always
+    case unlessStopped
+    /// After a non-zero exit; `retries` bounds how often in a row.
+    case onFailure(retries: Int?)
+}
+
+/// A network of the project.
+package struct Network: Codable, Hashable, Sendable {
+    /// The key in the file.
+    package var key: String
+    /// The name on the host: `project_key`, or as given.
+    package var name: NetworkName
+    /// No way out of it.
+    package var isInternal: Bool
+    /// Made by somebody else, and neither made nor removed here.
+    package var isExternal: Bool
+    package var labels: [String: String]
+
+    package init(
+        key: String, name: NetworkName, isInternal: Bool = false, isExternal: Bool = false,
+        labels: [String: String] = [:]
+    ) {
+        self.key = key
+        self.name = name
+        self.isInternal = isInternal
+        self.isExternal = isExternal
+        self.labels = labels
+    }
+}
+
+/// A named volume of the project.
+package struct Volume: Codable, Hashable, Sendable {
+    package var key: String
+    /// The name on the host: `project_key`, or as given.
+    package var name: VolumeName
+    package var isExternal: Bool
+    package var labels: [String: String]
+
+    package init(key: String, name: VolumeName, isExternal: Bool = false, labels: [String: String] = [:]) {
+        self.key = key
+        self.name = name
+        self.isExternal = isExternal
+        self.labels = labels
+    }
+}
+
+/// A secret whose value is in a file on the host.
+package struct Secret: Codable, Hashable, Sendable {
+    package var key: String
+    /// Absolute.
+    package var file: String
+
+    package init(key: String, file: String) {
+        self.key = key
+        self.file = file
+    }
+}
+
+/// A secret as a service sees it: a read-only file.
+package struct SecretMount: Codable, Hashable, Sendable {
+    package var secret: String
+    /// Absolute: `/run/secrets/<key>` unless the file says otherwise.
+    package var target: String
+
+    package init(secret: String, target: String) {
+        self.secret = secret
+        self.target = target
+    }
+}
