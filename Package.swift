@@ -77,9 +77,10 @@ let platform: [Target] = [
     library(
         "Platform", "EscaleImages",
         ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleCrypto"]),
+    library("Platform", "EscaleNetwork", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
     library(
         "Platform", "EscaleEngine",
-        ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleNetlink", "EscaleImages"]),
+        ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleNetwork", "EscaleImages"]),
     library(
         "Platform", "EscaleBuild",
         [
@@ -90,7 +91,7 @@ let platform: [Target] = [
         "Platform", "EscaleSupervisor",
         [
             "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleOCI", "EscalePlan", "EscaleSystem",
-            "EscaleCrypto", "EscaleStore", "EscaleImages", "EscaleEngine",
+            "EscaleCrypto", "EscaleStore", "EscaleImages", "EscaleNetwork", "EscaleEngine",
         ]),
 ]
 
@@ -103,7 +104,7 @@ let edge: [Target] = [
         "Edge", "EscaleDaemon",
         [
             "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleOCI", "EscaleSystem", "EscaleHTTP", "EscaleImages",
-            "EscaleBuild", "EscaleEngine", "EscaleSupervisor",
+            "EscaleBuild", "EscaleNetwork", "EscaleEngine", "EscaleSupervisor",
         ]),
 ]
 

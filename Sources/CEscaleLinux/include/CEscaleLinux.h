@@ -1,0 +1,61 @@
+#pragma once
+// The system calls that Swift can't make itself: clone with namespaces, pidfds, mounts. No policy lives here.
+#include <stdint.h>
+#include <sys/types.h>
+
+// One mount(2) to make. Strings may be NULL where mount(2) allows it.
+struct c_escale_mount {
+    const char *source;
+    const char *target;
+    const char *type;
+    unsigned long flags;
+    const char *data;
+};
+
+// What a child becomes. Everything is done between clone and exec, without touching the parent's state.
+struct c_escale_spawn {
+    const char *path;
+    char **argv;
+    char **envp;
+    // fds[i] becomes descriptor i of the child; every other descriptor closes on exec.
+    const int *fds;
+    int fd_count;
+    int new_session;
+    // With a private mount namespace: first the unmounts (missing ones are fine), then the mounts, from mount_dir.
+    int private_mounts;
+    const char *mount_dir;
+    const char *const *unmounts;
+    int unmount_count;
+    const struct c_escale_mount *mounts;
+    int mount_count;
+    // The working directory: resolved inside root_dir, which symbolic links can't leave, if that is not NULL.
+    const char *root_dir;
+    const char *cwd;
+};
+
+// Starts the child and returns 0 once it runs the program, or an errno value with the failed stage's name.
+int c_escale_spawn(const struct c_escale_spawn *spawn, pid_t *pid, int *pidfd, const char **stage);
+
+// Each returns -1 and sets errno on failure, as the system call does.
+int c_escale_pidfd_open(pid_t pid);
+int c_escale_pidfd_send_signal(int pidfd, int signal);
+// Reaps the child; *status is the exit code, or 128 + the signal that ended it.
+int c_escale_wait(int pidfd, int *status);
+// Gives the calling thread a mount namespace of its own, from which nothing propagates.
+int c_escale_unshare_mounts(void);
+int c_escale_mount(const struct c_escale_mount *mount);
+int c_escale_unmount(const char *target);
+// openat2(2) with RESOLVE_IN_ROOT: absolute links and `..` stay inside the directory.
+int c_escale_open_in_root(int directory, const char *path, int flags, mode_t mode);
+// Opens the network namespace of a process, or, with pid 0, of the calling thread.
+int c_escale_open_netns(pid_t pid);
+int c_escale_set_netns(int fd);
+long c_escale_lsetxattr(const char *path, const char *name, const void *value, size_t size);
+// Both ends close on exec.
+int c_escale_pipe(int ends[2]);
+int c_escale_epoll_create(void);
+// Reports fd once when it can be read or its other end is gone.
+int c_escale_epoll_add_once(int epoll, int fd);
+int c_escale_epoll_remove(int epoll, int fd);
+// Fills at most limit descriptors; waits as long as it takes.
+int c_escale_epoll_wait(int epoll, int *fds, int limit);

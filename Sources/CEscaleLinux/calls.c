@@ -1,0 +1,83 @@
+#define _GNU_SOURCE
+#include "CEscaleLinux.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+int c_escale_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int c_escale_pidfd_send_signal(int pidfd, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+int c_escale_wait(int pidfd, int *status) {
+    siginfo_t info = {0};
+    int result;
+    do result = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED);
+    while (result < 0 && errno == EINTR);
+    if (result < 0) return -1;
+    *status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+    return 0;
+}
+
+int c_escale_unshare_mounts(void) {
+    if (unshare(CLONE_NEWNS) < 0) return -1;
+    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+int c_escale_mount(const struct c_escale_mount *m) {
+    return mount(m->source, m->target, m->type, m->flags, m->data);
+}
+
+int c_escale_unmount(const char *target) { return umount2(target, MNT_DETACH); }
+
+int c_escale_open_in_root(int directory, const char *path, int flags, mode_t mode) {
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)flags,
+        .mode = flags & O_CREAT ? mode : 0,
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    };
+    int fd;
+    do fd = (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+    while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+    return fd;
+}
+
+int c_escale_open_netns(pid_t pid) {
+    char path[64];
+    if (pid) snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
+    else snprintf(path, sizeof path, "/proc/thread-self/ns/net");
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+int c_escale_set_netns(int fd) { return setns(fd, CLONE_NEWNET); }
+
+long c_escale_lsetxattr(const char *path, const char *name, const void *value, size_t size) {
+    return lsetxattr(path, name, value, size, 0);
+}
+
+int c_escale_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int c_escale_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int c_escale_epoll_add_once(int epoll, int fd) {
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.fd = fd};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+int c_escale_epoll_remove(int epoll, int fd) { return epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL); }
+
+int c_escale_epoll_wait(int epoll, int *fds, int limit) {
+    struct epoll_event events[64];
+    int count = epoll_wait(epoll, events, limit < 64 ? limit : 64, -1);
+    for (int i = 0; i < count; i++) fds[i] = events[i].data.fd;
+    return count;
+}

@@ -1,1 +1,0 @@
-int c_escale_dummy(void){return 0;}

@@ -1,0 +1,92 @@
+import EscaleCore
+import Glibc
+
+/// How a command ended and what it wrote. A non-zero status is a result, not an error.
+package struct CommandResult: Sendable {
+    /// The exit code, or 128 + the signal.
+    package let status: Int32
+    /// Both streams as they came, the last `outputLimit` bytes of them.
+    package let output: [UInt8]
+    /// Whether it was killed because it took too long.
+    package let timedOut: Bool
+
+    /// The output as text; what is no UTF-8 is replaced.
+    package var text: String { String(decoding: output, as: UTF8.self) }
+    /// The last lines of the output, without the final line break.
+    package func tail(_ lines: Int = 20) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).drop { $0.isEmpty }
+            .reversed().drop { $0.isEmpty }.prefix(lines).reversed().joined(separator: "\n")
+    }
+}
+
+extension Command {
+    /// Runs it to its end with nothing to read, and collects what it writes to either stream.
+    ///
+    /// - Parameters:
+    ///   - input: what it reads; sent before the output is read, so keep it under a pipe's 64 KiB.
+    ///   - outputLimit: how many bytes of output to keep, counted from the end.
+    ///   - timeout: when it is killed.
+    ///   - onOutput: sees each piece as it comes.
+    /// - Throws: where it can't be started; `CancellationError`, after killing it, when the task is cancelled.
+    package func run(
+        input: [UInt8] = [],
+        outputLimit: Int = 1 << 20,
+        timeout: Duration? = nil,
+        onOutput: (@Sendable ([UInt8]) async -> Void)? = nil
+    ) async throws -> CommandResult {
+        let (reading, writing) = try FileDescriptor.pipe()
+        let stdin: FileDescriptor
+        if input.isEmpty {
+            stdin = try FileDescriptor("/dev/null", O_RDONLY)
+        } else {
+            let (source, sink) = try FileDescriptor.pipe()
+            try check("set a pipe blocking") { fcntl(source.number, F_SETFL, 0) }
+            try sink.write(input.prefix(65536))
+            stdin = source
+        }
+        let child = try await blockingSpawn([stdin, writing, writing])
+        _ = consume writing
+        return try await withTaskCancellationHandler {
+            async let outcome = supervise(child, timeout: timeout)
+            let output = try await collect(reading, limit: outputLimit, onOutput: onOutput)
+            let (status, timedOut) = try await outcome
+            return CommandResult(status: status, output: output, timedOut: timedOut)
+        } onCancel: {
+            child.signal(SIGKILL)
+        }
+    }
+
+    /// ``spawn(_:)`` off the concurrency pool.
+    package func blockingSpawn(_ descriptors: [FileDescriptor]) async throws -> ChildProcess {
+        try await blocking { try spawn(descriptors) }
+    }
+
+    private func supervise(_ child: ChildProcess, timeout: Duration?) async throws -> (Int32, Bool) {
+        let waiting = Task { try await child.wait() }  // not cancelled with us: the child must be reaped
+        guard let timeout else { return (try await waiting.value, false) }
+        let timer = Task {
+            try await Task.sleep(for: timeout)
+            child.signal(SIGKILL)
+            return true
+        }
+        let status = try await waiting.value
+        timer.cancel()
+        return (status, (try? await timer.value) ?? false)
+    }
+
+    private func collect(
+        _ pipe: FileDescriptor, limit: Int, onOutput: (@Sendable ([UInt8]) async -> Void)?
+    ) async throws -> [UInt8] {
+        var output: [UInt8] = []
+        while true {
+            // A cancelled task still reads to the end: the child is being killed and its pipe closes with it.
+            try? await Reactor.shared.readable(pipe)
+            if Task.isCancelled { throw CancellationError() }
+            let piece = try pipe.read()
+            if piece.isEmpty { return output }
+            await onOutput?(piece)
+            output += piece
+            if output.count > 2 * limit { output.removeFirst(output.count - limit) }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import CEscaleLinux
+package import EscaleCore
+import Glibc
+
+/// Owns an open descriptor and closes it.
+package final class FileDescriptor: Sendable {
+    package let number: Int32
+
+    /// Takes the descriptor over.
+    package init(owning number: Int32) { self.number = number }
+
+    deinit { close(number) }
+
+    /// Opens a file, close-on-exec.
+    package convenience init(_ path: String, _ flags: Int32, mode: UInt32 = 0o644) throws(EscaleError) {
+        self.init(owning: try check("open \(path)") { Glibc.open(path, flags | O_CLOEXEC, mode) })
+    }
+
+    /// Reads up to `limit` bytes; empty at the end of the file.
+    package func read(upTo limit: Int = 65536) throws(EscaleError) -> [UInt8] {
+        var failure: EscaleError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+            do throws(EscaleError) {
+                count = try check("read") { Glibc.read(number, buffer.baseAddress, limit) }
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    /// Writes all of it, however often the system takes only a part. Blocks on a full pipe.
+    package func write(_ bytes: some Collection<UInt8>) throws(EscaleError) {
+        let all = Array(bytes)
+        var offset = 0
+        while offset < all.count {
+            offset += try check("write") {
+                all.withUnsafeBytes { Glibc.write(number, $0.baseAddress?.advanced(by: offset), all.count - offset) }
+            }
+        }
+    }
+
+    /// A pipe, close-on-exec; the reading end doesn't block.
+    package static func pipe() throws(EscaleError) -> (reading: FileDescriptor, writing: FileDescriptor) {
+        var ends: [Int32] = [-1, -1]
+        try check("make a pipe") { c_escale_pipe(&ends) }
+        let pair = (reading: FileDescriptor(owning: ends[0]), writing: FileDescriptor(owning: ends[1]))
+        try check("set a pipe non-blocking") { fcntl(ends[0], F_SETFL, O_NONBLOCK) }
+        return pair
+    }
+}
