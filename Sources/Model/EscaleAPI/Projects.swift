@@ -1,0 +1,226 @@
+package import EscaleCompose
+package import EscaleCore
+
+/// Makes the project as its file says.
+package struct UpRequest: Codable, Sendable {
+    package var project: Project
+    /// Only these and what they depend on; all if empty.
+    package var services: [ServiceName]
+    /// Return only when everything runs and, where it is checked, is healthy; fail when something ends or is unhealthy.
+    package var wait: Bool
+    package var waitTimeout: Duration?
+    /// Build images that have a `build`, also where they exist.
+    package var build: Bool
+    package var removeOrphans: Bool
+    package var forceRecreate: Bool
+
+    package init(
+        project: Project, services: [ServiceName] = [], wait: Bool = false, waitTimeout: Duration? = nil,
+        build: Bool = false, removeOrphans: Bool = false, forceRecreate: Bool = false
+    ) {
+        self.project = project
+        self.services = services
+        self.wait = wait
+        self.waitTimeout = waitTimeout
+        self.build = build
+        self.removeOrphans = removeOrphans
+        self.forceRecreate = forceRecreate
+    }
+}
+
+package struct UpResult: Codable, Hashable, Sendable {
+    /// Whether anything had to be done.
+    package var changed: Bool
+    /// Containers of services that the file no longer has; left alone unless asked.
+    package var orphans: [String]
+
+    package init(changed: Bool, orphans: [String]) {
+        self.changed = changed
+        self.orphans = orphans
+    }
+}
+
+/// Stops and removes the project's containers and networks.
+package struct DownRequest: Codable, Sendable {
+    /// Its named volumes too, external ones apart.
+    package var removeVolumes: Bool
+    /// Instead of each service's own grace period.
+    package var timeout: Duration?
+
+    package init(removeVolumes: Bool = false, timeout: Duration? = nil) {
+        self.removeVolumes = removeVolumes
+        self.timeout = timeout
+    }
+}
+
+/// Stops containers and leaves them in place.
+package struct StopRequest: Codable, Sendable {
+    package var timeout: Duration?
+    package init(timeout: Duration? = nil) { self.timeout = timeout }
+}
+
+package struct ProjectSummary: Codable, Hashable, Sendable {
+    package var name: ProjectName
+    package var files: [String]
+    package var containers: Int
+    package var running: Int
+
+    package init(name: ProjectName, files: [String], containers: Int, running: Int) {
+        self.name = name
+        self.files = files
+        self.containers = containers
+        self.running = running
+    }
+}
+
+/// One container as `escale ps` shows it.
+package struct ContainerSummary: Codable, Hashable, Sendable {
+    package enum State: String, Codable, Sendable { case created, running, restarting, exited, stopping, unknown }
+    package enum Health: String, Codable, Sendable { case starting, healthy, unhealthy }
+
+    package struct Port: Codable, Hashable, Sendable {
+        package var hostAddress: String?
+        package var hostPort: UInt16
+        package var containerPort: UInt16
+        package var transport: PortMapping.Transport
+
+        package init(hostAddress: String?, hostPort: UInt16, containerPort: UInt16, transport: PortMapping.Transport) {
+            self.hostAddress = hostAddress
+            self.hostPort = hostPort
+            self.containerPort = containerPort
+            self.transport = transport
+        }
+    }
+
+    package var id: ContainerID
+    package var name: String
+    package var project: ProjectName
+    package var service: ServiceName
+    package var slot: Int
+    package var image: String
+    package var imageID: String
+    package var command: [String]
+    package var state: State
+    package var health: Health?
+    package var pid: Int32?
+    package var exitCode: Int32?
+    /// Why it is as it is: `out of memory`, `exit code 3, restarting in 2s`, the last probe's output.
+    package var reason: String?
+    /// How often its restart policy started it again.
+    package var restarts: Int
+    package var createdAt: Timestamp
+    package var startedAt: Timestamp?
+    package var finishedAt: Timestamp?
+    package var ports: [Port]
+    /// Addresses by network.
+    package var addresses: [String: String]
+
+    package init(
+        id: ContainerID, name: String, project: ProjectName, service: ServiceName, slot: Int, image: String,
+        imageID: String, command: [String], state: State, health: Health? = nil, pid: Int32? = nil,
+        exitCode: Int32? = nil, reason: String? = nil, restarts: Int = 0, createdAt: Timestamp,
+        startedAt: Timestamp? = nil, finishedAt: Timestamp? = nil, ports: [Port] = [], addresses: [String: String] = [:]
+    ) {
+        self.id = id
+        self.name = name
+        self.project = project
+        self.service = service
+        self.slot = slot
+        self.image = image
+        self.imageID = imageID
+        self.command = command
+        self.state = state
+        self.health = health
+        self.pid = pid
+        self.exitCode = exitCode
+        self.reason = reason
+        self.restarts = restarts
+        self.createdAt = createdAt
+        self.startedAt = startedAt
+        self.finishedAt = finishedAt
+        self.ports = ports
+        self.addresses = addresses
+    }
+}
+
+/// One line of a container's output, without its line break.
+package struct LogRecord: Codable, Hashable, Sendable {
+    package enum Stream: String, Codable, Sendable { case stdout, stderr }
+
+    /// The container's name.
+    package var container: String
+    package var service: ServiceName
+    package var stream: Stream
+    package var at: Timestamp
+    /// As UTF-8; other bytes are replaced.
+    package var line: String
+
+    package init(container: String, service: ServiceName, stream: Stream, at: Timestamp, line: String) {
+        self.container = container
+        self.service = service
+        self.stream = stream
+        self.at = at
+        self.line = line
+    }
+}
+
+/// Something that happened to a project: what `escale events` and the record show.
+package struct Event: Codable, Hashable, Sendable {
+    package var at: Timestamp
+    package var project: ProjectName
+    /// `container.exited`, `container.started`, `health.unhealthy`, …
+    package var kind: String
+    /// The container's name, or another object's.
+    package var subject: String
+    /// Data such as `exitCode` and `reason`.
+    package var attributes: [String: String]
+
+    package init(
+        at: Timestamp, project: ProjectName, kind: String, subject: String, attributes: [String: String] = [:]
+    ) {
+        self.at = at
+        self.project = project
+        self.kind = kind
+        self.subject = subject
+        self.attributes = attributes
+    }
+}
+
+/// Runs a command in a running container.
+package struct ExecRequest: Codable, Sendable {
+    package var service: ServiceName
+    /// The replica's slot, from 1.
+    package var index: Int
+    package var command: [String]
+    package var tty: Bool
+    package var user: String?
+    package var workingDirectory: String?
+    package var environment: [String: String]
+
+    package init(
+        service: ServiceName, index: Int = 1, command: [String], tty: Bool, user: String? = nil,
+        workingDirectory: String? = nil, environment: [String: String] = [:]
+    ) {
+        self.service = service
+        self.index = index
+        self.command = command
+        self.tty = tty
+        self.user = user
+        self.workingDirectory = workingDirectory
+        self.environment = environment
+    }
+}
+
+/// What the caller, on the same host and as root, runs with its own terminal to be inside: the OCI runtime's `exec`.
+package struct ExecPlan: Codable, Hashable, Sendable {
+    package var executable: String
+    package var arguments: [String]
+    /// Mount points to hide from it in a private mount namespace.
+    package var unmounts: [String]
+
+    package init(executable: String, arguments: [String], unmounts: [String]) {
+        self.executable = executable
+        self.arguments = arguments
+        self.unmounts = unmounts
+    }
+}

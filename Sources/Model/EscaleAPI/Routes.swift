@@ -1,0 +1,126 @@
+package import EscaleCore
+
+/// The daemon's HTTP API over its Unix socket. Bodies are JSON; what takes long answers with JSON lines
+/// (`application/x-ndjson`), each a ``StreamLine``. Every failure's body is an ``EscaleError``.
+///
+/// | method, path | body → answer |
+/// |---|---|
+/// | `GET /v1/version` | → ``VersionInfo`` |
+/// | `GET /v1/system` | → ``SystemInfo`` |
+/// | `POST /v1/system/stop` | → `{}`; containers go on running |
+/// | `POST /v1/system/reset` | → lines of ``Empty``: every project down with its volumes, all state removed, daemon ended |
+/// | `GET /v1/projects` | → `[ProjectSummary]` |
+/// | `POST /v1/projects/NAME/up` | ``UpRequest`` → lines of ``UpResult`` |
+/// | `POST /v1/projects/NAME/down` | ``DownRequest`` → lines of ``Empty`` |
+/// | `POST /v1/projects/NAME/stop` | ``StopRequest`` → lines of ``Empty`` |
+/// | `GET /v1/projects/NAME/containers` | → `[ContainerSummary]`, ended ones too |
+/// | `GET /v1/projects/NAME/logs?service=S…&follow=1&tail=N&since=T` | → lines of ``LogRecord`` (bare, no ``StreamLine``) |
+/// | `GET /v1/projects/NAME/events?follow=1&since=T` | → lines of ``Event`` (bare) |
+/// | `POST /v1/projects/NAME/exec` | ``ExecRequest`` → ``ExecPlan`` |
+/// | `POST /v1/build` | ``BuildRequest`` → lines of ``BuildResult`` |
+/// | `GET /v1/images` | → `[ImageSummary]` |
+/// | `GET /v1/images/inspect?name=N` | → Docker's inspect object |
+/// | `DELETE /v1/images?name=N&force=1` | → ``ImageRemoval`` |
+/// | `POST /v1/images/import` | ``ImportRequest`` → lines of ``ImageSummary`` |
+/// | `POST /v1/images/bootstrap` | ``BootstrapRequest`` → lines of ``ImageSummary`` |
+package enum Routes {
+    /// The version of this API; a daemon with another one refuses with `api.version`.
+    package static let version = 1
+}
+
+/// Nothing to say beyond that it worked.
+package struct Empty: Codable, Hashable, Sendable { package init() {} }
+
+/// One line of a streamed answer: any number with progress, then one with the result or the error.
+package struct StreamLine<Result: Codable & Sendable>: Codable, Sendable {
+    package var progress: ProgressEvent?
+    package var result: Result?
+    package var error: EscaleError?
+
+    package static func progress(_ event: ProgressEvent) -> Self { Self(progress: event) }
+    package static func result(_ result: Result) -> Self { Self(result: result) }
+    package static func failure(_ error: EscaleError) -> Self { Self(error: error) }
+
+    private init(progress: ProgressEvent? = nil, result: Result? = nil, error: EscaleError? = nil) {
+        self.progress = progress
+        self.result = result
+        self.error = error
+    }
+}
+
+/// What just happened to one subject of a running command.
+package struct ProgressEvent: Codable, Hashable, Sendable {
+    package enum State: String, Codable, Sendable {
+        /// Being worked on, or waited for.
+        case working
+        case done
+        case failed
+        case warning
+        /// A line that the subject's process wrote.
+        case output
+    }
+
+    /// What the line is about, also its key on a terminal: `Container shop-api-1`, `Network shop_back`, `api 3/7 RUN …`.
+    package var subject: String
+    package var state: State
+    /// One or two words for states (`Creating`, `Started`, `Healthy`); the line itself for output.
+    package var text: String
+    /// Why, where there is a reason worth telling: `image changed`, `waits for api to be healthy`.
+    package var reason: String?
+    package var at: Timestamp
+
+    package init(_ subject: String, _ state: State, _ text: String, reason: String? = nil, at: Timestamp) {
+        self.subject = subject
+        self.state = state
+        self.text = text
+        self.reason = reason
+        self.at = at
+    }
+}
+
+/// What `escale version` shows of the daemon.
+package struct VersionInfo: Codable, Hashable, Sendable {
+    package var version: String
+    package var api: Int
+    package var pid: Int32
+    package var startedAt: Timestamp
+
+    package init(version: String, api: Int, pid: Int32, startedAt: Timestamp) {
+        self.version = version
+        self.api = api
+        self.pid = pid
+        self.startedAt = startedAt
+    }
+}
+
+/// What `escale system info` shows.
+package struct SystemInfo: Codable, Hashable, Sendable {
+    package var version: String
+    package var stateDirectory: String
+    package var runtimeDirectory: String
+    package var ociRuntime: String
+    package var cgroups: String
+    package var addressPool: String
+    package var projects: Int
+    package var containers: Int
+    package var running: Int
+    package var images: Int
+    package var kernel: String
+
+    package init(
+        version: String, stateDirectory: String, runtimeDirectory: String, ociRuntime: String, cgroups: String,
+        addressPool: String, projects: Int, containers: Int, running: Int, images: Int, kernel: String
+    ) {
+        self.version = version
+        self.stateDirectory = stateDirectory
+        self.runtimeDirectory = runtimeDirectory
+        self.ociRuntime = ociRuntime
+        self.cgroups = cgroups
+        self.addressPool = addressPool
+        self.projects = projects
+        self.containers = containers
+        self.running = running
+        self.images = images
+        self.kernel = kernel
+    }
+}
