@@ -60,7 +60,7 @@ let model: [Target] = [
     library("Model", "EscaleCompose", ["EscaleCore", "EscaleYAML"]),
     library("Model", "EscaleDockerfile", ["EscaleCore"]),
     library("Model", "EscaleOCI", ["EscaleCore"]),
-    library("Model", "EscalePlan", ["EscaleCore"]),
+    library("Model", "EscalePlan", ["EscaleCore", "EscaleCompose"]),
     library("Model", "EscaleAPI", ["EscaleCore", "EscaleCompose"]),
 ]
 
@@ -80,7 +80,7 @@ let platform: [Target] = [
     library("Platform", "EscaleNetwork", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
     library(
         "Platform", "EscaleEngine",
-        ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleNetwork", "EscaleImages"]),
+        ["EscaleCore", "EscaleOCI", "EscaleSystem"]),
     library(
         "Platform", "EscaleBuild",
         [
