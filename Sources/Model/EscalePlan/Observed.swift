@@ -18,8 +18,6 @@ package struct ObservedProject: Hashable, Sendable {
 /// One container as it was last seen.
 package struct ObservedContainer: Hashable, Sendable {
     package enum Phase: Hashable, Sendable {
-        /// Its making was begun and not finished: it can only be removed.
-        case incomplete
         case created
         case running(since: Timestamp)
         case exited(code: Int32, at: Timestamp)
@@ -51,7 +49,7 @@ package struct ObservedContainer: Hashable, Sendable {
     package var isRunning: Bool {
         switch phase {
         case .running: true
-        case .incomplete, .created, .exited: false
+        case .created, .exited: false
         }
     }
 }

@@ -58,7 +58,6 @@ package enum Reason: Codable, Hashable, Sendable, CustomStringConvertible {
     case changed
     case surplus
     case orphan
-    case incomplete
     case requested
     case ended(code: Int32, restart: Int)
     case goingDown
@@ -70,7 +69,6 @@ package enum Reason: Codable, Hashable, Sendable, CustomStringConvertible {
         case .changed: "configuration or image changed"
         case .surplus: "more replicas than wanted"
         case .orphan: "its service is no longer in the file"
-        case .incomplete: "its making was interrupted"
         case .requested: "requested"
         case .ended(let code, let restart): "ended with exit code \(code), restart \(restart)"
         case .goingDown: "the project goes down"

@@ -70,14 +70,13 @@ private struct Planner {
         }
         for other in containers where other.id != container.id { dismiss(other, .surplus) }
         if containers.count > 1 { return }
-        if case .incomplete = container.phase { return add(.remove(container.id, replica), .incomplete) }
         if container.fingerprint != service.fingerprint {
             // The old one serves until the new one may start.
             if let unmet, container.isRunning { return wait(replica, unmet) }
             return dismiss(container, .changed)
         }
         switch container.phase {
-        case .incomplete, .running: break
+        case .running: break
         case .created: start(container, unmet: unmet, .ready)
         case .exited(_, let at) where at < desired.requestedAt: start(container, unmet: unmet, .requested)
         case .exited(let code, let at): restart(container, service, code: code, at: at)

@@ -62,7 +62,7 @@ private func stand(
     }
     guard container.fingerprint == service.fingerprint else { return .pending }
     switch (container.phase, condition) {
-    case (.incomplete, _), (.created, _): return .pending
+    case (.created, _): return .pending
     case (.running, .started): return .met
     case (.running, .completed): return .pending
     case (.running, .healthy):

@@ -174,8 +174,14 @@ package struct Engine: Sendable {
         for id in strangers { try await discard(id) }
     }
 
-    /// Removes a container that may be half made, its makers included.
+    /// Removes a container that may be half made, its makers included, and all its files.
     package func discard(_ id: ContainerID) async throws {
+        try await discardProcesses(id)
+        try await remove(id)
+    }
+
+    /// Ends whatever runs for a container that may be half made, its makers included. Its files stay.
+    package func discardProcesses(_ id: ContainerID) async throws {
         try await blocking {
             let own = bundle(id).directory
             for _ in 0..<100 {
@@ -187,7 +193,7 @@ package struct Engine: Sendable {
             }
             cgroup(id).clear()
         }
-        try await remove(id)
+        try await release(id)
     }
 
     /// The processes of conmon and the OCI runtime whose arguments satisfy the condition.
