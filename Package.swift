@@ -116,6 +116,7 @@ let programs: [Target] = [
 let testTargets: [Target] = [
     tests("EscaleCoreTests", ["EscaleCore"]),
     tests("EscaleCryptoTests", ["EscaleCore", "EscaleCrypto"]),
+    tests("EscaleHTTPTests", ["EscaleCore", "EscaleHTTP"]),
     tests("EscaleStoreTests", ["EscaleCore", "EscaleStore"]),
 ]
 
