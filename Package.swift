@@ -68,7 +68,7 @@ let system: [Target] = [
     library("System", "EscaleSystem", ["EscaleCore", "CEscaleLinux"]),
     library("System", "EscaleArchive", ["EscaleCore", "EscaleSystem", "CArchive"]),
     library("System", "EscaleCrypto", ["EscaleCore", "CCrypto"]),
-    library("System", "EscaleHTTP", ["EscaleCore", "EscaleSystem", "CCurl", "CMicroHTTPD"]),
+    library("System", "EscaleHTTP", ["EscaleCore", "CCurl", "CMicroHTTPD"]),
     library("System", "EscaleNetlink", ["EscaleCore", "EscaleSystem", "CNetlink", "CNFTables"]),
     library("System", "EscaleStore", ["EscaleCore", "CSQLite"]),
 ]
@@ -115,6 +115,8 @@ let programs: [Target] = [
 
 let testTargets: [Target] = [
     tests("EscaleCoreTests", ["EscaleCore"]),
+    tests("EscaleCryptoTests", ["EscaleCore", "EscaleCrypto"]),
+    tests("EscaleStoreTests", ["EscaleCore", "EscaleStore"]),
 ]
 
 let package = Package(
