@@ -117,6 +117,9 @@ let testTargets: [Target] = [
     tests("EscaleCoreTests", ["EscaleCore"]),
     tests("EscaleCryptoTests", ["EscaleCore", "EscaleCrypto"]),
     tests("EscaleStoreTests", ["EscaleCore", "EscaleStore"]),
+    tests("EscaleArchiveTests", ["EscaleCore", "EscaleSystem", "EscaleArchive"]),
+    tests("EscaleOCITests", ["EscaleCore", "EscaleOCI"]),
+    tests("EscaleImagesTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages"]),
 ]
 
 let package = Package(

@@ -1,6 +1,6 @@
 import CArchive
 package import EscaleCore
-import EscaleSystem
+package import EscaleSystem
 import Glibc
 
 /// Writes a tar archive, piece by piece, to whoever takes the bytes. The same entries give the same bytes.

@@ -70,16 +70,11 @@ package struct Directory: Sendable {
 
     /// Where the symbolic link points.
     package func linkTarget(_ name: PathBytes) throws(EscaleError) -> PathBytes {
-        var buffer = PathBytes(repeating: 0, count: 4096)
+        var buffer = [CChar](repeating: 0, count: 4096)
         let count = try check("read the link \(text(name))") {
-            withCPath(name) { name in
-                buffer.withUnsafeMutableBytes {
-                    readlinkat(
-                        descriptor.number, name, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
-                }
-            }
+            withCPath(name) { readlinkat(descriptor.number, $0, &buffer, buffer.count) }
         }
-        return Array(buffer.prefix(count))
+        return buffer.prefix(count).map { UInt8(bitPattern: $0) }
     }
 
     /// Makes a directory that isn't there yet.

@@ -1,5 +1,5 @@
-package import EscaleCore
-package import EscaleSystem
+import EscaleCore
+import EscaleSystem
 import Glibc
 
 /// How much there is in a layer.

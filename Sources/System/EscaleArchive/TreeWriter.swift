@@ -81,7 +81,7 @@ package final class TreeWriter {
                 throw EscaleError.unsafePath(String(decoding: target, as: UTF8.self))
             }
             let slash = target.lastIndex(of: UInt8(ascii: "/"))
-            let other = Directory(try root.open(Array(slash.map { target[..<$0] } ?? []), O_PATH | O_DIRECTORY))
+            let other = Directory(try root.open(Array(slash.map { target[..<$0] } ?? []), O_RDONLY | O_DIRECTORY))
             return try parent.makeHardLink(name, to: Array(slash.map { target[($0 + 1)...] } ?? target[...]), in: other)
         case .characterDevice(let major, let minor):
             try parent.makeNode(name, type: S_IFCHR, major: major, minor: minor)

@@ -10,7 +10,7 @@ package struct RootedDirectory: Sendable {
 
     /// Throws `system.*` where it isn't a directory.
     package init(_ path: String) throws(EscaleError) {
-        descriptor = try FileDescriptor(path, O_PATH | O_DIRECTORY)
+        descriptor = try FileDescriptor(path, O_RDONLY | O_DIRECTORY)
     }
 
     /// Opens a file inside, close-on-exec; the path's bytes are the kernel's, in no particular encoding.
