@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "", ":tag", "Shop/web", "shop//web", "/web", "web/", "web:", "web:a b", "web:-a", "web@sha256:12", "a b",
+        "", ":tag", "shop/Web", "shop//web", "/web", "web/", "web:", "web:a b", "web:-a", "web@sha256:12", "a b",
         "shop/-web", "shop/web-", "shop/a___b", "shop/a..b", "web:\(String(repeating: "x", count: 129))",
     ])
     func refuses(text: String) {
