@@ -118,6 +118,9 @@ let testTargets: [Target] = [
     tests("EscaleCryptoTests", ["EscaleCore", "EscaleCrypto"]),
     tests("EscaleHTTPTests", ["EscaleCore", "EscaleHTTP"]),
     tests("EscaleStoreTests", ["EscaleCore", "EscaleStore"]),
+    tests("EscaleArchiveTests", ["EscaleCore", "EscaleSystem", "EscaleArchive"]),
+    tests("EscaleOCITests", ["EscaleCore", "EscaleOCI"]),
+    tests("EscaleImagesTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages"]),
 ]
 
 let package = Package(
