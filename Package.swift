@@ -69,7 +69,7 @@ let system: [Target] = [
     library("System", "EscaleArchive", ["EscaleCore", "EscaleSystem", "CArchive"]),
     library("System", "EscaleCrypto", ["EscaleCore", "CCrypto"]),
     library("System", "EscaleHTTP", ["EscaleCore", "CCurl", "CMicroHTTPD"]),
-    library("System", "EscaleNetlink", ["EscaleCore", "EscaleSystem", "CNetlink", "CNFTables"]),
+    library("System", "EscaleNetlink", ["EscaleCore", "EscaleSystem", "CEscaleLinux", "CNetlink", "CNFTables"]),
     library("System", "EscaleStore", ["EscaleCore", "CSQLite"]),
 ]
 
@@ -91,7 +91,7 @@ let platform: [Target] = [
         "Platform", "EscaleSupervisor",
         [
             "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleOCI", "EscalePlan", "EscaleSystem",
-            "EscaleCrypto", "EscaleStore", "EscaleImages", "EscaleNetwork", "EscaleEngine",
+            "EscaleCrypto", "EscaleStore", "EscaleNetlink", "EscaleImages", "EscaleNetwork", "EscaleEngine",
         ]),
 ]
 

@@ -1,1 +1,8 @@
-@main struct Main { static func main() {} }
+import EscaleDaemon
+import FoundationEssentials
+
+@main struct Main {
+    static func main() async {
+        exit(await Daemon.run(CommandLine.arguments, environment: ProcessInfo.processInfo.environment))
+    }
+}
