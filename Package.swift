@@ -114,6 +114,8 @@ let programs: [Target] = [
 
 let testTargets: [Target] = [
     tests("EscaleCoreTests", ["EscaleCore"]),
+    tests("EscaleYAMLTests", ["EscaleCore", "EscaleYAML"]),
+    tests("EscaleComposeTests", ["EscaleCore", "EscaleYAML", "EscaleCompose"]),
 ]
 
 let package = Package(
