@@ -121,6 +121,8 @@ let testTargets: [Target] = [
     tests("EscaleArchiveTests", ["EscaleCore", "EscaleSystem", "EscaleArchive"]),
     tests("EscaleOCITests", ["EscaleCore", "EscaleOCI"]),
     tests("EscaleImagesTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages"]),
+    tests("EscaleYAMLTests", ["EscaleCore", "EscaleYAML"]),
+    tests("EscaleComposeTests", ["EscaleCore", "EscaleYAML", "EscaleCompose"]),
 ]
 
 let package = Package(
