@@ -60,7 +60,7 @@ let model: [Target] = [
     library("Model", "EscaleCompose", ["EscaleCore", "EscaleYAML"]),
     library("Model", "EscaleDockerfile", ["EscaleCore"]),
     library("Model", "EscaleOCI", ["EscaleCore"]),
-    library("Model", "EscalePlan", ["EscaleCore"]),
+    library("Model", "EscalePlan", ["EscaleCore", "EscaleCompose"]),
     library("Model", "EscaleAPI", ["EscaleCore", "EscaleCompose"]),
 ]
 
@@ -68,7 +68,7 @@ let system: [Target] = [
     library("System", "EscaleSystem", ["EscaleCore", "CEscaleLinux"]),
     library("System", "EscaleArchive", ["EscaleCore", "EscaleSystem", "CArchive"]),
     library("System", "EscaleCrypto", ["EscaleCore", "CCrypto"]),
-    library("System", "EscaleHTTP", ["EscaleCore", "EscaleSystem", "CCurl", "CMicroHTTPD"]),
+    library("System", "EscaleHTTP", ["EscaleCore", "CCurl", "CMicroHTTPD"]),
     library("System", "EscaleNetlink", ["EscaleCore", "EscaleSystem", "CNetlink", "CNFTables"]),
     library("System", "EscaleStore", ["EscaleCore", "CSQLite"]),
 ]
@@ -80,7 +80,7 @@ let platform: [Target] = [
     library("Platform", "EscaleNetwork", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
     library(
         "Platform", "EscaleEngine",
-        ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleNetwork", "EscaleImages"]),
+        ["EscaleCore", "EscaleOCI", "EscaleSystem"]),
     library(
         "Platform", "EscaleBuild",
         [
@@ -115,6 +115,12 @@ let programs: [Target] = [
 
 let testTargets: [Target] = [
     tests("EscaleCoreTests", ["EscaleCore"]),
+    tests("EscaleCryptoTests", ["EscaleCore", "EscaleCrypto"]),
+    tests("EscaleHTTPTests", ["EscaleCore", "EscaleHTTP"]),
+    tests("EscaleStoreTests", ["EscaleCore", "EscaleStore"]),
+    tests("EscaleArchiveTests", ["EscaleCore", "EscaleSystem", "EscaleArchive"]),
+    tests("EscaleOCITests", ["EscaleCore", "EscaleOCI"]),
+    tests("EscaleImagesTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages"]),
 ]
 
 let package = Package(

@@ -85,3 +85,12 @@ package enum Files {
         if rmdir(path) != 0 && errno != ENOENT { throw Errno.current.during("remove \(path)") }
     }
 }
+
+extension Files {
+    /// Where a symbolic link points; `nil` for anything else.
+    package static func linkTarget(_ path: String) -> String? {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = buffer.withUnsafeMutableBytes { readlink(path, $0.baseAddress, $0.count) }
+        return count < 0 ? nil : String(decoding: buffer.prefix(count), as: UTF8.self)
+    }
+}

@@ -1,0 +1,102 @@
+package import EscaleCore
+
+/// Everything that makes a container what it is, decided: numbers instead of names, absolute paths, final lists.
+package struct ContainerSpec: Codable, Hashable, Sendable {
+    package struct Mount: Codable, Hashable, Sendable {
+        package enum Kind: Codable, Hashable, Sendable {
+            /// A file or directory of the host.
+            case bind(source: String)
+            case tmpfs(size: ByteCount?, mode: UInt32?)
+        }
+
+        package var kind: Kind
+        package var target: String
+        package var readOnly: Bool
+
+        package init(_ kind: Kind, target: String, readOnly: Bool = false) {
+            self.kind = kind
+            self.target = target
+            self.readOnly = readOnly
+        }
+    }
+
+    package var id: ContainerID
+    package var arguments: [String]
+    package var environment: [String: String]
+    package var workingDirectory: String
+    package var user: UInt32
+    package var group: UInt32
+    package var additionalGroups: [UInt32]
+    package var hostname: String
+    /// In the order of their targets' depth is made by ``RuntimeSpec``; here as given.
+    package var mounts: [Mount] = []
+    package var readOnlyRoot = false
+    package var terminal = false
+    /// Full names, `CAP_…`.
+    package var capabilities: [String] = Capabilities.standard
+    /// Host path of a static init to run as the first process.
+    package var initProgram: String?
+
+    package init(
+        id: ContainerID, arguments: [String], environment: [String: String] = [:], workingDirectory: String = "/",
+        user: UInt32 = 0, group: UInt32 = 0, additionalGroups: [UInt32] = [], hostname: String = ""
+    ) {
+        self.id = id
+        self.arguments = arguments
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.user = user
+        self.group = group
+        self.additionalGroups = additionalGroups
+        self.hostname = hostname
+    }
+}
+
+/// Linux capabilities by their names.
+package enum Capabilities {
+    /// What Docker gives a container by default.
+    package static let standard = [
+        "CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
+        "CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID",
+        "CAP_SYS_CHROOT",
+    ]
+
+    /// Every capability of Linux 6.1.
+    package static let all =
+        standard + [
+            "CAP_AUDIT_CONTROL", "CAP_AUDIT_READ", "CAP_BLOCK_SUSPEND", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
+            "CAP_DAC_READ_SEARCH", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_LEASE", "CAP_LINUX_IMMUTABLE",
+            "CAP_MAC_ADMIN", "CAP_MAC_OVERRIDE", "CAP_NET_ADMIN", "CAP_NET_BROADCAST", "CAP_PERFMON",
+            "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYSLOG", "CAP_SYS_MODULE", "CAP_SYS_NICE", "CAP_SYS_PACCT",
+            "CAP_SYS_PTRACE", "CAP_SYS_RAWIO", "CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG",
+            "CAP_WAKE_ALARM",
+        ]
+
+    /// The default set with `cap_drop` taken away, then `cap_add` added; `ALL` stands for all, as in Docker.
+    ///
+    /// - Throws: `input.invalid` for a name that is no capability.
+    package static func resolved(adding added: [String], dropping dropped: [String]) throws(EscaleError) -> [String] {
+        var set = Set(standard)
+        for name in dropped.map(fullName) {
+            if name == "CAP_ALL" { set = [] } else { set.remove(try known(name)) }
+        }
+        for name in added.map(fullName) {
+            if name == "CAP_ALL" { set.formUnion(all) } else { set.insert(try known(name)) }
+        }
+        // A capability that is both added with ALL and dropped by name stays dropped.
+        if added.map(fullName).contains("CAP_ALL") { set.subtract(dropped.map(fullName)) }
+        return set.sorted()
+    }
+
+    private static func fullName(_ name: String) -> String {
+        let upper = name.uppercased()
+        return upper.hasPrefix("CAP_") ? upper : "CAP_" + upper
+    }
+
+    private static func known(_ name: String) throws(EscaleError) -> String {
+        guard all.contains(name) else {
+            throw EscaleError(.invalidInput, "\(name) is no Linux capability", hint: "see capabilities(7) for the names")
+        }
+        return name
+    }
+}

@@ -1,0 +1,165 @@
+import EscaleCore
+
+/// The part of the OCI runtime specification's `config.json` that Escale writes.
+///
+/// <https://github.com/opencontainers/runtime-spec/blob/main/config.md>
+package struct RuntimeSpec: Codable, Hashable, Sendable {
+    package struct User: Codable, Hashable, Sendable {
+        var uid: UInt32
+        var gid: UInt32
+        var additionalGids: [UInt32]
+    }
+
+    package struct CapabilitySets: Codable, Hashable, Sendable {
+        var bounding: [String]
+        var effective: [String]
+        var permitted: [String]
+    }
+
+    package struct Process: Codable, Hashable, Sendable {
+        var terminal: Bool
+        var user: User
+        var args: [String]
+        var env: [String]
+        var cwd: String
+        var capabilities: CapabilitySets
+        var noNewPrivileges: Bool
+    }
+
+    package struct Root: Codable, Hashable, Sendable {
+        var path: String
+        var readonly: Bool
+    }
+
+    package struct Mount: Codable, Hashable, Sendable {
+        var destination: String
+        var type: String
+        var source: String
+        var options: [String]
+    }
+
+    package struct Namespace: Codable, Hashable, Sendable { var type: String }
+
+    package struct DeviceRule: Codable, Hashable, Sendable {
+        var allow: Bool
+        var type: String?
+        var major: Int?
+        var minor: Int?
+        var access: String
+    }
+
+    package struct Resources: Codable, Hashable, Sendable { var devices: [DeviceRule] }
+
+    package struct Linux: Codable, Hashable, Sendable {
+        var cgroupsPath: String
+        var namespaces: [Namespace]
+        var resources: Resources
+        var seccomp: SeccompFilter?
+        var maskedPaths: [String]
+        var readonlyPaths: [String]
+    }
+
+    var ociVersion = "1.0.2"
+    var process: Process
+    var root: Root
+    var hostname: String
+    var mounts: [Mount]
+    var linux: Linux
+
+    /// The container as Docker would set it up: same mounts, devices, masked paths, capabilities and seccomp profile.
+    ///
+    /// - Parameters:
+    ///   - cgroup: the cgroup's path below each hierarchy's root.
+    ///   - files: host files that stand for ones of the container, such as `/etc/resolv.conf`, by target.
+    ///   - profile: the seccomp profile; `nil` for none.
+    package init(
+        _ spec: ContainerSpec, rootPath: String, cgroup: String, files: [String: String], profile: SeccompProfile?
+    ) {
+        var arguments = spec.arguments
+        var mounts = Self.standardMounts
+        if let program = spec.initProgram {
+            arguments = [Self.initPath, "--"] + arguments
+            mounts.append(Self.bind(program, Self.initPath, readOnly: true))
+        }
+        mounts += files.sorted { $0.key < $1.key }.map { Self.bind($0.value, $0.key, readOnly: false) }
+        mounts += spec.mounts.sorted { depth($0.target) < depth($1.target) }.map(Self.mount)
+        process = Process(
+            terminal: spec.terminal,
+            user: User(uid: spec.user, gid: spec.group, additionalGids: spec.additionalGroups),
+            args: arguments,
+            env: spec.environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" },
+            cwd: spec.workingDirectory,
+            capabilities: CapabilitySets(
+                bounding: spec.capabilities, effective: spec.capabilities, permitted: spec.capabilities),
+            noNewPrivileges: false)
+        root = Root(path: rootPath, readonly: spec.readOnlyRoot)
+        hostname = spec.hostname
+        self.mounts = mounts
+        linux = Linux(
+            cgroupsPath: cgroup,
+            namespaces: ["pid", "network", "ipc", "uts", "mount"].map(Namespace.init),
+            resources: Resources(devices: Self.devices),
+            seccomp: profile?.filter(capabilities: Set(spec.capabilities)),
+            maskedPaths: Self.maskedPaths,
+            readonlyPaths: Self.readonlyPaths)
+    }
+
+    private static let initPath = "/dev/init"
+
+    private static func mount(_ mount: ContainerSpec.Mount) -> Mount {
+        switch mount.kind {
+        case .bind(let source): return bind(source, mount.target, readOnly: mount.readOnly)
+        case .tmpfs(let size, let mode):
+            var options = ["nosuid", "nodev", "noexec", mount.readOnly ? "ro" : "rw"]
+            if let size { options.append("size=\(size.rawValue)") }
+            options.append("mode=\(String(mode ?? 0o1777, radix: 8))")
+            return Mount(destination: mount.target, type: "tmpfs", source: "tmpfs", options: options)
+        }
+    }
+
+    private static func bind(_ source: String, _ target: String, readOnly: Bool) -> Mount {
+        Mount(
+            destination: target, type: "bind", source: source,
+            options: ["rbind", "rprivate", readOnly ? "ro" : "rw"])
+    }
+
+    private static let standardMounts = [
+        Mount(destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"]),
+        Mount(
+            destination: "/dev", type: "tmpfs", source: "tmpfs",
+            options: ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+        Mount(
+            destination: "/dev/pts", type: "devpts", source: "devpts",
+            options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+        Mount(
+            destination: "/dev/shm", type: "tmpfs", source: "shm",
+            options: ["nosuid", "noexec", "nodev", "mode=1777", "size=67108864"]),
+        Mount(
+            destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"]),
+        Mount(destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"]),
+        Mount(
+            destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup",
+            options: ["nosuid", "noexec", "nodev", "relatime", "ro"]),
+    ]
+
+    /// Docker's: the usual character devices, terminals, and `mknod` of anything, which opens nothing.
+    private static let devices: [DeviceRule] = {
+        func allow(_ major: Int?, _ minor: Int?, _ access: String = "rwm") -> DeviceRule {
+            DeviceRule(allow: true, type: "c", major: major, minor: minor, access: access)
+        }
+        return [
+            DeviceRule(allow: false, access: "rwm"), allow(nil, nil, "m"),
+            DeviceRule(allow: true, type: "b", access: "m"),
+            allow(1, 3), allow(1, 5), allow(1, 7), allow(1, 8), allow(1, 9), allow(5, 0), allow(5, 2), allow(136, nil),
+        ]
+    }()
+
+    private static let maskedPaths = [
+        "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+        "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+    ]
+    private static let readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+}
+
+/// Parents before children, so that a volume inside another one is mounted over it.
+private func depth(_ path: String) -> Int { path.split(separator: "/").count }

@@ -1,0 +1,55 @@
+package import EscaleCore
+
+/// What a project is right now: the planner's second input.
+package struct ObservedProject: Hashable, Sendable {
+    package var networks: Set<NetworkName>
+    package var volumes: Set<VolumeName>
+    package var containers: [ObservedContainer]
+
+    package init(
+        networks: Set<NetworkName> = [], volumes: Set<VolumeName> = [], containers: [ObservedContainer] = []
+    ) {
+        self.networks = networks
+        self.volumes = volumes
+        self.containers = containers
+    }
+}
+
+/// One container as it was last seen.
+package struct ObservedContainer: Hashable, Sendable {
+    package enum Phase: Hashable, Sendable {
+        case created
+        case running(since: Timestamp)
+        case exited(code: Int32, at: Timestamp)
+    }
+
+    package enum Health: String, Codable, Hashable, Sendable { case starting, healthy, unhealthy }
+
+    package var id: ContainerID
+    package var replica: ReplicaID
+    package var fingerprint: String
+    package var phase: Phase
+    /// `nil` for one that isn't checked or doesn't run.
+    package var health: Health?
+    /// How often in a row it ended soon after its start: what the restart delay grows with.
+    package var failures: Int
+
+    package init(
+        id: ContainerID, replica: ReplicaID, fingerprint: String = "", phase: Phase, health: Health? = nil,
+        failures: Int = 0
+    ) {
+        self.id = id
+        self.replica = replica
+        self.fingerprint = fingerprint
+        self.phase = phase
+        self.health = health
+        self.failures = failures
+    }
+
+    package var isRunning: Bool {
+        switch phase {
+        case .running: true
+        case .created, .exited: false
+        }
+    }
+}

@@ -1,0 +1,163 @@
+import EscaleCompose
+package import EscaleCore
+
+/// Decides what to do next to bring a project to what it shall be.
+///
+/// Pure: the same inputs give the same plan, in the same order. It never waits for a step to finish; it is asked
+/// again after every change, and a plan for what is already as desired is empty. Replicas that a step is being
+/// performed on are the caller's to leave out (see ``Step/subject``).
+package func plan(desired: DesiredProject, observed: ObservedProject, now: Timestamp) -> Plan {
+    var planner = Planner(desired: desired, observed: observed, now: now)
+    switch desired.goal {
+    case .up: planner.planUp()
+    case .stopped: planner.planStop()
+    case .down(let removeVolumes): planner.planDown(removeVolumes: removeVolumes)
+    }
+    return planner.plan
+}
+
+private struct Planner {
+    let desired: DesiredProject
+    let observed: ObservedProject
+    let now: Timestamp
+    let byReplica: [ReplicaID: [ObservedContainer]]
+    let byService: [ServiceName: [ObservedContainer]]
+    var plan = Plan()
+
+    init(desired: DesiredProject, observed: ObservedProject, now: Timestamp) {
+        self.desired = desired
+        self.observed = observed
+        self.now = now
+        byReplica = Dictionary(grouping: observed.containers, by: \.replica)
+        byService = Dictionary(grouping: observed.containers, by: \.replica.service)
+    }
+
+    // MARK: Up
+
+    mutating func planUp() {
+        for network in desired.networks where !observed.networks.contains(network) {
+            add(.createNetwork(network), .missing)
+        }
+        for volume in desired.volumes where !observed.volumes.contains(volume) {
+            add(.createVolume(volume), .missing)
+        }
+        let hasGround = plan.steps.isEmpty
+        for service in desired.services {
+            let unmet = unmetDependency(of: service)
+            for slot in 1...max(1, service.replicas) where slot <= service.replicas {
+                let replica = ReplicaID(service: service.name, slot: slot)
+                converge(replica, service, unmet: unmet, hasGround: hasGround)
+            }
+        }
+        for container in observed.containers {
+            guard let service = desired.service(container.replica.service) else {
+                if desired.removeOrphans { dismiss(container, .orphan) }
+                continue
+            }
+            if container.replica.slot > service.replicas { dismiss(container, .surplus) }
+        }
+    }
+
+    /// Moves one replica a step towards a running container with the right fingerprint.
+    private mutating func converge(
+        _ replica: ReplicaID, _ service: DesiredService, unmet: Dependency?, hasGround: Bool
+    ) {
+        let containers = byReplica[replica] ?? []
+        guard let container = containers.first(where: { $0.fingerprint == service.fingerprint }) ?? containers.first
+        else {
+            if hasGround { add(.create(replica), .missing) }
+            return
+        }
+        for other in containers where other.id != container.id { dismiss(other, .surplus) }
+        if containers.count > 1 { return }
+        if container.fingerprint != service.fingerprint {
+            // The old one serves until the new one may start.
+            if let unmet, container.isRunning { return wait(replica, unmet) }
+            return dismiss(container, .changed)
+        }
+        switch container.phase {
+        case .running: break
+        case .created: start(container, unmet: unmet, .ready)
+        case .exited(_, let at) where at < desired.requestedAt: start(container, unmet: unmet, .requested)
+        case .exited(let code, let at): restart(container, service, code: code, at: at)
+        }
+    }
+
+    private mutating func start(_ container: ObservedContainer, unmet: Dependency?, _ reason: Reason) {
+        if let unmet { return wait(container.replica, unmet) }
+        add(.start(container.id, container.replica), reason)
+    }
+
+    private mutating func restart(
+        _ container: ObservedContainer, _ service: DesiredService, code: Int32, at: Timestamp
+    ) {
+        guard RestartDelay.applies(service.restart, code: code, failures: container.failures) else { return }
+        let due = at + RestartDelay.delay(failures: container.failures)
+        if due <= now {
+            add(.start(container.id, container.replica), .ended(code: code, restart: max(1, container.failures)))
+        } else {
+            plan.wakeAt = min(plan.wakeAt ?? due, due)
+        }
+    }
+
+    private func unmetDependency(of service: DesiredService) -> Dependency? {
+        service.dependencies.first { dependency in
+            guard let other = desired.service(dependency.service) else { return dependency.required }
+            switch standing(of: other, for: dependency.condition) {
+            case .met: return false
+            case .pending: return true
+            case .failed: return dependency.required
+            }
+        }
+    }
+
+    /// How a service stands towards what another one asks of it.
+    private func standing(of service: DesiredService, for condition: Dependency.Condition) -> Standing {
+        let containers = (byService[service.name] ?? []).filter { $0.replica.slot <= service.replicas }
+        return EscalePlan.standing(of: service, containers: containers, for: condition, since: desired.requestedAt)
+    }
+
+    // MARK: Stop and down
+
+    mutating func planStop() {
+        for container in observed.containers where container.isRunning && mayStop(container) {
+            add(.stop(container.id, container.replica), .requested)
+        }
+    }
+
+    mutating func planDown(removeVolumes: Bool) {
+        for container in observed.containers where !container.isRunning || mayStop(container) {
+            dismiss(container, .goingDown)
+        }
+        guard observed.containers.isEmpty else { return }
+        for network in observed.networks.sorted() { add(.removeNetwork(network), .goingDown) }
+        guard removeVolumes else { return }
+        for volume in observed.volumes.sorted() { add(.removeVolume(volume), .requested) }
+    }
+
+    /// Whether nothing that still runs depends on it: the reverse of the order of starting.
+    private func mayStop(_ container: ObservedContainer) -> Bool {
+        !desired.services.contains { service in
+            service.dependencies.contains { $0.service == container.replica.service }
+                && (byService[service.name] ?? []).contains(where: \.isRunning)
+        }
+    }
+
+    // MARK: Steps
+
+    private mutating func dismiss(_ container: ObservedContainer, _ reason: Reason) {
+        if container.isRunning {
+            add(.stop(container.id, container.replica), reason)
+        } else {
+            add(.remove(container.id, container.replica), reason)
+        }
+    }
+
+    private mutating func wait(_ replica: ReplicaID, _ dependency: Dependency) {
+        plan.waits.append(Wait(replica, for: dependency.service, dependency.condition))
+    }
+
+    private mutating func add(_ action: Step.Action, _ reason: Reason) {
+        plan.steps.append(Step(action, because: reason))
+    }
+}

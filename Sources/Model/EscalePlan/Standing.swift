@@ -1,0 +1,123 @@
+package import EscaleCompose
+package import EscaleCore
+
+/// How a service stands towards a condition that is asked of it.
+package enum Standing: Hashable, Sendable {
+    case met
+    case pending
+    /// It won't be met unless something changes.
+    case failed(Failure)
+}
+
+/// Why a service, or a whole `up`, doesn't get there.
+package struct Failure: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
+        case exited(code: Int32)
+        case unhealthy
+        /// It has to be healthy and nothing says how to tell.
+        case unchecked
+        /// It keeps ending soon after its start.
+        case crashLoop(code: Int32, times: Int)
+    }
+
+    package var kind: Kind
+    package var service: ServiceName
+    package var container: ContainerID?
+
+    package init(_ kind: Kind, service: ServiceName, container: ContainerID?) {
+        self.kind = kind
+        self.service = service
+        self.container = container
+    }
+}
+
+/// After so many quick ends in a row, somebody who waits is told instead of waiting on.
+private let patience = 3
+
+/// How a service's containers stand towards a condition; all of its replicas have to meet it.
+///
+/// - Parameter since: when the user asked; a container that ended before that counts as not started.
+package func standing(
+    of service: DesiredService, containers: [ObservedContainer], for condition: Dependency.Condition, since: Timestamp
+) -> Standing {
+    if condition == .healthy && !service.isChecked {
+        return .failed(Failure(.unchecked, service: service.name, container: nil))
+    }
+    var standing: Standing = containers.count < service.replicas ? .pending : .met
+    for container in containers {
+        switch stand(container, service, condition, since: since) {
+        case .met: break
+        case .pending: standing = .pending
+        case .failed(let failure): return .failed(failure)
+        }
+    }
+    return standing
+}
+
+private func stand(
+    _ container: ObservedContainer, _ service: DesiredService, _ condition: Dependency.Condition, since: Timestamp
+) -> Standing {
+    func failed(_ kind: Failure.Kind) -> Standing {
+        .failed(Failure(kind, service: service.name, container: container.id))
+    }
+    guard container.fingerprint == service.fingerprint else { return .pending }
+    switch (container.phase, condition) {
+    case (.created, _): return .pending
+    case (.running, .started): return .met
+    case (.running, .completed): return .pending
+    case (.running, .healthy):
+        switch container.health {
+        case .healthy: return .met
+        case .unhealthy: return failed(.unhealthy)
+        case .starting, nil: return .pending
+        }
+    case (.exited(_, let at), _) where at < since: return .pending
+    case (.exited(0, _), .completed): return .met
+    case (.exited(let code, _), _):
+        guard RestartDelay.applies(service.restart, code: code, failures: container.failures) else {
+            return condition == .started && code == 0 ? .met : failed(.exited(code: code))
+        }
+        return container.failures >= patience ? failed(.crashLoop(code: code, times: container.failures)) : .pending
+    }
+}
+
+/// Whether an `up` that somebody waits for has got there.
+///
+/// - Parameter healthy: whether checked services have to be healthy, and whatever ended with an error is a failure
+///   (`up --wait`); without it, started is enough.
+package func progress(of desired: DesiredProject, _ observed: ObservedProject, healthy: Bool) -> Standing {
+    let byService = Dictionary(grouping: observed.containers, by: \.replica.service)
+    var overall = Standing.met
+    for service in desired.services {
+        let containers = (byService[service.name] ?? []).filter { $0.replica.slot <= service.replicas }
+        let own = standing(
+            of: service, containers: containers, for: healthy && service.isChecked ? .healthy : .started,
+            since: desired.requestedAt)
+        switch own {
+        case .met: break
+        case .pending: overall = .pending
+        case .failed(let failure):
+            // A service that ended is a failure for those who wait for it to run; `up -d` has started it all the same.
+            if healthy { return .failed(failure) }
+        }
+        if let blocked = blockade(of: service, in: desired, byService, containers) { return .failed(blocked) }
+    }
+    return overall
+}
+
+/// What keeps a service that hasn't started from ever starting.
+private func blockade(
+    of service: DesiredService, in desired: DesiredProject, _ byService: [ServiceName: [ObservedContainer]],
+    _ containers: [ObservedContainer]
+) -> Failure? {
+    let waits = containers.count < service.replicas || containers.contains { $0.phase == .created }
+    guard waits else { return nil }
+    for dependency in service.dependencies where dependency.required {
+        guard let other = desired.service(dependency.service) else { continue }
+        let others = (byService[other.name] ?? []).filter { $0.replica.slot <= other.replicas }
+        let standing = standing(
+            of: other, containers: others, for: dependency.condition, since: desired.requestedAt)
+        if case .failed(let failure) = standing { return failure }
+    }
+    return nil
+}

@@ -1,0 +1,61 @@
+import EscaleCore
+package import EscaleOCI
+import EscaleSystem
+import FoundationEssentials
+import Glibc
+
+/// Everything that a container needs to be made: its specification, its image's layers and its files.
+package struct ContainerBlueprint: Codable, Hashable, Sendable {
+    package var spec: ContainerSpec
+    /// For people: `project-service-1`.
+    package var name: String
+    /// The image's layers as overlayfs wants them: topmost first, relative to the layers' directory.
+    package var layers: [String]
+
+    package init(spec: ContainerSpec, name: String, layers: [String]) {
+        self.spec = spec
+        self.name = name
+        self.layers = layers
+    }
+}
+
+/// The directories of one container: what is lost with the machine's memory, and what is kept.
+struct Bundle: Sendable {
+    /// Under `/run`: the OCI bundle, process numbers, the exit file.
+    let directory: String
+    /// Under `/var/lib`: the writable layer, the log, and the files mounted into the container.
+    let state: String
+
+    var root: String { "\(directory)/rootfs" }
+    var exitDirectory: String { "\(directory)/exit" }
+    var processFile: String { "\(directory)/pid" }
+    var conmonFile: String { "\(directory)/conmon.pid" }
+    var outOfMemoryMark: String { "\(directory)/oom" }
+    var upper: String { "\(state)/upper" }
+    var work: String { "\(state)/work" }
+    var log: String { "\(state)/log" }
+    func file(_ name: String) -> String { "\(state)/\(name)" }
+
+    /// The overlay that is the container's root, for a private mount namespace.
+    func overlay(layers: [String]) -> PrivateMount {
+        PrivateMount(
+            source: "overlay", target: root, type: "overlay",
+            data: "lowerdir=\(layers.joined(separator: ":")),upperdir=\(upper),workdir=\(work)")
+    }
+
+    /// Makes the directories; an earlier run's remains in the bundle go, the writable layer and the log stay.
+    func prepare() throws(EscaleError) {
+        try Files.remove(directory)
+        for path in [root, exitDirectory, upper, work] { try Files.createDirectories(path, mode: 0o755) }
+        // The container's root directory has the mode of the image's; others on the host have no business in it.
+        chmod(state, 0o700)
+    }
+
+    func write(_ spec: RuntimeSpec) throws(EscaleError) {
+        do {
+            try Files.write("\(directory)/config.json", try JSONEncoder().encode(spec), mode: 0o600)
+        } catch {
+            throw EscaleError(wrapping: error)
+        }
+    }
+}

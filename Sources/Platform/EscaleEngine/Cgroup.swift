@@ -1,0 +1,53 @@
+import EscaleCore
+import EscaleSystem
+import Glibc
+
+/// One control group under every hierarchy of the host, or, with cgroup v2, the one.
+///
+/// The OCI runtime makes and removes the leaf; this type is for what it left behind.
+struct Cgroup: Sendable {
+    /// Below the hierarchies' roots, such as `/escale/<id>`.
+    let path: String
+    let layout: HostFacts.CgroupLayout
+
+    private var directories: [String] {
+        switch layout {
+        case .v2: return ["/sys/fs/cgroup\(path)"]
+        case .v1, .hybrid:
+            let controllers = (try? Files.list("/sys/fs/cgroup")) ?? []
+            return controllers.map { "/sys/fs/cgroup/\($0)\(path)" }.filter(Files.exists)
+        }
+    }
+
+    /// The processes in it now.
+    var processes: Set<Int32> {
+        var all = Set<Int32>()
+        for directory in directories {
+            guard let text = try? Files.readText("\(directory)/cgroup.procs") else { continue }
+            all.formUnion(text.split(separator: "\n").compactMap { Int32($0) })
+        }
+        return all
+    }
+
+    /// The groups directly below it, by name.
+    var children: Set<String> {
+        var names = Set<String>()
+        for directory in directories {
+            names.formUnion(((try? Files.list(directory)) ?? []).filter { Files.isDirectory("\(directory)/\($0)") })
+        }
+        return names
+    }
+
+    /// Kills what is in it until nothing is, for a second at most, and removes it. Blocks.
+    func clear() {
+        for _ in 0..<200 {
+            let rest = processes
+            if rest.isEmpty { break }
+            for pid in rest { kill(pid, SIGKILL) }
+            usleep(5000)
+        }
+        for name in children { Cgroup(path: "\(path)/\(name)", layout: layout).clear() }
+        // A group that is in use or gone is left alone: whoever uses it removes it.
+        for directory in directories { rmdir(directory) }
+    }
+}

@@ -1,0 +1,260 @@
+package import EscaleCore
+import EscaleOCI
+package import EscaleSystem
+import Glibc
+import Synchronization
+
+/// Where the engine keeps its things.
+package struct EngineDirectories: Sendable {
+    /// Under `/var/lib/escale`: writable layers, logs, volumes.
+    package let state: String
+    /// Under `/run/escale`: bundles, the OCI runtime's state.
+    package let runtime: String
+    /// The image store's unpacked layers.
+    package let layers: String
+    /// Sets the cgroups of several daemons on one host apart; empty for the main one.
+    package let instance: String
+
+    package init(state: String, runtime: String, layers: String, instance: String) {
+        self.state = state
+        self.runtime = runtime
+        self.layers = layers
+        self.instance = instance
+    }
+}
+
+/// The two processes of a container: its first one, and the conmon that holds its output and its exit code.
+package struct ContainerProcesses: Codable, Hashable, Sendable {
+    package let container: ProcessIdentity
+    package let conmon: ProcessIdentity
+
+    package init(container: ProcessIdentity, conmon: ProcessIdentity) {
+        self.container = container
+        self.conmon = conmon
+    }
+}
+
+/// How a container ended.
+package struct ContainerExit: Codable, Hashable, Sendable {
+    /// 128 + the signal for one that a signal ended.
+    package let code: Int32
+    package let at: Timestamp
+    package let outOfMemory: Bool
+    /// Whether nobody saw it end, such as over a reboot; the code is 137 then.
+    package let unseen: Bool
+}
+
+/// Runs containers: OCI bundles under crun or runc, each held by a conmon that outlives this process.
+///
+/// A container's root and every mount for it live in a mount namespace of its own, its network namespace is the
+/// runtime's: when the processes are gone, nothing of it is left but its directories. The engine knows no projects
+/// and keeps no list; callers hold ``ContainerProcesses`` and give them back.
+package struct Engine: Sendable {
+    package let facts: HostFacts
+    package let directories: EngineDirectories
+
+    package init(facts: HostFacts, directories: EngineDirectories) {
+        self.facts = facts
+        self.directories = directories
+    }
+
+    func bundle(_ id: ContainerID) -> Bundle {
+        Bundle(
+            directory: "\(directories.runtime)/containers/\(id)", state: "\(directories.state)/containers/\(id)")
+    }
+
+    private var runtimeRoot: String { "\(directories.runtime)/oci" }
+    private var cgroupParent: String { "/escale" + (directories.instance.isEmpty ? "" : "-\(directories.instance)") }
+    private func cgroup(_ id: ContainerID) -> Cgroup {
+        Cgroup(path: "\(cgroupParent)/\(id)", layout: facts.cgroups)
+    }
+
+    /// The OCI runtime with its common arguments, where it can't see what it refuses.
+    package func runtimeCommand(_ arguments: [String]) -> Command {
+        let namespace = facts.hiddenMounts.isEmpty ? nil : MountNamespace(unmounts: facts.hiddenMounts)
+        return Command(facts.runtime, ["--root", runtimeRoot] + arguments, namespace: namespace)
+    }
+
+    // MARK: Life
+
+    /// Makes the container: everything is in place, its network namespace exists, its program doesn't run yet.
+    ///
+    /// Its `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` are the ones given; an earlier run's writable layer is
+    /// kept. Throws `container.start-failed` with the runtime's words.
+    package func create(_ blueprint: ContainerBlueprint, files: [String: String]) async throws -> ContainerProcesses {
+        let bundle = bundle(blueprint.spec.id)
+        let (reading, writing) = try FileDescriptor.pipe()
+        _ = try await blocking {
+            try bundle.prepare()
+            var mounted: [String: String] = [:]
+            for (target, text) in files {
+                let path = bundle.file(target.split(separator: "/").last.map(String.init) ?? "file")
+                try Files.write(path, text.utf8)
+                mounted[target] = path
+            }
+            try bundle.write(
+                RuntimeSpec(
+                    blueprint.spec, rootPath: bundle.root, cgroup: cgroup(blueprint.spec.id).path, files: mounted,
+                    profile: facts.seccomp))
+            let null = try FileDescriptor("/dev/null", O_RDWR)
+            return try conmon(blueprint, bundle).spawn([null, null, null, writing])
+        }.reaped()
+        _ = consume writing
+        let pid = try await containerPID(from: reading, name: blueprint.name)
+        return try await blocking {
+            guard let container = ProcessIdentity(pid: pid),
+                let conmonPID = Int32((try Files.readText(bundle.conmonFile)).filter(\.isNumber)),
+                let conmon = ProcessIdentity(pid: conmonPID)
+            else { throw EscaleError.startFailed(blueprint.name, saying: "it was gone at once") }
+            return ContainerProcesses(container: container, conmon: conmon)
+        }
+    }
+
+    /// Lets the container's program run.
+    package func start(_ id: ContainerID, name: String) async throws {
+        let result = try await runtimeCommand(["start", id.rawValue]).run(timeout: .seconds(30))
+        guard result.status == 0 else { throw EscaleError.startFailed(name, saying: result.tail()) }
+    }
+
+    /// Waits for the container's end.
+    ///
+    /// A conmon that was killed takes its container along: without it neither output nor exit code would be known.
+    package func exit(of id: ContainerID, _ processes: ContainerProcesses) async throws -> ContainerExit {
+        if let conmon = ProcessHandle(processes.conmon) { try await conmon.ended() }
+        return try await blocking {
+            let bundle = bundle(id)
+            let file = "\(bundle.exitDirectory)/\(id)"
+            let code = (try? Files.readText(file)).flatMap { Int32($0.filter { $0.isNumber || $0 == "-" }) }
+            if code == nil { cgroup(id).clear() }
+            return ContainerExit(
+                code: code ?? 137, at: .now, outOfMemory: Files.exists(bundle.outOfMemoryMark), unseen: code == nil)
+        }
+    }
+
+    /// Asks the container to end, and makes it after the grace period; returns when it has ended.
+    package func stop(_ processes: ContainerProcesses, signal: Int32, grace: Duration) async throws {
+        guard let container = ProcessHandle(processes.container) else { return }
+        let conmon = ProcessHandle(processes.conmon)
+        container.signal(signal)
+        let killer = Task {
+            try await Task.sleep(for: grace)
+            container.signal(SIGKILL)
+        }
+        defer { killer.cancel() }
+        try await container.ended()
+        try await conmon?.ended()
+    }
+
+    /// Frees what the runtime holds for a container that has ended, so that it can be made again.
+    package func release(_ id: ContainerID) async throws {
+        let result = try await runtimeCommand(["delete", "--force", id.rawValue]).run(timeout: .seconds(30))
+        try await blocking {
+            if result.status != 0 { cgroup(id).clear() }
+            try Files.remove("\(runtimeRoot)/\(id)")
+            try Files.remove(bundle(id).directory)
+        }
+    }
+
+    /// Removes the container and all its files, running or not, complete or not.
+    package func remove(_ id: ContainerID) async throws {
+        try await release(id)
+        try await blocking { try Files.remove(bundle(id).state) }
+    }
+
+    // MARK: What was left
+
+    /// Ends and removes every container that is not among the known ones: what a killed daemon had begun. Blocks.
+    package func sweep(keeping known: Set<ContainerID>) async throws {
+        let strangers = try await blocking {
+            let bundles = try Files.list("\(directories.runtime)/containers")
+            let states = try Files.list("\(directories.state)/containers")
+            let groups = Cgroup(path: cgroupParent, layout: facts.cgroups).children
+            return Set(bundles + states + groups).map(ContainerID.init(rawValue:)).filter { !known.contains($0) }
+        }
+        for id in strangers { try await discard(id) }
+    }
+
+    /// Removes a container that may be half made, its makers included, and all its files.
+    package func discard(_ id: ContainerID) async throws {
+        try await discardProcesses(id)
+        try await remove(id)
+    }
+
+    /// Ends whatever runs for a container that may be half made, its makers included. Its files stay.
+    package func discardProcesses(_ id: ContainerID) async throws {
+        try await blocking {
+            let own = bundle(id).directory
+            for _ in 0..<100 {
+                let makers = Self.processes { $0.contains(own) || $0.contains(id.rawValue) }
+                if makers.isEmpty { break }
+                for pid in makers { kill(pid, SIGKILL) }
+                cgroup(id).clear()
+                usleep(5000)
+            }
+            cgroup(id).clear()
+        }
+        try await release(id)
+    }
+
+    /// The processes of conmon and the OCI runtime whose arguments satisfy the condition.
+    private static func processes(where condition: (String) -> Bool) -> [Int32] {
+        ((try? Files.list("/proc")) ?? []).compactMap { Int32($0) }.filter { pid in
+            guard pid != getpid(), let line = try? Files.readText("/proc/\(pid)/cmdline") else { return false }
+            let program = line.prefix { $0 != "\0" }.split(separator: "/").last ?? ""
+            return ["conmon", "crun", "runc"].contains(program) && condition(line)
+        }
+    }
+
+    /// Removes the directories and cgroups that all containers share. For a host that nothing of Escale shall stay on.
+    package func tearDown() async throws {
+        try await sweep(keeping: [])
+        try await blocking {
+            Cgroup(path: cgroupParent, layout: facts.cgroups).clear()
+            for path in ["containers", "oci"] { try Files.remove("\(directories.runtime)/\(path)") }
+            try Files.remove("\(directories.state)/containers")
+        }
+    }
+
+    // MARK: conmon
+
+    private func conmon(_ blueprint: ContainerBlueprint, _ bundle: Bundle) -> Command {
+        let id = blueprint.spec.id.rawValue
+        var arguments = [
+            "--api-version", "1", "--cid", id, "--cuuid", id, "--name", blueprint.name, "--runtime", facts.runtime,
+            "--runtime-arg", "--root=\(runtimeRoot)", "--bundle", bundle.directory, "--container-pidfile",
+            bundle.processFile, "--conmon-pidfile", bundle.conmonFile, "--log-path", "k8s-file:\(bundle.log)",
+            "--exit-dir", bundle.exitDirectory, "--socket-dir-path", bundle.directory, "--full-attach",
+            "--no-sync-log", "--log-level", "error",
+        ]
+        if blueprint.spec.terminal { arguments.append("--terminal") }
+        var environment = Command.defaultEnvironment
+        environment["_OCI_SYNCPIPE"] = "3"
+        return Command(
+            facts.conmon, arguments, environment: environment,
+            namespace: MountNamespace(
+                unmounts: facts.hiddenMounts, mounts: [bundle.overlay(layers: blueprint.layers)],
+                directory: directories.layers),
+            newSession: true)
+    }
+
+    /// conmon's word on its sync pipe: the process number, or why there is none.
+    private func containerPID(from pipe: FileDescriptor, name: String) async throws -> Int32 {
+        var text: [UInt8] = []
+        while !text.contains(UInt8(ascii: "\n")) {
+            try await Reactor.shared.readable(pipe)
+            let piece = try pipe.read()
+            if piece.isEmpty { break }
+            text += piece
+        }
+        guard let report = ConmonReport(text) else {
+            throw EscaleError.startFailed(name, saying: "conmon ended without a word: \(String(decoding: text, as: UTF8.self))")
+        }
+        if let pid = report.pid { return pid }
+        throw EscaleError.startFailed(name, saying: report.message)
+    }
+}
+
+extension ChildProcess {
+    /// Waits for the first conmon process, which ends at once, and reaps it.
+    fileprivate func reaped() async throws { _ = try await wait() }
+}

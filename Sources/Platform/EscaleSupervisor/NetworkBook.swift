@@ -1,0 +1,256 @@
+import EscaleCompose
+import EscaleCore
+import EscaleNetlink
+import EscaleNetwork
+import EscaleOCI
+import EscaleSystem
+
+/// Who has which address: networks, services' virtual addresses, containers and host ports of all projects.
+///
+/// Turns what the projects publish into one ``NetworkState`` and has the controller make it true.
+actor NetworkBook {
+    private let controller: NetworkController
+    private let instance: NetworkInstance
+    private let store: StateStore
+    private var networks: [NetworkName: NetworkRecord]
+    /// Addresses of containers by the time they are made, before the projects publish them.
+    private var reserved: [ContainerID: [ContainerRecord.NetworkAddress]] = [:]
+    private var projects: [ProjectName: Published] = [:]
+
+    private struct Published {
+        var containers: [ContainerRecord]
+        var services: [Service]
+    }
+
+    init(controller: NetworkController, instance: NetworkInstance, store: StateStore, records: [NetworkRecord]) {
+        self.controller = controller
+        self.instance = instance
+        self.store = store
+        networks = Dictionary(records.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    // MARK: Networks
+
+    func exists(_ network: NetworkName) -> Bool { networks[network] != nil }
+
+    /// Makes a network with a subnet of its own; one that exists stays as it is.
+    func create(_ spec: Network, of project: ProjectName) throws {
+        if networks[spec.name] != nil { return }
+        guard let subnet = instance.freeNetwork(excluding: networks.values.map(\.subnet)) else {
+            throw EscaleError(
+                .init("network.pool-exhausted"), "every subnet of \(instance.pool) is in use",
+                hint: "take projects down that are not needed: `escale ls`")
+        }
+        let record = NetworkRecord(
+            name: spec.name, project: project, key: spec.key, subnet: subnet, isInternal: spec.isInternal)
+        try store.save(record)
+        networks[spec.name] = record
+    }
+
+    func remove(_ network: NetworkName) async throws {
+        try store.remove(network)
+        networks[network] = nil
+        try await controller.apply(state)
+    }
+
+    // MARK: Addresses
+
+    /// One address on each network, its to keep until the container is gone.
+    func allocate(_ names: [NetworkName], for container: ContainerID) throws -> [ContainerRecord.NetworkAddress] {
+        let addresses = try names.map { name in
+            ContainerRecord.NetworkAddress(network: name, address: try free(on: name))
+        }
+        reserved[container] = addresses
+        return addresses
+    }
+
+    /// The service's virtual address on a network: given once, kept as long as the network.
+    private func virtualAddress(of service: ServiceName, project: ProjectName, on network: NetworkName) throws
+        -> IPv4Address
+    {
+        // Services of several projects meet on an external network; the owner's keep their plain names.
+        let key = networks[network]?.project == project ? service : ServiceName(rawValue: "\(project)/\(service)")
+        if let address = networks[network]?.services[key] { return address }
+        let address = try free(on: network)
+        networks[network]?.services[key] = address
+        if let record = networks[network] { try store.save(record) }
+        return address
+    }
+
+    private func free(on name: NetworkName) throws -> IPv4Address {
+        guard let network = networks[name] else { throw EscaleError.externalMissing("network", name) }
+        var taken = Set(network.services.values)
+        for addresses in reserved.values { taken.formUnion(addresses.map(\.address)) }
+        for project in projects.values {
+            for container in project.containers { taken.formUnion(container.addresses.map(\.address)) }
+        }
+        guard let address = firstFree(in: network.subnet, excluding: taken, skipping: 0) else {
+            throw EscaleError(
+                .init("network.full"), "network \(name) has no free address in \(network.subnet)",
+                hint: "use fewer replicas, or another network")
+        }
+        return address
+    }
+
+    // MARK: Ports
+
+    /// The service's ports with a free host port where the file names none.
+    func assign(_ ports: [PortMapping]) -> [PortMapping] {
+        var taken = Set(publishedPorts.map(\.port.hostPort))
+        return ports.map { port in
+            var port = port
+            if port.hostPort == nil {
+                port.hostPort = (UInt16(32768)...60999).first { number in
+                    var candidate = port
+                    candidate.hostPort = number
+                    return !taken.contains(number) && PortCheck.listener(on: candidate) == nil
+                }
+                taken.insert(port.hostPort)
+            }
+            return port
+        }
+    }
+
+    /// Who holds a host port among all projects' containers.
+    func holder(of port: PortMapping, otherThan project: ProjectName) -> String? {
+        publishedPorts.first { other in
+            other.container.project != project && other.port.hostPort == port.hostPort
+                && other.port.transport == port.transport
+                && (other.port.hostAddress == nil || port.hostAddress == nil
+                    || other.port.hostAddress == port.hostAddress)
+        }.map { "container \($0.container.name) of project \($0.container.project)" }
+    }
+
+    private var publishedPorts: [(container: ContainerRecord, port: PortMapping)] {
+        projects.values.flatMap { $0.containers.flatMap { container in container.ports.map { (container, $0) } } }
+    }
+
+    // MARK: Containers
+
+    /// Replaces what is known of a project, and returns once the host's rules and names say so.
+    func publish(_ project: ProjectName, containers: [ContainerRecord], services: [Service]) async throws {
+        for container in containers { reserved[container.id] = nil }
+        projects[project] = containers.isEmpty ? nil : Published(containers: containers, services: services)
+        for container in containers {
+            for address in container.addresses {
+                _ = try virtualAddress(of: container.replica.service, project: project, on: address.network)
+            }
+        }
+        try await controller.apply(state)
+    }
+
+    /// Connects a container that was made and doesn't run yet.
+    func attach(_ container: ContainerRecord, pid: Int32) async throws {
+        let current = state
+        try await controller.attach(
+            endpoint(container, services: projects[container.project]?.services ?? []),
+            networks: current.networks, pid: pid)
+    }
+
+    /// `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` for the container.
+    func files(for container: ContainerRecord) async throws -> [String: String] {
+        let hostname = container.blueprint.spec.hostname
+        var hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+        if let own = container.addresses.first?.address { hosts += "\(own)\t\(hostname)\n" }
+        let resolver = try await controller.resolver(for: Set(container.addresses.map(\.network)))
+        return [
+            "/etc/hosts": hosts, "/etc/hostname": hostname + "\n",
+            "/etc/resolv.conf": "nameserver \(resolver)\noptions ndots:0\n",
+        ]
+    }
+
+    /// Removes every trace on the host.
+    func tearDown() async throws {
+        projects = [:]
+        networks = [:]
+        try await controller.tearDown()
+    }
+
+    // MARK: The state
+
+    private var state: NetworkState {
+        var state = NetworkState(
+            networks: networks.values.sorted { $0.name < $1.name }
+                .map { AttachedNetwork(name: $0.name, subnet: $0.subnet, isInternal: $0.isInternal) })
+        var ports: [PortKey: [PublishedPort.Backend]] = [:]
+        for (project, published) in projects.sorted(by: { $0.key < $1.key }) {
+            let containers = published.containers.sorted { ($0.replica, $0.id) < ($1.replica, $1.id) }
+            state.endpoints += containers.map { endpoint($0, services: published.services) }
+            for (service, replicas) in Dictionary(grouping: containers, by: \.replica.service).sorted(by: { $0.key < $1.key }) {
+                state.services += virtualServices(service, project, replicas, published.services)
+                for (port, backends) in Self.ports(replicas) { ports[port, default: []] += backends }
+            }
+        }
+        state.ports = ports.sorted { $0.key < $1.key }.map { key, backends in
+            PublishedPort(
+                hostAddress: key.address.flatMap(IPv4Address.init), hostPort: key.port, transport: key.transport,
+                backends: backends)
+        }
+        return state
+    }
+
+    private func endpoint(_ container: ContainerRecord, services: [Service]) -> Endpoint {
+        Endpoint(
+            container: container.id,
+            addresses: container.addresses.map {
+                .init(network: $0.network, address: $0.address, names: [container.name, container.id.short])
+            })
+    }
+
+    private func virtualServices(
+        _ service: ServiceName, _ project: ProjectName, _ replicas: [ContainerRecord], _ services: [Service]
+    ) -> [VirtualService] {
+        let spec = services.first { $0.name == service }
+        let takers = Self.takers(replicas)
+        return Set(replicas.flatMap { $0.addresses.map(\.network) }).sorted().compactMap { network in
+            guard let record = networks[network] else { return nil }
+            let key = record.project == project ? service : ServiceName(rawValue: "\(project)/\(service)")
+            guard let address = record.services[key] else { return nil }
+            let aliases = spec?.networks.first { $0.network == record.key }?.aliases ?? []
+            return VirtualService(
+                network: network, address: address, names: [service.rawValue] + aliases,
+                backends: takers.compactMap { container in
+                    container.addresses.first { $0.network == network }.map { ServiceBackend(address: $0.address) }
+                })
+        }
+    }
+
+    private struct PortKey: Hashable, Comparable {
+        let address: String?
+        let port: UInt16
+        let transport: PublishedPort.Transport
+
+        static func < (left: Self, right: Self) -> Bool {
+            (left.port, left.transport.rawValue, left.address ?? "")
+                < (right.port, right.transport.rawValue, right.address ?? "")
+        }
+    }
+
+    private static func ports(_ replicas: [ContainerRecord]) -> [PortKey: [PublishedPort.Backend]] {
+        let takers = Set(takers(replicas).map(\.id))
+        var ports: [PortKey: [PublishedPort.Backend]] = [:]
+        for container in replicas {
+            for port in container.ports {
+                guard let hostPort = port.hostPort, let address = container.addresses.first?.address else { continue }
+                let transport: PublishedPort.Transport =
+                    switch port.transport {
+                    case .tcp: .tcp
+                    case .udp: .udp
+                    }
+                let key = PortKey(
+                    address: port.hostAddress == "0.0.0.0" ? nil : port.hostAddress, port: hostPort,
+                    transport: transport)
+                ports[key, default: []] +=
+                    takers.contains(container.id) ? [.init(address: address, port: port.containerPort)] : []
+            }
+        }
+        return ports
+    }
+
+    /// The replicas that take new connections: the ready ones; where none is, all that run, since a container that
+    /// fails its check may still answer and nobody else does.
+    private static func takers(_ replicas: [ContainerRecord]) -> [ContainerRecord] {
+        let ready = replicas.filter(\.isReady)
+        return ready.isEmpty ? replicas.filter { $0.processes != nil } : ready
+    }
+}

@@ -1,0 +1,236 @@
+import EscaleAPI
+import EscaleCompose
+import EscaleCore
+import EscaleEngine
+import EscaleOCI
+import EscalePlan
+import EscaleSystem
+import Glibc
+
+/// The steps themselves. Each leaves the records true at every moment: what exists is written down before it is used,
+/// and a step that was cut short is undone or done again by the next plan.
+extension ProjectSupervisor {
+    // MARK: Networks and volumes
+
+    func createNetwork(_ network: NetworkName) async throws {
+        guard let spec = record?.project.networks.first(where: { $0.name == network }) else { return }
+        emit("Network \(network)", .working, "Creating")
+        try await platform.network.create(spec, of: name)
+        networks.insert(network)
+        emit("Network \(network)", .done, "Created")
+    }
+
+    func removeNetwork(_ network: NetworkName) async throws {
+        emit("Network \(network)", .working, "Removing")
+        try await platform.network.remove(network)
+        networks.remove(network)
+        emit("Network \(network)", .done, "Removed")
+    }
+
+    func createVolume(_ volume: VolumeName) async throws {
+        emit("Volume \(volume)", .working, "Creating")
+        try await adopt(volume)
+        emit("Volume \(volume)", .done, "Created")
+    }
+
+    func removeVolume(_ volume: VolumeName) async throws {
+        emit("Volume \(volume)", .working, "Removing")
+        try await platform.volumes.remove(volume)
+        try platform.store.remove(volume)
+        volumes.remove(volume)
+        emit("Volume \(volume)", .done, "Removed")
+    }
+
+    /// Makes a volume the project's, anonymous ones among them.
+    private func adopt(_ volume: VolumeName) async throws {
+        try platform.store.save(volume, of: name)
+        try await platform.volumes.create(volume)
+        volumes.insert(volume)
+    }
+
+    // MARK: Containers
+
+    func create(_ replica: ReplicaID) async throws {
+        let recipe = try recipe(of: replica.service)
+        let containerName = containerName(replica)
+        emit("Container \(containerName)", .working, "Creating")
+        var generator = SystemRandomNumberGenerator()
+        let id = ContainerID(using: &generator)
+        let image = try platform.images.image(recipe.imageID.description)
+        let user = try await user(of: recipe, image)
+        let hostname = recipe.service.hostname ?? id.short
+        var spec = ContainerSpec(
+            id: id, arguments: try recipe.arguments(),
+            environment: recipe.environment(home: user.home, hostname: hostname),
+            workingDirectory: recipe.service.workingDirectory ?? recipe.image.workingDirectory ?? "/",
+            user: user.uid, group: user.gid, additionalGroups: user.additionalGroups, hostname: hostname)
+        spec.readOnlyRoot = recipe.service.readOnly
+        spec.terminal = recipe.service.tty
+        spec.capabilities = try Capabilities.resolved(
+            adding: recipe.service.addedCapabilities, dropping: recipe.service.droppedCapabilities)
+        if recipe.service.useInit {
+            guard let program = platform.engine.facts.initProgram else {
+                throw EscaleError.missingPackage("tini", for: "`init: true`")
+            }
+            spec.initProgram = program
+        }
+        let layers = platform.images.lowerDirectories(of: image)
+        spec.mounts = try await mounts(of: recipe, slot: replica.slot, layers: layers)
+        let names = recipe.service.networks.compactMap { attachment in
+            recipe.project.networks.first { $0.key == attachment.network }?.name
+        }
+        let addresses = try await platform.network.allocate(names, for: id)
+        let container = ContainerRecord(
+            id: id, name: containerName, project: name, replica: replica,
+            fingerprint: record?.desired.service(replica.service)?.fingerprint ?? "",
+            blueprint: ContainerBlueprint(spec: spec, name: containerName, layers: layers),
+            image: recipe.imageName, imageID: recipe.imageID, addresses: addresses,
+            ports: try await platform.network.assign(recipe.service.ports), stopSignal: try recipe.stopSignal(),
+            createdAt: .now)
+        try platform.store.save(container)
+        containers[id] = container
+        emit("Container \(containerName)", .done, "Created")
+    }
+
+    func start(_ id: ContainerID, because reason: Reason) async throws {
+        guard let container = containers[id] else { return }
+        let subject = "Container \(container.name)"
+        emit(subject, .working, "Starting", reason: reason == .ready ? nil : reason.description)
+        let hasRun = container.startedAt != nil
+        try update(id) { $0.phase = .starting }
+        do {
+            let processes = try await launch(container, hasRun: hasRun)
+            try update(id) { container in
+                container.phase = .running(processes)
+                container.startedAt = .now
+                container.finishedAt = nil
+                container.reason = nil
+                container.health = recipes[container.replica.service]?.probe == nil ? nil : .starting
+                if case .ended = reason { container.restarts += 1 }
+            }
+        } catch {
+            try await startFailed(id, hasRun: hasRun, error: EscaleError(wrapping: error))
+            return
+        }
+        watch(id)
+        try await publish()
+        platform.events.record("container.started", container.name, of: name, ["reason": reason.description])
+        emit(subject, .done, "Started")
+    }
+
+    private func launch(_ container: ContainerRecord, hasRun: Bool) async throws -> ContainerProcesses {
+        let id = container.id
+        if hasRun { try await platform.engine.release(id) }
+        try await publish()
+        let files = try await platform.network.files(for: container)
+        let processes = try await platform.engine.create(container.blueprint, files: files)
+        try await platform.network.attach(container, pid: processes.container.pid)
+        try await platform.engine.start(id, name: container.name)
+        return processes
+    }
+
+    /// A container that never ran keeps its command waiting for better; one that did follows its restart policy.
+    private func startFailed(_ id: ContainerID, hasRun: Bool, error: EscaleError) async throws {
+        try await platform.engine.discardProcesses(id)
+        let updated = try update(id) { container in
+            container.reason = error.message
+            guard hasRun else {
+                container.phase = .created
+                return
+            }
+            container.phase = .exited(code: 127)
+            container.finishedAt = .now
+            container.failures += 1
+        }
+        guard let updated else { return }
+        platform.events.record("container.start-failed", updated.name, of: name, ["reason": error.message])
+        if !hasRun { throw error }
+    }
+
+    func stop(_ id: ContainerID, because reason: Reason) async throws {
+        guard let container = containers[id], let processes = container.processes else { return }
+        let subject = "Container \(container.name)"
+        emit(subject, .working, "Stopping", reason: reason == .goingDown || reason == .requested ? nil : reason.description)
+        probes.removeValue(forKey: id)?.cancel()
+        let grace = stopTimeout ?? recipes[container.replica.service]?.service.stopGracePeriod ?? .seconds(10)
+        try await platform.engine.stop(processes, signal: container.stopSignal, grace: grace)
+        await exits[id]?.value
+        emit(subject, .done, "Stopped")
+    }
+
+    func remove(_ id: ContainerID, because reason: Reason) async throws {
+        guard let container = containers[id] else { return }
+        emit("Container \(container.name)", .working, "Removing")
+        try await platform.engine.remove(id)
+        try platform.store.remove(id)
+        containers[id] = nil
+        try await publish()
+        platform.events.record("container.removed", container.name, of: name, ["reason": reason.description])
+        emit("Container \(container.name)", .done, "Removed")
+    }
+
+    // MARK: What a container is made from
+
+    func recipe(of service: ServiceName) throws(EscaleError) -> Recipe {
+        guard let recipe = recipes[service] else {
+            throw EscaleError(
+                .init("image.not-found"), "the image of service \(service) is no longer there",
+                hint: "bring the project up again: `escale up -d`")
+        }
+        return recipe
+    }
+
+    private func user(of recipe: Recipe, _ image: StoredImage) async throws -> ResolvedUser {
+        let text = recipe.service.user ?? recipe.image.user ?? ""
+        let images = platform.images
+        let (passwd, group) = try await blocking {
+            (try images.readFile("/etc/passwd", in: image.layers) ?? "", try images.readFile("/etc/group", in: image.layers) ?? "")
+        }
+        return try resolveUser(text.isEmpty ? "0" : text, passwd: passwd, group: group)
+    }
+
+    private func mounts(of recipe: Recipe, slot: Int, layers: [String]) async throws -> [ContainerSpec.Mount] {
+        var mounts: [ContainerSpec.Mount] = []
+        for mount in recipe.mounts {
+            switch mount.source {
+            case .tmpfs(let size, let mode):
+                mounts.append(.init(.tmpfs(size: size, mode: mode), target: mount.target, readOnly: mount.readOnly))
+            case .bind(let path, let create):
+                let service = recipe.service.name
+                try await blocking {
+                    if create { try Files.createDirectories(path) }
+                    if !Files.exists(path) { throw EscaleError.bindSourceMissing(path, service: service) }
+                }
+                mounts.append(.init(.bind(source: path), target: mount.target, readOnly: mount.readOnly))
+            case .volume, .anonymous:
+                guard let volume = recipe.volume(of: mount, slot: slot) else { continue }
+                if mount.source == .anonymous { try await adopt(volume) }
+                try await seed(volume, layers: layers, path: mount.target)
+                mounts.append(
+                    .init(
+                        .bind(source: platform.volumes.path(volume)), target: mount.target, readOnly: mount.readOnly))
+            }
+        }
+        for secret in recipe.service.secrets {
+            guard let source = recipe.project.secrets.first(where: { $0.key == secret.secret })?.file else { continue }
+            guard await (try? blocking { Files.exists(source) }) == true else {
+                throw EscaleError.bindSourceMissing(source, service: recipe.service.name)
+            }
+            mounts.append(.init(.bind(source: source), target: secret.target, readOnly: true))
+        }
+        return mounts
+    }
+
+    private func seed(_ volume: VolumeName, layers: [String], path: String) async throws {
+        let seeding =
+            seedings[volume]
+            ?? Task { [platform] in try await platform.volumes.seed(volume, from: layers, at: path) }
+        seedings[volume] = seeding
+        do {
+            try await seeding.value
+        } catch {
+            seedings[volume] = nil
+            throw error
+        }
+    }
+}

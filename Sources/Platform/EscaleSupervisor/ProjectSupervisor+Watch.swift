@@ -1,0 +1,115 @@
+import EscaleCore
+import EscaleEngine
+import EscalePlan
+import EscaleSystem
+
+/// What happens by itself: containers end, and probes find them well or not.
+extension ProjectSupervisor {
+    /// Takes up what a former daemon left: running containers are watched again, half-begun starts undone.
+    func adopt() async throws {
+        for container in containers.values {
+            switch container.phase {
+            case .running: watch(container.id)
+            case .starting:
+                try await platform.engine.discardProcesses(container.id)
+                try update(container.id) { container in
+                    guard container.startedAt != nil else {
+                        container.phase = .created
+                        return
+                    }
+                    container.phase = .exited(code: 137)
+                    container.finishedAt = .now
+                }
+            case .created, .exited: break
+            }
+        }
+        try await publish()
+        converge()
+    }
+
+    /// Waits for the container's end, and probes it meanwhile.
+    func watch(_ id: ContainerID) {
+        guard let container = containers[id], let processes = container.processes else { return }
+        exits[id] = Task {
+            do {
+                let exit = try await platform.engine.exit(of: id, processes)
+                try await ended(id, exit)
+            } catch {
+                platform.log.error("a container can't be watched", ["container": container.name, "error": "\(error)"])
+            }
+        }
+        guard let recipe = recipes[container.replica.service], let probe = recipe.probe, let startedAt = container.startedAt
+        else { return }
+        let monitor =
+            container.health.flatMap { $0 == .starting ? nil : $0 }.map {
+                HealthMonitor(recipe.health, startedAt: startedAt, adopted: $0, now: .now)
+            } ?? HealthMonitor(recipe.health, startedAt: startedAt)
+        probes[id] = Task { await check(id, probe, monitor) }
+    }
+
+    private func ended(_ id: ContainerID, _ exit: ContainerExit) async throws {
+        probes.removeValue(forKey: id)?.cancel()
+        exits[id] = nil
+        let reason =
+            exit.outOfMemory ? "out of memory" : exit.unseen ? "ended unseen" : Signals.spoken(exit.code)
+        let updated = try update(id) { container in
+            container.phase = .exited(code: exit.code)
+            container.finishedAt = exit.at
+            container.health = nil
+            container.reason = reason
+            let ran = container.startedAt.map { exit.at - $0 } ?? .zero
+            container.failures = ran >= RestartDelay.stableAfter ? 1 : container.failures + 1
+        }
+        if let updated {
+            platform.events.record(
+                "container.exited", updated.name, of: name, ["exitCode": "\(exit.code)", "reason": reason])
+        }
+        // The rules follow what is true; that they can't be written is logged and tried again with the next change.
+        do { try await publish() } catch {
+            platform.log.error("the network rules can't be written", ["error": "\(error)"])
+        }
+        converge()
+    }
+
+    // MARK: Health
+
+    private func check(_ id: ContainerID, _ arguments: [String], _ monitor: HealthMonitor) async {
+        var monitor = monitor
+        while !Task.isCancelled {
+            // A cancelled check ends here or after its probe.
+            guard (try? await Task.sleep(for: max(.zero, monitor.nextProbe - .now))) != nil else { return }
+            let begun = Timestamp.now
+            let result = try? await platform.engine.probe(arguments, in: id, timeout: monitor.settings.timeout)
+            if Task.isCancelled { return }
+            let success = result?.status == 0
+            monitor.finished(success: success, begun: begun, now: .now)
+            let output =
+                result.map { $0.timedOut ? "no answer within \(monitor.settings.timeout.composeText)\n" : "" }
+                .map { $0 + (result?.tail() ?? "") } ?? "the check could not be run"
+            do {
+                try await probed(id, monitor.health, output: success ? nil : "\(output)")
+            } catch {
+                platform.log.error("a probe's result can't be kept", ["error": "\(error)"])
+            }
+        }
+    }
+
+    private func probed(_ id: ContainerID, _ health: ObservedContainer.Health, output: String?) async throws {
+        guard let container = containers[id], container.processes != nil else { return }
+        guard container.health != health || container.reason != output else { return }
+        try update(id) { container in
+            container.health = health
+            container.reason = output
+        }
+        guard container.health != health else { return }
+        try await publish()
+        platform.events.record(
+            "health.\(health.rawValue)", container.name, of: name, output.map { ["output": $0] } ?? [:])
+        switch health {
+        case .healthy: emit("Container \(container.name)", .done, "Healthy")
+        case .unhealthy: emit("Container \(container.name)", .failed, "Unhealthy", reason: output)
+        case .starting: break
+        }
+        converge()
+    }
+}

@@ -1,0 +1,234 @@
+import EscaleAPI
+import EscaleCompose
+import EscaleCore
+import EscaleEngine
+import EscalePlan
+import EscaleSystem
+
+/// Keeps one project as it shall be: observes, plans, writes down, performs, and looks again.
+///
+/// The only writer of the project's records. Commands change what is desired and wait; everything else, an exit, a
+/// probe's result, the end of a delay, is a reason to plan again. Steps on different subjects run at the same time.
+actor ProjectSupervisor {
+    let name: ProjectName
+    let platform: Platform
+    /// `nil` before the first `up` and after `down`.
+    private(set) var record: ProjectRecord?
+    var recipes: [ServiceName: Recipe] = [:]
+    var containers: [ContainerID: ContainerRecord] = [:]
+    var networks: Set<NetworkName> = []
+    var volumes: Set<VolumeName> = []
+    /// What a step is being performed on.
+    private var busy: Set<Step.Subject> = []
+    /// What a step failed on, until the next command.
+    private var blocked: [Step.Subject: EscaleError] = [:]
+    private var alarm: Task<Void, Never>?
+    /// Counts commands: a waiting one gives up when a newer one came.
+    private var command = 0
+    private var observers: [Int: @Sendable (ProgressEvent) -> Void] = [:]
+    private let changes = Broadcast<Void>()
+    /// The tasks that wait for a running container's end.
+    var exits: [ContainerID: Task<Void, Never>] = [:]
+    var probes: [ContainerID: Task<Void, Never>] = [:]
+    /// Instead of the services' own grace periods, for the current command.
+    private(set) var stopTimeout: Duration?
+    /// Seedings under way or done, so that replicas that share a volume wait for one copy.
+    var seedings: [VolumeName: Task<Void, any Error>] = [:]
+
+    /// Steps of one project at a time; more would only wait for the processors.
+    private static let stepLimit = 16
+
+    init(
+        name: ProjectName, platform: Platform, record: ProjectRecord? = nil, containers: [ContainerRecord] = [],
+        networks: Set<NetworkName> = [], volumes: Set<VolumeName> = []
+    ) {
+        self.name = name
+        self.platform = platform
+        self.record = record
+        self.containers = Dictionary(uniqueKeysWithValues: containers.map { ($0.id, $0) })
+        self.networks = networks
+        self.volumes = volumes
+    }
+
+    /// Whether it is a project at all, or only volumes of a former one.
+    var exists: Bool { record != nil }
+
+    // MARK: Commands
+
+    /// Takes a new goal and waits until it is reached.
+    ///
+    /// - Parameters:
+    ///   - isDone: looks at the project after every change; throws what makes waiting pointless.
+    ///   - observer: sees every step's progress meanwhile.
+    func pursue(
+        _ newRecord: ProjectRecord, stopTimeout: Duration?, timeout: Duration?,
+        observer: @escaping @Sendable (ProgressEvent) -> Void,
+        until isDone: (DesiredProject, ObservedProject) async throws -> Bool
+    ) async throws {
+        command += 1
+        let own = command
+        observers[own] = observer
+        defer { observers[own] = nil }
+        record = newRecord
+        self.stopTimeout = stopTimeout
+        blocked = [:]
+        try platform.store.save(newRecord)
+        let listening = changes.listen(buffer: 1)
+        let deadline = timeout.map { ContinuousClock.now + $0 }
+        let ticker = deadline.map { deadline in
+            Task { [changes] in
+                // Cancelled where the goal is reached first.
+                try? await Task.sleep(until: deadline)
+                changes.send(())
+            }
+        }
+        defer { ticker?.cancel() }
+        converge()
+        for await _ in listening {
+            try Task.checkCancellation()
+            guard command == own else { throw EscaleError.superseded(name) }
+            if let error = blocked.sorted(by: { "\($0.key)" < "\($1.key)" }).first?.value, busy.isEmpty { throw error }
+            if busy.isEmpty, record == nil || plannedSteps.isEmpty, try await isDone(newRecord.desired, observed) { return }
+            if let deadline, ContinuousClock.now >= deadline { throw EscaleError.waitedTooLong(name, for: pendingReasons) }
+        }
+        throw CancellationError()
+    }
+
+    var observed: ObservedProject {
+        ObservedProject(
+            networks: networks, volumes: volumes,
+            containers: containers.values.map(\.observed).sorted { $0.replica < $1.replica })
+    }
+
+    private var plannedSteps: [Step] {
+        guard let record else { return [] }
+        return plan(desired: record.desired, observed: observed, now: .now).steps
+    }
+
+    private var pendingReasons: [String] {
+        guard let record else { return [] }
+        let waits = plan(desired: record.desired, observed: observed, now: .now).waits
+        return waits.map { "\($0.replica) \($0)" }
+            + containers.values.filter { $0.health == .starting || $0.health == .unhealthy }
+            .map { "\($0.name) is \($0.health?.rawValue ?? "")\($0.reason.map { ": \($0)" } ?? "")" }.sorted()
+    }
+
+    // MARK: The loop
+
+    /// Plans and begins what can be begun. Called after every change.
+    func converge() {
+        guard let record else { return changes.send(()) }
+        let plan = plan(desired: record.desired, observed: observed, now: .now)
+        for step in plan.steps where !busy.contains(step.subject) && blocked[step.subject] == nil {
+            guard busy.count < Self.stepLimit else { break }
+            busy.insert(step.subject)
+            Task { await perform(step) }
+        }
+        for wait in plan.waits { announce(wait) }
+        setAlarm(plan.wakeAt)
+        if plan.steps.isEmpty, busy.isEmpty, case .down = record.desired.goal { forget() }
+        changes.send(())
+    }
+
+    private func perform(_ step: Step) async {
+        let outcome: String
+        do {
+            let entry = try platform.store.begin(step, of: name, at: .now)
+            do {
+                try await run(step)
+                outcome = "done"
+            } catch {
+                let error = EscaleError(wrapping: error)
+                outcome = error.description
+                blocked[step.subject] = error
+                emit(subject(step), .failed, "Error", reason: error.message)
+                platform.log.error("a step failed", ["step": "\(step.action)", "error": error.description])
+            }
+            try platform.store.finish(entry, outcome: outcome, at: .now)
+        } catch {
+            // Without the journal nothing may be done: the next command tries again.
+            blocked[step.subject] = EscaleError(wrapping: error)
+        }
+        busy.remove(step.subject)
+        converge()
+    }
+
+    private func run(_ step: Step) async throws {
+        switch step.action {
+        case .createNetwork(let network): try await createNetwork(network)
+        case .createVolume(let volume): try await createVolume(volume)
+        case .create(let replica): try await create(replica)
+        case .start(let id, _): try await start(id, because: step.reason)
+        case .stop(let id, _): try await stop(id, because: step.reason)
+        case .remove(let id, _): try await remove(id, because: step.reason)
+        case .removeNetwork(let network): try await removeNetwork(network)
+        case .removeVolume(let volume): try await removeVolume(volume)
+        }
+    }
+
+    private func setAlarm(_ time: Timestamp?) {
+        alarm?.cancel()
+        alarm = time.map { time in
+            Task {
+                // A cancelled alarm has been replaced by another one.
+                guard (try? await Task.sleep(for: max(.zero, time - .now))) != nil else { return }
+                converge()
+            }
+        }
+    }
+
+    private func forget() {
+        do {
+            try platform.store.forget(name)
+            record = nil
+            recipes = [:]
+            seedings = [:]
+        } catch {
+            platform.log.error("a project can't be forgotten", ["project": name.rawValue, "error": "\(error)"])
+        }
+    }
+
+    // MARK: Progress
+
+    func emit(_ subject: String, _ state: ProgressEvent.State, _ text: String, reason: String? = nil) {
+        let event = ProgressEvent(subject, state, text, reason: reason, at: .now)
+        for observer in observers.values { observer(event) }
+    }
+
+    private func announce(_ wait: Wait) {
+        guard !observers.isEmpty else { return }
+        emit("Container \(containerName(wait.replica))", .working, "Waiting", reason: wait.description)
+    }
+
+    private func subject(_ step: Step) -> String {
+        switch step.subject {
+        case .network(let name): "Network \(name)"
+        case .volume(let name): "Volume \(name)"
+        case .replica(let replica): "Container \(containerName(replica))"
+        }
+    }
+
+    /// The name that the replica's container has or gets.
+    func containerName(_ replica: ReplicaID) -> String {
+        containers.values.first { $0.replica == replica }?.name
+            ?? record?.project.service(replica.service)?.containerName ?? "\(name)-\(replica)"
+    }
+
+    // MARK: Records
+
+    /// Changes a container's record and keeps it; one that is gone meanwhile stays gone.
+    @discardableResult
+    func update(_ id: ContainerID, _ change: (inout ContainerRecord) -> Void) throws -> ContainerRecord? {
+        guard var record = containers[id] else { return nil }
+        change(&record)
+        try platform.store.save(record)
+        containers[id] = record
+        return record
+    }
+
+    /// Tells the network which containers there are and which are ready; returns when its rules say so.
+    func publish() async throws {
+        try await platform.network.publish(
+            name, containers: Array(containers.values), services: record?.project.services ?? [])
+    }
+}

@@ -1,0 +1,133 @@
+import EscaleCompose
+import EscaleCore
+import EscaleCrypto
+import EscaleOCI
+import EscalePlan
+import FoundationEssentials
+
+/// A service with its image: what its containers are made from. Pure.
+struct Recipe: Sendable {
+    let service: Service
+    let project: Project
+    let imageName: String
+    let imageID: Digest
+    let image: ImageDefaults
+
+    // MARK: What the planner needs
+
+    var desired: DesiredService {
+        get throws {
+            DesiredService(
+                name: service.name, replicas: service.replicas, fingerprint: try fingerprint(),
+                dependencies: service.dependencies, restart: service.restart, isChecked: probe != nil)
+        }
+    }
+
+    /// Changes exactly when a container made from this would be another one.
+    ///
+    /// What the daemon applies without a new container is left out: how many there are, what they wait for, when they
+    /// are restarted and how long they may take to stop.
+    private func fingerprint() throws -> String {
+        var shape = service
+        shape.replicas = 0
+        shape.dependencies = []
+        shape.restart = .no
+        shape.stopGracePeriod = nil
+        shape.build = nil
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let networks = service.networks.compactMap { attachment in
+            project.networks.first { $0.key == attachment.network }
+        }
+        let volumes = project.volumes.filter { volume in
+            service.mounts.contains { $0.source == .volume(key: volume.key) }
+        }
+        let secrets = project.secrets.filter { secret in service.secrets.contains { $0.secret == secret.key } }
+        var text = try encoder.encode(shape) + encoder.encode(networks)
+        text += try encoder.encode(volumes) + encoder.encode(secrets)
+        return SHA256.digest(of: Array(text) + Array(imageID.hex.utf8)).hex
+    }
+
+    // MARK: Health
+
+    /// The command that checks a container, if it is checked: the service's, else the image's.
+    var probe: [String]? {
+        let own = service.healthcheck?.test.map { test -> [String]? in
+            switch test {
+            case .none: nil
+            case .exec(let arguments): arguments
+            case .shell(let text): shell + [text]
+            }
+        }
+        if let own { return own }
+        guard let test = image.healthcheck?.test else { return nil }
+        switch test {
+        case .none: return nil
+        case .exec(let arguments): return arguments
+        case .shell(let text): return shell + [text]
+        }
+    }
+
+    private var shell: [String] { image.shell ?? ["/bin/sh", "-c"] }
+
+    var health: HealthMonitor.Settings {
+        let own = service.healthcheck
+        let other = image.healthcheck
+        return HealthMonitor.Settings(
+            interval: own?.interval ?? other?.interval, timeout: own?.timeout ?? other?.timeout,
+            retries: own?.retries ?? other?.retries, startPeriod: own?.startPeriod ?? other?.startPeriod,
+            startInterval: own?.startInterval ?? other?.startInterval)
+    }
+
+    // MARK: The process
+
+    /// Entrypoint and command as Docker combines them.
+    func arguments() throws(EscaleError) -> [String] {
+        let arguments =
+            if let entrypoint = service.entrypoint {
+                entrypoint + (service.command ?? [])
+            } else {
+                (image.entrypoint ?? []) + (service.command ?? image.command ?? [])
+            }
+        guard !arguments.isEmpty else {
+            throw EscaleError(
+                .init("container.no-command"), "service \(service.name): neither it nor its image \(imageName) has a command",
+                hint: "give the service a `command`, or the Dockerfile a CMD")
+        }
+        return arguments
+    }
+
+    func environment(home: String, hostname: String) -> [String: String] {
+        var environment = [
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": home, "HOSTNAME": hostname,
+        ]
+        if service.tty { environment["TERM"] = "xterm" }
+        environment.merge(image.environmentByName) { $1 }
+        environment.merge(service.environment) { $1 }
+        return environment
+    }
+
+    func stopSignal() throws(EscaleError) -> Int32 {
+        try Signals.number(service.stopSignal ?? image.stopSignal ?? "SIGTERM")
+    }
+
+    // MARK: Mounts
+
+    /// The service's mounts, and an anonymous volume for each place that the image declares and nothing else covers.
+    var mounts: [Mount] {
+        let covered = Set(service.mounts.map(\.target))
+        return service.mounts
+            + image.volumes.sorted().filter { !covered.contains($0) }.map { Mount(.anonymous, target: $0) }
+    }
+
+    /// The volume of a mount; `nil` where it is no volume. An anonymous one belongs to the replica's slot.
+    func volume(of mount: Mount, slot: Int) -> VolumeName? {
+        switch mount.source {
+        case .bind, .tmpfs: return nil
+        case .volume(let key): return project.volumes.first { $0.key == key }?.name
+        case .anonymous:
+            let digest = SHA256.digest(ofText: mount.target).hex.prefix(8)
+            return VolumeName(rawValue: "\(project.name)_\(service.name)-\(slot)_\(digest)")
+        }
+    }
+}

@@ -1,0 +1,146 @@
+import EscaleAPI
+import EscaleCore
+import EscalePlan
+import EscaleStore
+import FoundationEssentials
+
+/// The daemon's memory: projects, networks, volumes, containers, the journal of steps, and events, in SQLite.
+///
+/// Records are JSON in a column of their own: they are read whole and looked up by key only.
+struct StateStore: Sendable {
+    private let database: Database
+
+    private static let schema = [
+        """
+        CREATE TABLE project (name TEXT PRIMARY KEY, record TEXT NOT NULL);
+        CREATE TABLE network (name TEXT PRIMARY KEY, project TEXT NOT NULL, record TEXT NOT NULL);
+        CREATE TABLE volume (name TEXT PRIMARY KEY, project TEXT NOT NULL);
+        CREATE TABLE container (id TEXT PRIMARY KEY, project TEXT NOT NULL, record TEXT NOT NULL);
+        CREATE TABLE journal (
+            id INTEGER PRIMARY KEY, project TEXT NOT NULL, at TEXT NOT NULL, step TEXT NOT NULL,
+            outcome TEXT, finished TEXT);
+        CREATE INDEX journal_project ON journal (project, id);
+        CREATE TABLE event (id INTEGER PRIMARY KEY, project TEXT NOT NULL, at TEXT NOT NULL, record TEXT NOT NULL);
+        CREATE INDEX event_project ON event (project, id);
+        """
+    ]
+
+    /// Opens the store and brings an older one up to date. Blocks.
+    init(path: String) throws(EscaleError) {
+        database = try Database(path: path)
+        try database.migrate(Self.schema)
+    }
+
+    // MARK: Projects
+
+    func projects() throws -> [ProjectRecord] {
+        try database.query("SELECT record FROM project ORDER BY name").map { try decode($0) }
+    }
+
+    func save(_ project: ProjectRecord) throws {
+        try database.execute(
+            "INSERT OR REPLACE INTO project (name, record) VALUES (?, ?)", project.project.name.rawValue,
+            try encode(project))
+    }
+
+    /// Forgets the project, its networks, containers and journal; its volumes and events stay.
+    func forget(_ project: ProjectName) throws {
+        for table in ["network", "container", "journal"] {
+            try database.execute("DELETE FROM \(table) WHERE project = ?", project.rawValue)
+        }
+        try database.execute("DELETE FROM project WHERE name = ?", project.rawValue)
+    }
+
+    // MARK: Networks and volumes
+
+    func networks() throws -> [NetworkRecord] {
+        try database.query("SELECT record FROM network ORDER BY name").map { try decode($0) }
+    }
+
+    func save(_ network: NetworkRecord) throws {
+        try database.execute(
+            "INSERT OR REPLACE INTO network (name, project, record) VALUES (?, ?, ?)", network.name.rawValue,
+            network.project.rawValue, try encode(network))
+    }
+
+    func remove(_ network: NetworkName) throws {
+        try database.execute("DELETE FROM network WHERE name = ?", network.rawValue)
+    }
+
+    func volumes() throws -> [(name: VolumeName, project: ProjectName)] {
+        try database.query("SELECT name, project FROM volume ORDER BY name").map {
+            (VolumeName(rawValue: try $0.text("name")), ProjectName(rawValue: try $0.text("project")))
+        }
+    }
+
+    func save(_ volume: VolumeName, of project: ProjectName) throws {
+        try database.execute(
+            "INSERT OR IGNORE INTO volume (name, project) VALUES (?, ?)", volume.rawValue, project.rawValue)
+    }
+
+    func remove(_ volume: VolumeName) throws {
+        try database.execute("DELETE FROM volume WHERE name = ?", volume.rawValue)
+    }
+
+    // MARK: Containers
+
+    func containers() throws -> [ContainerRecord] {
+        try database.query("SELECT record FROM container ORDER BY id").map { try decode($0) }
+    }
+
+    func save(_ container: ContainerRecord) throws {
+        try database.execute(
+            "INSERT OR REPLACE INTO container (id, project, record) VALUES (?, ?, ?)", container.id.rawValue,
+            container.project.rawValue, try encode(container))
+    }
+
+    func remove(_ container: ContainerID) throws {
+        try database.execute("DELETE FROM container WHERE id = ?", container.rawValue)
+    }
+
+    // MARK: Journal and events
+
+    /// Writes down what is about to be done; returns the entry's number.
+    func begin(_ step: Step, of project: ProjectName, at now: Timestamp) throws -> Int64 {
+        let json = try encode(step)
+        return try database.query(
+            "INSERT INTO journal (project, at, step) VALUES (?, ?, ?) RETURNING id", project.rawValue,
+            now.description, json
+        ).first?.int64("id") ?? 0
+    }
+
+    /// Writes down how it went.
+    func finish(_ entry: Int64, outcome: String, at now: Timestamp) throws {
+        try database.execute(
+            "UPDATE journal SET outcome = ?, finished = ? WHERE id = ?", outcome, now.description, entry)
+    }
+
+    /// Closes what a killed daemon left open, and keeps the journal and the events at a bounded length.
+    func tidy(at now: Timestamp) throws {
+        try database.execute(
+            "UPDATE journal SET outcome = 'interrupted', finished = ? WHERE outcome IS NULL", now.description)
+        try database.execute("DELETE FROM journal WHERE id < (SELECT max(id) FROM journal) - 10000")
+        try database.execute("DELETE FROM event WHERE id < (SELECT max(id) FROM event) - 10000")
+    }
+
+    func append(_ event: Event) throws {
+        try database.execute(
+            "INSERT INTO event (project, at, record) VALUES (?, ?, ?)", event.project.rawValue,
+            event.at.description, try encode(event))
+    }
+
+    func events(of project: ProjectName) throws -> [Event] {
+        try database.query("SELECT record FROM event WHERE project = ? ORDER BY id", project.rawValue)
+            .map { try decode($0) }
+    }
+
+    // MARK: JSON
+
+    private func encode(_ value: some Encodable) throws -> String {
+        String(decoding: try JSONEncoder().encode(value), as: UTF8.self)
+    }
+
+    private func decode<Value: Decodable>(_ row: Row) throws -> Value {
+        try JSONDecoder().decode(Value.self, from: Data(try row.text("record").utf8))
+    }
+}

@@ -1,0 +1,112 @@
+package import EscaleAPI
+package import EscaleCompose
+package import EscaleCore
+import EscaleEngine
+import EscaleSystem
+
+/// All projects of the host: hands commands to the right one, and answers questions about them.
+package actor Supervisor {
+    package let platform: Platform
+    private var projects: [ProjectName: ProjectSupervisor] = [:]
+
+    package init(platform: Platform) { self.platform = platform }
+
+    /// Takes up what a former daemon left, and removes what it left half done.
+    package func adopt() async throws {
+        let containers = try platform.store.containers()
+        try await platform.engine.sweep(keeping: Set(containers.map(\.id)))
+        let records = try platform.store.projects()
+        let networks = Dictionary(grouping: try platform.store.networks(), by: \.project)
+        let volumes = Dictionary(grouping: try platform.store.volumes(), by: \.project)
+        let byProject = Dictionary(grouping: containers, by: \.project)
+        for name in Set(records.map(\.project.name)).union(volumes.keys) {
+            let project = ProjectSupervisor(
+                name: name, platform: platform, record: records.first { $0.project.name == name },
+                containers: byProject[name] ?? [], networks: Set((networks[name] ?? []).map(\.name)),
+                volumes: Set((volumes[name] ?? []).map(\.name)))
+            projects[name] = project
+            await project.restoreRecipes()
+        }
+        for project in projects.values { try await project.adopt() }
+    }
+
+    private func project(_ name: ProjectName) -> ProjectSupervisor {
+        if let project = projects[name] { return project }
+        let project = ProjectSupervisor(name: name, platform: platform)
+        projects[name] = project
+        return project
+    }
+
+    // MARK: Commands
+
+    package func up(
+        _ request: UpRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
+    ) async throws -> UpResult {
+        try await project(request.project.name).up(request, observer: observer)
+    }
+
+    package func down(
+        _ name: ProjectName, _ request: DownRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
+    ) async throws {
+        try await project(name).down(request, observer: observer)
+    }
+
+    package func stop(
+        _ name: ProjectName, _ request: StopRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
+    ) async throws {
+        try await project(name).stop(request, observer: observer)
+    }
+
+    /// Takes every project down with its volumes and removes every trace from the host, state apart.
+    package func reset(observer: @escaping @Sendable (ProgressEvent) -> Void) async throws {
+        for (_, project) in projects.sorted(by: { $0.key < $1.key }) {
+            try await project.down(DownRequest(removeVolumes: true), observer: observer)
+        }
+        try await platform.engine.tearDown()
+        try await platform.network.tearDown()
+    }
+
+    /// Removes what the host has of Escale beyond containers, if there are none. For a daemon that ends.
+    package func retire() async throws {
+        guard try platform.store.containers().isEmpty else { return }
+        try await platform.engine.tearDown()
+        try await platform.network.tearDown()
+    }
+
+    // MARK: Questions
+
+    package func summaries() async -> [ProjectSummary] {
+        var all: [ProjectSummary] = []
+        for (_, project) in projects.sorted(by: { $0.key < $1.key }) {
+            if let summary = await project.summary { all.append(summary) }
+        }
+        return all
+    }
+
+    package func containers(of name: ProjectName) async -> [ContainerSummary] {
+        await projects[name]?.containerSummaries ?? []
+    }
+
+    /// Images that containers are made from.
+    package func imagesInUse() throws -> Set<Digest> { Set(try platform.store.containers().map(\.imageID)) }
+
+    package func events(of name: ProjectName) throws -> [Event] { try platform.events.store.events(of: name) }
+
+    package nonisolated func followEvents() -> AsyncStream<Event> { platform.events.follow() }
+
+    /// The runtime's command that runs something in a running container.
+    package func exec(_ name: ProjectName, _ request: ExecRequest) async throws -> ExecPlan {
+        let replica = ReplicaID(service: request.service, slot: request.index)
+        guard let container = await projects[name]?.runningContainer(replica) else {
+            throw EscaleError.replicaMissing(replica)
+        }
+        let command = platform.engine.execCommand(
+            ContainerCommand(
+                request.command, terminal: request.tty, user: request.user,
+                workingDirectory: request.workingDirectory, environment: request.environment),
+            in: container)
+        return ExecPlan(
+            executable: command.executable, arguments: command.arguments,
+            unmounts: command.namespace?.unmounts ?? [])
+    }
+}

@@ -1,0 +1,77 @@
+import EscaleCompose
+import EscaleCore
+import EscalePlan
+
+extension EscaleError {
+    static func portTaken(_ port: PortMapping, by owner: String) -> Self {
+        let address = port.hostAddress.map { "\($0):" } ?? ""
+        return Self(
+            .init("port.taken"), "port \(address)\(port.hostPort ?? 0)/\(port.transport.rawValue) is taken by \(owner)",
+            hint: "stop that, or publish another host port in the compose file")
+    }
+
+    static func externalMissing(_ noun: String, _ name: some CustomStringConvertible) -> Self {
+        Self(
+            .init("\(noun).external-missing"), "the external \(noun) \(name) doesn't exist",
+            hint: "bring up the project that makes it first, or remove `external: true`")
+    }
+
+    static func bindSourceMissing(_ path: String, service: ServiceName) -> Self {
+        Self(
+            .init("mount.source-missing"), "service \(service): \(path) doesn't exist on this host",
+            hint: "create it, or set `bind: {create_host_path: true}`")
+    }
+
+    static func serviceUnknown(_ service: ServiceName, project: ProjectName) -> Self {
+        Self(
+            .init("service.unknown"), "project \(project) has no service \(service)",
+            hint: "`escale config --services` lists them")
+    }
+
+    static func replicaMissing(_ replica: ReplicaID) -> Self {
+        Self(
+            .init("container.not-running"), "service \(replica.service) has no running container with the number \(replica.slot)",
+            hint: "`escale ps -a` shows them; `escale up -d` starts them")
+    }
+
+    static func superseded(_ project: ProjectName) -> Self {
+        Self(
+            .init("command.superseded"), "a newer command on project \(project) took over",
+            hint: "`escale ps` shows where it stands")
+    }
+
+    static func waitedTooLong(_ project: ProjectName, for reasons: [String]) -> Self {
+        Self(
+            .init("up.timeout"), "project \(project) didn't get there in time",
+            hint: "`escale ps` shows where it stands; a longer `--wait-timeout` waits longer",
+            details: reasons.isEmpty ? [] : [.init("still waiting", reasons.joined(separator: "\n"))])
+    }
+
+    /// Why an `up` failed, with what the container said last.
+    static func upFailed(_ failure: Failure, name: String, log: String, probe: String?) -> Self {
+        var details: [Detail] = []
+        if let probe, !probe.isEmpty { details.append(.init("last probe", probe)) }
+        if !log.isEmpty { details.append(.init("end of its log", log)) }
+        let logs = "`escale logs \(failure.service)` shows all of its output"
+        switch failure.kind {
+        case .exited(let code):
+            return Self(
+                .init("container.exited"), "container \(name) ended: \(Signals.spoken(code))", hint: logs,
+                details: details)
+        case .crashLoop(let code, let times):
+            return Self(
+                .init("container.crash-loop"),
+                "container \(name) keeps ending (\(times) times in a row): \(Signals.spoken(code))", hint: logs,
+                details: details)
+        case .unhealthy:
+            return Self(
+                .init("container.unhealthy"), "container \(name) is unhealthy",
+                hint: "run the check by hand with `escale exec \(failure.service) …`; \(logs)", details: details)
+        case .unchecked:
+            return Self(
+                .init("service.unchecked"),
+                "service \(failure.service) has to be healthy for another one to start, but has no healthcheck",
+                hint: "add a `healthcheck` to it, or depend on it with `condition: service_started`")
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import CCurl
+import EscaleCore
+import Glibc
+
+extension EscaleError {
+    /// What a failed transfer means.
+    ///
+    /// - Parameter systemError: the last `errno` of connecting, 0 for none.
+    static func transfer(_ result: CURLcode, _ systemError: Int32, _ transfer: TransferRequest) -> Self {
+        let request = "\(transfer.request.method) \(transfer.request.path)"
+        let peer = transfer.endpoint.description
+        let reason = systemError != 0 ? strerror(systemError) : nil
+        let cause = String(cString: reason ?? UnsafeMutablePointer(mutating: curl_easy_strerror(result)))
+        switch result {
+        case CURLE_COULDNT_CONNECT where [ENOENT, ECONNREFUSED].contains(systemError):
+            return Self(.httpUnreachable, "nobody listens at \(peer): \(cause)")
+        case CURLE_COULDNT_CONNECT where [EACCES, EPERM].contains(systemError):
+            return Self(
+                .httpConnectFailed, "cannot connect to \(peer): \(cause)",
+                hint: "use a user that may open the socket, such as root")
+        case CURLE_COULDNT_CONNECT, CURLE_COULDNT_RESOLVE_HOST:
+            return Self(.httpConnectFailed, "cannot connect to \(peer): \(cause)")
+        case CURLE_OPERATION_TIMEDOUT:
+            return Self(.httpTimeout, "\(peer) took too long to answer \(request)")
+        case CURLE_GOT_NOTHING, CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_PARTIAL_FILE:
+            return Self(.httpInterrupted, "\(peer) broke off while answering \(request)")
+        default:
+            return Self(
+                .httpFailed, "\(request) to \(peer) failed: \(String(cString: curl_easy_strerror(result)))")
+        }
+    }
+}
+
+extension HTTPClient.Endpoint: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .unix(let path): path
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import EscaleCore
+import Glibc
+
+/// A socket that listens. Closing is explicit, because the thread that accepts must be gone before.
+struct ListeningSocket: Sendable {
+    let descriptor: Int32
+    /// The TCP port, also where 0 was asked for; `nil` for a Unix socket.
+    let port: UInt16?
+    /// The Unix socket's path and inode, so that only this socket's own file is removed.
+    private let file: (path: String, inode: ino_t)?
+
+    private static let backlog: Int32 = 1024
+
+    /// Listens at the path with the given mode and no moment of a wider one. A socket file that nobody listens
+    /// at is replaced; any other file is left alone.
+    static func unix(path: String, mode: mode_t) throws(EscaleError) -> ListeningSocket {
+        guard path.utf8.count <= UnixAddress.longestPath else { throw .socketPathTooLong(path) }
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | closeOnExec | nonBlocking, 0)
+        guard descriptor >= 0 else { throw .listen("listen at", path, errno) }
+        do throws(EscaleError) {
+            // Linux gives the file the mode of the unbound socket; umask would be everybody's in this process.
+            guard fchmod(descriptor, mode) == 0 else { throw .listen("set the mode of", path, errno) }
+            if try !bind(descriptor, path) {
+                try removeStale(path)
+                guard try bind(descriptor, path) else { throw .addressInUse(path) }
+            }
+            var status = stat()
+            guard lstat(path, &status) == 0, chmod(path, mode) == 0, listen(descriptor, backlog) == 0 else {
+                throw .listen("listen at", path, errno)
+            }
+            return ListeningSocket(descriptor: descriptor, port: nil, file: (path, status.st_ino))
+        } catch {
+            Glibc.close(descriptor)
+            throw error
+        }
+    }
+
+    /// Listens on 127.0.0.1; port 0 takes a free one.
+    static func loopback(port: UInt16) throws(EscaleError) -> ListeningSocket {
+        let name = "127.0.0.1:\(port)"
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | closeOnExec | nonBlocking, 0)
+        guard descriptor >= 0 else { throw .listen("listen at", name, errno) }
+        var one: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        address.sin_port = port.bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isListening = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.bind(descriptor, $0, length) == 0 && listen(descriptor, backlog) == 0
+                    && getsockname(descriptor, $0, &length) == 0
+            }
+        }
+        guard isListening else {
+            let reason = errno
+            Glibc.close(descriptor)
+            throw reason == EADDRINUSE ? .addressInUse(name) : .listen("listen at", name, reason)
+        }
+        return ListeningSocket(descriptor: descriptor, port: UInt16(bigEndian: address.sin_port), file: nil)
+    }
+
+    /// Removes the socket's file, unless somebody else's has taken its place.
+    func removeFile() {
+        guard let file else { return }
+        var status = stat()
+        if lstat(file.path, &status) == 0, status.st_ino == file.inode { unlink(file.path) }
+    }
+
+    func close() { Glibc.close(descriptor) }
+
+    /// `false` where the path is taken.
+    private static func bind(_ descriptor: Int32, _ path: String) throws(EscaleError) -> Bool {
+        let result = UnixAddress.with(path) { Glibc.bind(descriptor, $0, $1) == 0 ? 0 : errno } ?? ENAMETOOLONG
+        guard result == 0 || result == EADDRINUSE else { throw .listen("listen at", path, result) }
+        return result == 0
+    }
+
+    private static func removeStale(_ path: String) throws(EscaleError) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            throw EscaleError(
+                .httpListenFailed, "\(path) is in the way: it is not a socket", hint: "move it away and try again")
+        }
+        let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | closeOnExec | nonBlocking, 0)
+        guard probe >= 0 else { throw .listen("probe", path, errno) }
+        defer { Glibc.close(probe) }
+        let result = UnixAddress.with(path) { connect(probe, $0, $1) == 0 ? 0 : errno } ?? ENAMETOOLONG
+        guard result == ECONNREFUSED || result == ENOENT else { throw .addressInUse(path) }
+        guard unlink(path) == 0 || errno == ENOENT else { throw .listen("replace", path, errno) }
+    }
+
+    private static let closeOnExec = Int32(SOCK_CLOEXEC.rawValue)
+    private static let nonBlocking = Int32(SOCK_NONBLOCK.rawValue)
+}

@@ -1,0 +1,33 @@
+import CEscaleLinux
+package import EscaleCore
+import Glibc
+
+/// A directory that paths are resolved in as if it were `/`: neither `..` nor a symbolic link leads out of it.
+///
+/// For trees whose content somebody else decides: layers, build contexts, containers' root file systems.
+package struct RootedDirectory: Sendable {
+    package let descriptor: FileDescriptor
+
+    /// Throws `system.*` where it isn't a directory.
+    package init(_ path: String) throws(EscaleError) {
+        descriptor = try FileDescriptor(path, O_RDONLY | O_DIRECTORY)
+    }
+
+    /// Opens a file inside, close-on-exec; the path's bytes are the kernel's, in no particular encoding.
+    package func open(_ path: [UInt8], _ flags: Int32, mode: UInt32 = 0o644) throws(EscaleError) -> FileDescriptor {
+        let relative = path.isEmpty ? [UInt8(ascii: ".")] : path
+        let number = try check("open \(String(decoding: path, as: UTF8.self))") {
+            (relative + [0]).withUnsafeBytes { bytes in
+                c_escale_open_in_root(
+                    descriptor.number, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), flags | O_CLOEXEC,
+                    mode)
+            }
+        }
+        return FileDescriptor(owning: number)
+    }
+
+    /// ``open(_:_:mode:)`` for a path in UTF-8.
+    package func open(_ path: String, _ flags: Int32, mode: UInt32 = 0o644) throws(EscaleError) -> FileDescriptor {
+        try open(Array(path.utf8), flags, mode: mode)
+    }
+}
