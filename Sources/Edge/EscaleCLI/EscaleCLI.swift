@@ -50,7 +50,7 @@ package enum EscaleCLI {
             }
             console = makeConsole(globals)
             if globals.showVersion {
-                console.print("Escale version \(EscaleVersion.current)")
+                console.print("Escale version \(Version.current)")
                 return 0
             }
             let session = Session(

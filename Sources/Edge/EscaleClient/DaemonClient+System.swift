@@ -4,9 +4,7 @@ import EscaleHTTP
 extension DaemonClient {
     /// Also of a daemon with another API.
     package func version() async throws -> VersionInfo {
-        var request = DaemonRequest(.get, "version", to: "tell its version")
-        request.anyVersion = true
-        return try await value(request)
+        try await value(DaemonRequest(.get, "version", to: "tell its version", anyVersion: true))
     }
 
     package func system() async throws -> SystemInfo {
@@ -15,9 +13,8 @@ extension DaemonClient {
 
     /// Ends the daemon, also one with another API; containers go on running.
     package func stopDaemon() async throws {
-        var request = try DaemonRequest(.post, "system/stop", to: "stop").with(Empty())
-        request.anyVersion = true
-        _ = try await value(request, as: Empty.self)
+        let post = try DaemonRequest(.post, "system/stop", to: "stop", anyVersion: true).with(Empty())
+        _ = try await value(post, as: Empty.self)
     }
 
     /// Takes every project down with its volumes, removes all state and ends the daemon.

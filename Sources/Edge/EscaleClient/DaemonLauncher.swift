@@ -96,13 +96,7 @@ package struct DaemonLauncher: Sendable {
     }
 
     private static func sibling(_ name: String) throws -> String {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let length = try check("find this program") {
-            buffer.withUnsafeMutableBytes {
-                readlink("/proc/self/exe", $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
-            }
-        }
-        let own = String(decoding: buffer.prefix(length), as: UTF8.self)
+        let own = Files.linkTarget("/proc/self/exe") ?? ""
         let directory = own.lastIndex(of: "/").map { String(own[..<$0]) } ?? ""
         guard Files.exists("\(directory)/\(name)") else { throw EscaleError.daemonNotInstalled(beside: directory) }
         return "\(directory)/\(name)"

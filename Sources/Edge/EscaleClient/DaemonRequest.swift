@@ -8,12 +8,13 @@ struct DaemonRequest: Sendable {
     /// What the daemon is asked to do, as errors say it: `bring shop up`.
     let action: String
     /// Whether a daemon with another API may answer too.
-    var anyVersion = false
+    let anyVersion: Bool
 
-    init(_ method: HTTPMethod, _ path: String, _ query: HTTPQuery = [:], to action: String) {
-        http = HTTPRequest(
-            method, "/v1/\(path)", query: query, headers: [Self.versionHeader: String(Routes.version)])
+    init(_ method: HTTPMethod, _ path: String, _ query: HTTPQuery = [:], to action: String, anyVersion: Bool = false) {
+        http = HTTPRequest(method, "/v1/\(path)", query: query)
+        if !anyVersion { http.headers[Self.versionHeader] = String(Routes.version) }
         self.action = action
+        self.anyVersion = anyVersion
     }
 
     /// The same with a body.

@@ -2,9 +2,11 @@ import EscaleAPI
 import EscaleClient
 import EscaleCore
 import EscaleSystem
-import Glibc
+import Synchronization
 
 /// Stays with a project that was brought up: shows its output until it has ended, and stops it on Ctrl-C.
+///
+/// Outlives the daemon: when that is killed, the next one is started and followed from where the last one was.
 struct Attachment: Sendable {
     let client: DaemonClient
     let project: ProjectName
@@ -17,105 +19,143 @@ struct Attachment: Sendable {
     let session: Session
 
     private enum Outcome: Sendable {
+        /// No container lives, and all that they wrote is shown.
         case logsEnded
-        /// No container is left that runs or will.
-        case projectEnded
-        case stopped(Int32)
+        case eventsEnded
+        case stopped
+        /// Output that has not come by now is not waited for.
+        case drained
     }
 
     /// How long output may lag behind the end of its container.
-    private static let drain = Duration.milliseconds(300)
+    private static let drain = Duration.seconds(2)
+    /// How long to wait before following again.
+    private static let pause = Duration.milliseconds(200)
 
     /// Returns the exit code: 0 when all containers have ended, 130 after Ctrl-C.
     func run() async throws -> Int32 {
         let (signals, feed) = AsyncStream.makeStream(of: Int32.self)
-        return try await session.interrupts.handled(by: { feed.yield($0) }) {
+        let first = FirstSignal()
+        let handler: Interrupts.Handler = { signal in
+            first.note(signal)
+            feed.yield(signal)
+        }
+        return try await session.interrupts.handled(by: handler) {
             try await withThrowingTaskGroup(of: Outcome.self) { group in
                 group.addTask { try await self.showLogs() }
-                group.addTask { try await self.watchEnds() }
+                group.addTask { try await self.tellEnds() }
                 group.addTask { try await self.stopOnSignal(signals) }
                 defer { group.cancelAll() }
+                var logsEnded = false
+                var stopped = false
                 while let outcome = try await group.next() {
                     switch outcome {
-                    case .logsEnded:
-                        if try await !hasEnded() { group.addTask { try await self.showLogs(since: .now, after: .seconds(1)) } }
-                    case .projectEnded:
-                        try await Task.sleep(for: Self.drain)
-                        return 0
-                    case .stopped(let code):
-                        try await Task.sleep(for: Self.drain)
-                        return code
+                    case .eventsEnded: continue
+                    case .logsEnded: logsEnded = true
+                    case .stopped:
+                        stopped = true
+                        group.addTask {
+                            try await Task.sleep(for: Self.drain)
+                            return .drained
+                        }
+                    case .drained: logsEnded = true
                     }
+                    if logsEnded && (stopped || first.signal == nil) { break }
                 }
-                return 0
+                return first.signal.map { 128 + $0 } ?? 0
             }
         }
     }
 
-    private func showLogs(since: Timestamp? = nil, after pause: Duration = .zero) async throws -> Outcome {
-        if pause > .zero { try await Task.sleep(for: pause) }
-        let query = LogQuery(services: services, follow: true, since: since ?? self.since)
-        try await client.logs(of: project, query) { printer.print($0) }
-        return .logsEnded
+    private func showLogs() async throws -> Outcome {
+        var from = since
+        while true {
+            try await untilLost {
+                try await client.logs(of: project, LogQuery(services: services, follow: true, since: from)) { record in
+                    from = max(from, record.at + .nanoseconds(1))
+                    printer.print(record)
+                }
+            }
+            if try await hasEnded() { return .logsEnded }
+            try await Task.sleep(for: Self.pause)
+        }
     }
 
-    /// Returns when no container is left that lives; says of each that ended how it did.
-    private func watchEnds() async throws -> Outcome {
-        // Something may have ended before the events are followed.
-        if try await hasEnded() { return .projectEnded }
-        let endings = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        return try await withThrowingTaskGroup(of: Outcome?.self) { group in
-            group.addTask {
-                try await self.client.events(of: self.project, follow: true, since: self.since) { event in
-                    guard event.kind.hasPrefix("container.") else { return }
-                    if event.kind == "container.exited", let code = event.attributes["exitCode"] {
-                        self.printer.note(event.subject, "exited with code \(code)")
+    /// Says of each container that ended how it did.
+    private func tellEnds() async throws -> Outcome {
+        var from = since
+        while true {
+            try await untilLost {
+                try await client.events(of: project, follow: true, since: from) { event in
+                    from = max(from, event.at + .nanoseconds(1))
+                    if event.kind == "container.exited" {
+                        let code = event.attributes["exitCode"].map { " with code \($0)" } ?? ""
+                        printer.note(event.subject, "exited\(code)")
                     }
-                    endings.continuation.yield()
                 }
-                endings.continuation.finish()
-                return nil
             }
-            group.addTask {
-                for await _ in endings.stream where try await self.hasEnded() { return .projectEnded }
-                return nil
-            }
-            defer { group.cancelAll() }
-            while let outcome = try await group.next() {
-                if let outcome { return outcome }
-            }
-            return .projectEnded
+            try await Task.sleep(for: Self.pause)
+        }
+    }
+
+    /// Absorbs that the daemon went away: whoever follows asks the next one.
+    private func untilLost(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch let error as EscaleError where error.code == .daemonLost {
+            return
         }
     }
 
     private func hasEnded() async throws -> Bool {
-        let containers = try await client.containers(of: project)
-        return !containers.contains { $0.isLive && (services.isEmpty || services.contains($0.service)) }
+        var containers: [ContainerSummary]?
+        while containers == nil {
+            try await untilLost { containers = try await client.containers(of: project) }
+        }
+        return !(containers ?? []).contains { $0.isLive && (services.isEmpty || services.contains($0.service)) }
     }
 
     /// The first signal stops the project as its services ask for, the second at once.
     private func stopOnSignal(_ signals: AsyncStream<Int32>) async throws -> Outcome {
-        var iterator = signals.makeAsyncIterator()
-        guard let first = await iterator.next() else { throw CancellationError() }
-        session.console.print("Stopping… (press Ctrl+C again to kill)", to: .error)
-        let stopping = Task { try await stop(timeout: stopTimeout) }
-        let killing = Task { [signals] in
-            for await _ in signals {
-                session.console.print("Killing…", to: .error)
-                try await stop(timeout: .zero)
-                return
+        var received = 0
+        return try await withThrowingTaskGroup(of: Outcome?.self) { group in
+            group.addTask {
+                for await _ in signals { return nil }
+                throw CancellationError()
             }
+            defer { group.cancelAll() }
+            while let outcome = try await group.next() {
+                if let outcome { return outcome }
+                received += 1
+                let isFirst = received == 1
+                session.console.print(isFirst ? "Stopping… (press Ctrl-C again to kill)" : "Killing…", to: .error)
+                let timeout = isFirst ? stopTimeout : .zero
+                group.addTask {
+                    try await self.stop(timeout: timeout)
+                    return .stopped
+                }
+                if isFirst {
+                    group.addTask {
+                        for await _ in signals { return nil }
+                        throw CancellationError()
+                    }
+                }
+            }
+            throw CancellationError()
         }
-        defer { killing.cancel() }
-        try await stopping.value
-        return .stopped(128 + first)
     }
 
     /// In plain lines: the project's output goes on between them.
     private func stop(timeout: Duration?) async throws {
-        let reporter = ProgressReporter(
-            session.globals.progress == .auto || session.globals.progress == .tty ? .plain : session.globals.progress,
-            console: session.console)
+        let mode = session.globals.progress
+        let reporter = ProgressReporter(mode == .auto || mode == .tty ? .plain : mode, console: session.console)
         try await client.stop(project, StopRequest(timeout: timeout)) { reporter.report($0) }
     }
+}
+
+/// The first signal that came while a project was attached.
+private final class FirstSignal: Sendable {
+    private let state = Mutex<Int32?>(nil)
+    var signal: Int32? { state.withLock { $0 } }
+    func note(_ signal: Int32) { state.withLock { $0 = $0 ?? signal } }
 }

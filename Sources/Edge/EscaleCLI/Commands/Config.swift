@@ -42,10 +42,9 @@ enum Config: CLICommand {
             (options.networks, project.networks.map(\.key)),
         ]
         guard lists.contains(where: \.isWanted) else {
-            let renderer = ProjectRenderer(project)
             switch options.format {
-            case .yaml: session.console.write(renderer.yaml())
-            case .json: session.console.write(renderer.json())
+            case .yaml: session.console.write(ProjectRenderer.yaml(project))
+            case .json: session.console.write(ProjectRenderer.json(project))
             }
             return 0
         }

@@ -3,7 +3,7 @@ import EscaleClient
 import EscaleCore
 
 /// `escale version`
-enum Version: CLICommand {
+enum VersionCommand: CLICommand {
     struct Options: CommandOptions {
         var format = Format.pretty
         var short = false
@@ -31,11 +31,11 @@ enum Version: CLICommand {
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
         if options.short {
-            session.console.print(EscaleVersion.current)
+            session.console.print(Version.current)
             return 0
         }
         let versions = Versions(
-            version: EscaleVersion.current, api: Routes.version, daemon: try await runningDaemon(session))
+            version: Version.current, api: Routes.version, daemon: try await runningDaemon(session))
         switch options.format {
         case .json: session.console.write(try JSONText.pretty(versions))
         case .pretty:

@@ -6,7 +6,7 @@ enum CommandTable {
         CommandEntry(Up.self), CommandEntry(Down.self), CommandEntry(Stop.self),
         CommandEntry(Ps.self), CommandEntry(Logs.self), CommandEntry(Exec.self), CommandEntry(Events.self),
         CommandEntry(Build.self), CommandEntry(Images.self), CommandEntry(Port.self),
-        CommandEntry(Config.self), CommandEntry(Ls.self), CommandEntry(Version.self),
+        CommandEntry(Config.self), CommandEntry(Ls.self), CommandEntry(VersionCommand.self),
         CommandEntry(ImageLs.self), CommandEntry(ImageRm.self), CommandEntry(ImageInspect.self),
         CommandEntry(ImageImport.self), CommandEntry(ImageBootstrap.self),
         CommandEntry(SystemInfoCommand.self), CommandEntry(SystemStop.self), CommandEntry(SystemReset.self),

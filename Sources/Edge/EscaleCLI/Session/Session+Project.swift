@@ -10,7 +10,7 @@ extension Session {
             files: globals.files, workingDirectory: workingDirectory, projectDirectory: globals.projectDirectory,
             projectName: globals.projectName, environmentFiles: globals.environmentFiles, environment: environment)
         let (project, diagnostics, sources) = loader.load()
-        let lines = { (file: String) in sources[file]?.split(separator: "\n", omittingEmptySubsequences: false) }
+        let lines = { (file: String) in sources[file]?.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) }
         for diagnostic in diagnostics.sortedByPosition() {
             console.print(Style(console.error).diagnosticText(diagnostic.rendered(sources: lines)), to: .error)
         }
