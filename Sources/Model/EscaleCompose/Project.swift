@@ -101,6 +101,8 @@ package struct PortMapping: Codable, Hashable, Sendable {
     package var hostPort: UInt16?
     package var containerPort: UInt16
     package var transport: Transport
+    /// What the file calls the mapping; for people only.
+    package var name: String?
 
     package init(
         hostAddress: String? = nil, hostPort: UInt16?, containerPort: UInt16, transport: Transport = .tcp

@@ -1,0 +1,106 @@
+import EscaleCore
+import EscaleYAML
+
+/// A mapping whose keys were checked against ``ComposeAttribute/table``.
+struct Section {
+    let field: Field
+    private let known: [String: Field]
+
+    /// The attribute's value; `nil` where the file has none, or where it is not one that Escale executes.
+    subscript(_ name: String) -> Field? { known[name] }
+
+    fileprivate init(field: Field, known: [String: Field]) {
+        self.field = field
+        self.known = known
+    }
+}
+
+extension Field {
+    /// The value as a mapping with the attributes of the scope; reports every key that is not executed.
+    func section(_ scope: ComposeAttribute.Scope, hint: String? = nil) -> Section? {
+        guard let mapping = node.mapping else {
+            mismatch("a mapping", hint: hint)
+            return nil
+        }
+        let attributes = ComposeAttribute.attributes(of: scope)
+        var known: [String: Field] = [:]
+        for pair in mapping.pairs {
+            let inner = Field(path: path.isEmpty ? pair.key : "\(path).\(pair.key)", node: pair.value, context: context)
+            if pair.key.hasPrefix("x-") {
+                inner.checkExtension(pair)
+            } else if let attribute = attributes[pair.key] {
+                if inner.admits(attribute, at: pair.keyPosition) { known[pair.key] = inner }
+            } else {
+                reportUnknown(pair, among: attributes, in: scope)
+            }
+        }
+        return Section(field: self, known: known)
+    }
+
+    private func checkExtension(_ pair: YAMLMapping.Pair) {
+        guard pair.key == "x-escale" else { return }
+        context.warning(
+            "compose.x-escale", "\(path) is not executed yet", at: pair.keyPosition,
+            hint: "services are started and replaced as if it were not there")
+    }
+
+    /// Whether the reader shall look at the value; reports a warned or refused attribute.
+    private func admits(_ attribute: ComposeAttribute, at position: SourcePosition) -> Bool {
+        switch attribute.status {
+        case .executed, .accepted: return true
+        case .warned(let instead):
+            if !isHarmless(attribute) {
+                context.warning(
+                    "compose.attribute.ignored", "\(path) has no effect yet: \(instead)", at: position)
+            }
+        case .refused(let hint):
+            if !isHarmless(attribute) {
+                context.error("compose.attribute.unsupported", "\(path) is not supported yet", at: position, hint: hint)
+            }
+        }
+        return false
+    }
+
+    /// Whether the value asks for nothing, or for what happens anyway.
+    private func isHarmless(_ attribute: ComposeAttribute) -> Bool {
+        switch node.content {
+        case .sequence(let items): items.isEmpty
+        case .mapping(let mapping): mapping.pairs.isEmpty
+        case .scalar(let scalar): node.isNull || attribute.harmless.contains(scalar.text.lowercased())
+        }
+    }
+
+    private func reportUnknown(
+        _ pair: YAMLMapping.Pair, among attributes: [String: ComposeAttribute], in scope: ComposeAttribute.Scope
+    ) {
+        let owner = path.isEmpty ? "a compose file" : path
+        context.error(
+            "compose.attribute.unknown", "\(owner) has no attribute \"\(pair.key)\"", at: pair.keyPosition,
+            hint: hint(forUnknown: pair, among: attributes, in: scope))
+    }
+
+    private func hint(
+        forUnknown pair: YAMLMapping.Pair, among attributes: [String: ComposeAttribute],
+        in scope: ComposeAttribute.Scope
+    ) -> String {
+        let key = pair.key
+        if let meant = Self.otherNames[key], attributes[meant] != nil { return "did you mean \"\(meant)\"?" }
+        if let near = Suggestion.nearest(to: key, among: attributes.keys) { return "did you mean \"\(near)\"?" }
+        if scope == .file, let inner = pair.value.mapping, inner["image"] != nil || inner["build"] != nil {
+            return "services stand below `services:`; indent \"\(key)\" under it"
+        }
+        let elsewhere = ComposeAttribute.table.filter { $0.name == key && $0.status == .executed }.map(\.scope)
+        if let place = elsewhere.min(by: { $0.rawValue.count < $1.rawValue.count }) {
+            return place == .file ? "it belongs at the top level of the file, not inside \(path)" : "it belongs in \(place.rawValue)"
+        }
+        let names = attributes.values.filter { $0.status == .executed }.map(\.name).sorted()
+        return "known here: \(names.joined(separator: ", ")); your own data may go under a key that begins with x-"
+    }
+
+    /// What people write who come from `docker run` and elsewhere.
+    private static let otherNames = [
+        "env": "environment", "envs": "environment", "variables": "environment", "cmd": "command", "args": "command",
+        "mount": "volumes", "mounts": "volumes", "publish": "ports", "workdir": "working_dir", "name": "container_name",
+        "depends": "depends_on", "requires": "depends_on", "health": "healthcheck", "health_check": "healthcheck",
+    ]
+}

@@ -1,0 +1,81 @@
+import EscaleCore
+package import EscaleYAML
+
+/// The canonical form of a project, as `escale config` prints it: the shape of `docker compose config`.
+///
+/// What it prints is a compose file that loads to the same project.
+package enum ProjectRenderer {
+    package static func yaml(_ project: Project) -> String { YAMLWriter.text(tree(project)) }
+
+    package static func json(_ project: Project) -> String { JSONWriter.text(tree(project)) }
+
+    /// The project as a tree: services, networks, volumes and secrets by name, attributes by name, `$` doubled.
+    package static func tree(_ project: Project) -> YAMLValue {
+        var root = Members()
+        root.add("name", .string(project.name.rawValue))
+        root.add("services", .map(project.services.sorted { $0.name < $1.name }.map { .init($0.name.rawValue, service($0)) }))
+        root.add("networks", networks(project))
+        root.add("volumes", volumes(project))
+        root.add("secrets", secrets(project))
+        return root.map
+    }
+
+    private static func networks(_ project: Project) -> YAMLValue? {
+        mapOrNothing(project.networks.sorted { $0.key < $1.key }.map { network in
+            var members = Members()
+            members.add("name", text(network.name.rawValue))
+            if network.isExternal { members.add("external", .bool(true)) }
+            if network.isInternal { members.add("internal", .bool(true)) }
+            members.add("labels", pairs(network.labels))
+            return .init(network.key, members.map)
+        })
+    }
+
+    private static func volumes(_ project: Project) -> YAMLValue? {
+        mapOrNothing(project.volumes.sorted { $0.key < $1.key }.map { volume in
+            var members = Members()
+            members.add("name", text(volume.name.rawValue))
+            if volume.isExternal { members.add("external", .bool(true)) }
+            members.add("labels", pairs(volume.labels))
+            return .init(volume.key, members.map)
+        })
+    }
+
+    private static func secrets(_ project: Project) -> YAMLValue? {
+        mapOrNothing(project.secrets.sorted { $0.key < $1.key }.map { secret in
+            .init(secret.key, .map([
+                .init("name", text("\(project.name)_\(secret.key)")), .init("file", text(secret.file)),
+            ]))
+        })
+    }
+
+    // MARK: Pieces
+
+    /// A mapping under construction; what is `nil` is left out.
+    struct Members {
+        private var members: [YAMLValue.Member] = []
+        var map: YAMLValue { .map(members) }
+
+        mutating func add(_ key: String, _ value: YAMLValue?) {
+            if let value { members.append(.init(key, value)) }
+        }
+    }
+
+    /// Text that survives interpolation when the output is loaded again.
+    static func text(_ text: String) -> YAMLValue {
+        var output = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            if scalar == "$" { output.append(scalar) }
+            output.append(scalar)
+        }
+        return .string(String(output))
+    }
+
+    static func list(_ texts: [String]) -> YAMLValue? { texts.isEmpty ? nil : .list(texts.map(text)) }
+
+    static func pairs(_ pairs: [String: String]) -> YAMLValue? {
+        mapOrNothing(pairs.sorted { $0.key < $1.key }.map { .init($0.key, text($0.value)) })
+    }
+
+    static func mapOrNothing(_ members: [YAMLValue.Member]) -> YAMLValue? { members.isEmpty ? nil : .map(members) }
+}
