@@ -115,6 +115,12 @@ let programs: [Target] = [
 
 let testTargets: [Target] = [
     tests("EscaleCoreTests", ["EscaleCore"]),
+    tests(
+        "EscaleCLITests",
+        [
+            "EscaleCore", "EscaleAPI", "EscaleCLI", "EscaleClient", "EscaleCompose", "EscaleHTTP", "EscaleSystem",
+            "escale",
+        ]),
     tests("EscaleCryptoTests", ["EscaleCore", "EscaleCrypto"]),
     tests("EscaleHTTPTests", ["EscaleCore", "EscaleHTTP"]),
     tests("EscaleStoreTests", ["EscaleCore", "EscaleStore"]),

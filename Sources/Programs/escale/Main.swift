@@ -1,1 +1,7 @@
-@main struct Main { static func main() {} }
+import EscaleCLI
+import Glibc
+
+@main
+struct Main {
+    static func main() async { exit(await EscaleCLI.run(CommandLine.arguments)) }
+}

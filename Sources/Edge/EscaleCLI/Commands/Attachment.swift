@@ -1,0 +1,161 @@
+import EscaleAPI
+import EscaleClient
+import EscaleCore
+import EscaleSystem
+import Synchronization
+
+/// Stays with a project that was brought up: shows its output until it has ended, and stops it on Ctrl-C.
+///
+/// Outlives the daemon: when that is killed, the next one is started and followed from where the last one was.
+struct Attachment: Sendable {
+    let client: DaemonClient
+    let project: ProjectName
+    /// Only these; all if empty.
+    let services: [ServiceName]
+    /// From when on output is shown.
+    let since: Timestamp
+    let stopTimeout: Duration?
+    let printer: LogPrinter
+    let session: Session
+
+    private enum Outcome: Sendable {
+        /// No container lives, and all that they wrote is shown.
+        case logsEnded
+        case eventsEnded
+        case stopped
+        /// Output that has not come by now is not waited for.
+        case drained
+    }
+
+    /// How long output may lag behind the end of its container.
+    private static let drain = Duration.seconds(2)
+    /// How long to wait before following again.
+    private static let pause = Duration.milliseconds(200)
+
+    /// Returns the exit code: 0 when all containers have ended, 130 after Ctrl-C.
+    func run() async throws -> Int32 {
+        let (signals, feed) = AsyncStream.makeStream(of: Int32.self)
+        let first = FirstSignal()
+        let handler: Interrupts.Handler = { signal in
+            first.note(signal)
+            feed.yield(signal)
+        }
+        return try await session.interrupts.handled(by: handler) {
+            try await withThrowingTaskGroup(of: Outcome.self) { group in
+                group.addTask { try await self.showLogs() }
+                group.addTask { try await self.tellEnds() }
+                group.addTask { try await self.stopOnSignal(signals) }
+                defer { group.cancelAll() }
+                var logsEnded = false
+                var stopped = false
+                while let outcome = try await group.next() {
+                    switch outcome {
+                    case .eventsEnded: continue
+                    case .logsEnded: logsEnded = true
+                    case .stopped:
+                        stopped = true
+                        group.addTask {
+                            try await Task.sleep(for: Self.drain)
+                            return .drained
+                        }
+                    case .drained: logsEnded = true
+                    }
+                    if logsEnded && (stopped || first.signal == nil) { break }
+                }
+                return first.signal.map { 128 + $0 } ?? 0
+            }
+        }
+    }
+
+    private func showLogs() async throws -> Outcome {
+        var from = since
+        while true {
+            try await untilLost {
+                try await client.logs(of: project, LogQuery(services: services, follow: true, since: from)) { record in
+                    from = max(from, record.at + .nanoseconds(1))
+                    printer.print(record)
+                }
+            }
+            if try await hasEnded() { return .logsEnded }
+            try await Task.sleep(for: Self.pause)
+        }
+    }
+
+    /// Says of each container that ended how it did.
+    private func tellEnds() async throws -> Outcome {
+        var from = since
+        while true {
+            try await untilLost {
+                try await client.events(of: project, follow: true, since: from) { event in
+                    from = max(from, event.at + .nanoseconds(1))
+                    if event.kind == "container.exited" {
+                        let code = event.attributes["exitCode"].map { " with code \($0)" } ?? ""
+                        printer.note(event.subject, "exited\(code)")
+                    }
+                }
+            }
+            try await Task.sleep(for: Self.pause)
+        }
+    }
+
+    /// Absorbs that the daemon went away: whoever follows asks the next one.
+    private func untilLost(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch let error as EscaleError where error.code == .daemonLost {
+            return
+        }
+    }
+
+    private func hasEnded() async throws -> Bool {
+        var containers: [ContainerSummary]?
+        while containers == nil {
+            try await untilLost { containers = try await client.containers(of: project) }
+        }
+        return !(containers ?? []).contains { $0.isLive && (services.isEmpty || services.contains($0.service)) }
+    }
+
+    /// The first signal stops the project as its services ask for, the second at once.
+    private func stopOnSignal(_ signals: AsyncStream<Int32>) async throws -> Outcome {
+        var received = 0
+        return try await withThrowingTaskGroup(of: Outcome?.self) { group in
+            group.addTask {
+                for await _ in signals { return nil }
+                throw CancellationError()
+            }
+            defer { group.cancelAll() }
+            while let outcome = try await group.next() {
+                if let outcome { return outcome }
+                received += 1
+                let isFirst = received == 1
+                session.console.print(isFirst ? "Stopping… (press Ctrl-C again to kill)" : "Killing…", to: .error)
+                let timeout = isFirst ? stopTimeout : .zero
+                group.addTask {
+                    try await self.stop(timeout: timeout)
+                    return .stopped
+                }
+                if isFirst {
+                    group.addTask {
+                        for await _ in signals { return nil }
+                        throw CancellationError()
+                    }
+                }
+            }
+            throw CancellationError()
+        }
+    }
+
+    /// In plain lines: the project's output goes on between them.
+    private func stop(timeout: Duration?) async throws {
+        let mode = session.globals.progress
+        let reporter = ProgressReporter(mode == .auto || mode == .tty ? .plain : mode, console: session.console)
+        try await client.stop(project, StopRequest(timeout: timeout)) { reporter.report($0) }
+    }
+}
+
+/// The first signal that came while a project was attached.
+private final class FirstSignal: Sendable {
+    private let state = Mutex<Int32?>(nil)
+    var signal: Int32? { state.withLock { $0 } }
+    func note(_ signal: Int32) { state.withLock { $0 = $0 ?? signal } }
+}

@@ -1,0 +1,84 @@
+import EscaleAPI
+import EscaleCore
+import EscaleSystem
+import Glibc
+
+/// `escale exec`
+enum Exec: CLICommand {
+    struct Options: CommandOptions {
+        var interactive = true
+        var tty = true
+        var noTTY = false
+        var user: String?
+        var workingDirectory: String?
+        var environment: [String] = []
+        var index = 1
+    }
+
+    static let path = ["exec"]
+    static let summary = "Run a command in a running container"
+    static let details: String? = """
+        The command has this terminal, where there is one, and its exit code becomes that of escale.
+        """
+    static let operands = Operands.atLeast(2, "SERVICE COMMAND [ARGUMENT...]")
+    static let stopsAtOperand = true
+    static let flags: [Flag<Options>] = [
+        .toggle("interactive", "i", \.interactive, "Let it read the input; the default"),
+        .toggle("tty", "t", \.tty, "Give it a terminal; the default where there is one"),
+        .toggle("no-tty", "T", \.noTTY, "Give it no terminal"),
+        .value("user", "u", "USER", "Run it as this user, or UID:GID") { $0.user = $1 },
+        .value("workdir", "w", "DIR", "Run it in this directory of the container") { $0.workingDirectory = $1 },
+        .value("env", "e", "NAME=VALUE", "Set an environment variable; may be given several times") {
+            $0.environment.append($1)
+        },
+        .value("index", nil, "N", "Which replica of the service, from 1") { $0.index = try Values.count($1) },
+    ]
+    static let unavailable = [
+        Unavailable("--detach", "-d", instead: "start it in the background with the shell's `&`"),
+        Unavailable("--privileged"),
+    ]
+
+    static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
+        let client = try session.client()
+        let target = try session.target()
+        var environment: [String: String] = [:]
+        for text in options.environment {
+            let (name, value) = try Values.assignment(text, environment: session.environment)
+            environment[name] = value
+        }
+        let hasTerminal = isatty(0) == 1 && isatty(1) == 1
+        let request = ExecRequest(
+            service: try target.services([operands[0]])[0], index: options.index,
+            command: Array(operands.dropFirst()), tty: hasTerminal && options.tty && !options.noTTY,
+            user: options.user, workingDirectory: options.workingDirectory, environment: environment)
+        let plan = try await client.exec(target.name, request)
+        return try await become(plan, environment: session.environment, interactive: options.interactive)
+    }
+
+    /// Replaces this process by the program, so that terminal, signals and exit code are its own. Returns only by throwing.
+    private static func become(
+        _ plan: ExecPlan, environment: [String: String], interactive: Bool
+    ) async throws -> Int32 {
+        if !interactive {
+            let nothing = try FileDescriptor("/dev/null", O_RDONLY)
+            try check("close the input") { dup2(nothing.number, 0) }
+        }
+        var variables = Command.defaultEnvironment
+        variables["TERM"] = environment["TERM"]
+        let command = Command(plan.executable, plan.arguments, environment: variables)
+        // The namespace is the thread's; exec keeps that thread and ends the others.
+        return try await MountNamespace(unmounts: plan.unmounts).run { try command.replaceProcess() }
+    }
+}
+
+extension Command {
+    /// Makes this process the program; descriptors that are open without close-on-exec stay open.
+    fileprivate func replaceProcess() throws -> Never {
+        var arguments = ([executable] + arguments).map { strdup($0) } + [nil]
+        var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+        execve(executable, &arguments, &variables)
+        let error = Errno.current
+        for pointer in arguments + variables { free(pointer) }
+        throw error.during("run \(executable)")
+    }
+}

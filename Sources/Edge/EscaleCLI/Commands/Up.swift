@@ -1,0 +1,85 @@
+import EscaleAPI
+import EscaleCore
+import EscaleSystem
+
+/// `escale up`
+enum Up: CLICommand {
+    struct Options: CommandOptions {
+        var detach = false
+        var build = false
+        var wait = false
+        var waitTimeout: Duration?
+        var removeOrphans = false
+        var forceRecreate = false
+        var timeout: Duration?
+        var noColour = false
+        var noLogPrefix = false
+        var timestamps = false
+    }
+
+    static let path = ["up"]
+    static let summary = "Make the project run as its file says"
+    static let details: String? = """
+        Builds images that are missing, creates networks and volumes, and starts containers in the order of their \
+        dependencies. What already is as the file says stays untouched. Without --detach it then shows the output \
+        of the containers until all have ended; Ctrl-C stops them, a second Ctrl-C kills them.
+        """
+    static let operands = Operands.services
+    static let flags: [Flag<Options>] = [
+        .toggle("detach", "d", \.detach, "Return when the containers have started"),
+        .toggle("build", nil, \.build, "Build images also where they exist"),
+        .toggle("wait", nil, \.wait, "Return when everything runs and is healthy; implies --detach"),
+        .value("wait-timeout", nil, "SECONDS", "How long to wait with --wait before failing") {
+            $0.waitTimeout = try Values.seconds($1)
+        },
+        .toggle("remove-orphans", nil, \.removeOrphans, "Remove containers of services that the file no longer has"),
+        .toggle("force-recreate", nil, \.forceRecreate, "Recreate containers even if nothing changed"),
+        .value("timeout", "t", "SECONDS", "Grace period on Ctrl-C, instead of each service's own") {
+            $0.timeout = try Values.seconds($1)
+        },
+        .toggle("no-color", nil, \.noColour, "Show the output without colours"),
+        .toggle("no-log-prefix", nil, \.noLogPrefix, "Show the output without the containers' names"),
+        .toggle("timestamps", nil, \.timestamps, "Show when each line was written"),
+    ]
+    static let unavailable = [
+        Unavailable("--abort-on-container-exit", instead: "use `escale up --wait`, which fails when a container ends"),
+        Unavailable("--abort-on-container-failure", instead: "use `escale up --wait`, which fails when a container ends"),
+        Unavailable("--always-recreate-deps", instead: "use --force-recreate"),
+        Unavailable("--attach"), Unavailable("--attach-dependencies"), Unavailable("--exit-code-from"),
+        Unavailable("--menu"), Unavailable("--no-attach"),
+        Unavailable("--no-build", instead: "leave --build away: existing images are used as they are"),
+        Unavailable("--no-deps"), Unavailable("--no-recreate"), Unavailable("--no-start"),
+        Unavailable("--pull", instead: "bring images in with `escale image import`"),
+        Unavailable("--quiet-pull", instead: "use the global flag `--progress quiet`"),
+        Unavailable("--renew-anon-volumes", "-V"),
+        Unavailable("--scale", instead: "set `deploy.replicas` in the file"),
+        Unavailable("--watch", "-w"), Unavailable("--yes", "-y"),
+    ]
+
+    static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
+        let client = try session.client()
+        let project = try session.project()
+        let target = Session.Target(name: project.name, project: project)
+        let request = UpRequest(
+            project: project, services: try target.services(operands), wait: options.wait,
+            waitTimeout: options.waitTimeout, build: options.build, removeOrphans: options.removeOrphans,
+            forceRecreate: options.forceRecreate)
+        let started = Timestamp.now
+        let result = try await session.withProgress { try await client.up(request, progress: $0) }
+        if !result.orphans.isEmpty && !options.removeOrphans {
+            session.warn(
+                "containers of services that the file no longer has go on: "
+                    + "\(result.orphans.joined(separator: ", ")); remove them with --remove-orphans")
+        }
+        if options.detach || options.wait { return 0 }
+        let style = LogStyle(
+            prefix: !options.noLogPrefix, timestamps: options.timestamps,
+            colours: session.console.output.colours && !options.noColour)
+        let printer = LogPrinter(
+            project.name, console: session.console, style: style, expected: target.expectedContainers)
+        let attachment = Attachment(
+            client: client, project: project.name, services: request.services, since: started,
+            stopTimeout: options.timeout, printer: printer, session: session)
+        return try await attachment.run()
+    }
+}

@@ -1,0 +1,55 @@
+import EscaleCore
+
+/// Every command, in the order that help shows them.
+enum CommandTable {
+    static let commands: [CommandEntry] = [
+        CommandEntry(Up.self), CommandEntry(Down.self), CommandEntry(Stop.self),
+        CommandEntry(Ps.self), CommandEntry(Logs.self), CommandEntry(Exec.self), CommandEntry(Events.self),
+        CommandEntry(Build.self), CommandEntry(Images.self), CommandEntry(Port.self),
+        CommandEntry(Config.self), CommandEntry(Ls.self), CommandEntry(VersionCommand.self),
+        CommandEntry(ImageLs.self), CommandEntry(ImageRm.self), CommandEntry(ImageInspect.self),
+        CommandEntry(ImageImport.self), CommandEntry(ImageBootstrap.self),
+        CommandEntry(SystemInfoCommand.self), CommandEntry(SystemStop.self), CommandEntry(SystemReset.self),
+    ]
+
+    /// The nouns with commands of their own.
+    static let groups: [(name: String, summary: String)] = [
+        ("image", "Work with the images on this host"),
+        ("system", "Look after Escale itself"),
+    ]
+
+    static func commands(in group: String) -> [CommandEntry] {
+        commands.filter { $0.path.count == 2 && $0.path[0] == group }
+    }
+
+    enum Found {
+        case command(CommandEntry, words: [String])
+        case groupHelp(String)
+    }
+
+    /// The command that the words start with.
+    static func find(_ words: [String]) throws -> Found {
+        guard let name = words.first else { throw EscaleError(.usage, "no command given", hint: "see `escale --help`") }
+        let rest = Array(words.dropFirst())
+        if let entry = commands.first(where: { $0.path == [name] }) { return .command(entry, words: rest) }
+        if groups.contains(where: { $0.name == name }) { return try find(rest, in: name) }
+        if let known = Unavailable.commands.first(where: { $0.matches(name) }) { throw known.error(in: EscaleCLI.name) }
+        throw unknown(name, in: EscaleCLI.name, known: commands.filter { $0.path.count == 1 }.map { $0.path[0] } + groups.map(\.name))
+    }
+
+    private static func find(_ words: [String], in group: String) throws -> Found {
+        guard let name = words.first, name != "-h", name != "--help" else { return .groupHelp(group) }
+        let members = commands(in: group)
+        if let entry = members.first(where: { $0.path[1] == name }) {
+            return .command(entry, words: Array(words.dropFirst()))
+        }
+        throw unknown(name, in: "\(EscaleCLI.name) \(group)", known: members.map { $0.path[1] })
+    }
+
+    private static func unknown(_ name: String, in command: String, known: [String]) -> EscaleError {
+        if name.hasPrefix("-") { return EscaleError(.usage, "unknown flag \(name)", hint: "see `\(command) --help`") }
+        let similar = closest(to: name, in: known).map { "did you mean `\(command) \($0)`?" }
+        return EscaleError(
+            .usage, "unknown command `\(command) \(name)`", hint: similar ?? "see `\(command) --help`")
+    }
+}

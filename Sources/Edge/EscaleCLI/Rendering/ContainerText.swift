@@ -1,0 +1,54 @@
+import EscaleAPI
+import EscaleCore
+
+extension ContainerSummary {
+    /// As `ps` shows it: `Up 5 seconds (healthy)`, `Exited (3) 2 minutes ago`.
+    func statusText(now: Timestamp) -> String {
+        func ago(_ time: Timestamp?) -> String { time.map { " \((now - $0).spokenText) ago" } ?? "" }
+        let code = exitCode.map { " (\($0))" } ?? ""
+        switch state {
+        case .created: return "Created"
+        case .running: return "Up" + (startedAt.map { " \((now - $0).spokenText)" } ?? "") + healthText
+        case .restarting: return "Restarting\(code)\(ago(finishedAt))"
+        case .exited: return "Exited\(code)\(ago(finishedAt))"
+        case .stopping: return "Stopping"
+        case .unknown: return "Unknown" + (reason.map { ": \($0)" } ?? "")
+        }
+    }
+
+    private var healthText: String {
+        switch health {
+        case .starting: " (health: starting)"
+        case .healthy: " (healthy)"
+        case .unhealthy: " (unhealthy)"
+        case nil: ""
+        }
+    }
+
+    /// The command in quotes, cut to a length that keeps the table readable.
+    func commandText(whole: Bool) -> String {
+        let text = command.joined(separator: " ")
+        return "\"" + (whole ? text : DisplayWidth.fit(DisplayWidth.plain(text), 20)) + "\""
+    }
+
+    /// `0.0.0.0:8080->80/tcp, 127.0.0.1:53->53/udp`
+    var portsText: String { ports.map(\.description).joined(separator: ", ") }
+
+    /// Whether it will run again, or does, without anybody's doing.
+    var isLive: Bool {
+        switch state {
+        case .created, .running, .restarting, .stopping, .unknown: true
+        case .exited: false
+        }
+    }
+}
+
+extension ContainerSummary.Port {
+    var description: String { "\(listener)->\(containerPort)/\(transport.rawValue)" }
+
+    /// Where the host listens: `0.0.0.0:8080`, `[::1]:8080`.
+    var listener: String {
+        let address = hostAddress ?? "0.0.0.0"
+        return (address.contains(":") ? "[\(address)]" : address) + ":\(hostPort)"
+    }
+}

@@ -1,0 +1,72 @@
+package import EscaleCompose
+package import EscaleCore
+
+extension Session {
+    /// The project that the compose files describe. Prints its warnings.
+    ///
+    /// - Throws: `compose.invalid` with every problem in the files, excerpts included by whoever shows it.
+    func project() throws -> Project {
+        let loader = ComposeLoader(
+            files: globals.files, workingDirectory: workingDirectory, projectDirectory: globals.projectDirectory,
+            projectName: globals.projectName, environmentFiles: globals.environmentFiles, environment: environment)
+        let (project, diagnostics, sources) = loader.load()
+        let lines = { (file: String) in sources[file]?.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) }
+        for diagnostic in diagnostics.sortedByPosition() {
+            console.print(Style(console.error).diagnosticText(diagnostic.rendered(sources: lines)), to: .error)
+        }
+        let errors = diagnostics.count { $0.severity == .error }
+        guard errors == 0, let project else {
+            throw EscaleError(
+                .init("compose.invalid"),
+                errors == 1 ? "the project can't be used: there is 1 problem in its files"
+                    : "the project can't be used: there are \(errors) problems in its files")
+        }
+        return project
+    }
+
+    /// The project's name and, where the files were needed for it, the project itself.
+    ///
+    /// `-p` alone names it without its files, so that what runs can be reached from anywhere.
+    func target() throws -> Target {
+        if globals.files.isEmpty, environment["COMPOSE_FILE"] == nil, let name = globals.projectName {
+            return Target(name: try ProjectName(validating: name), project: nil)
+        }
+        let project = try project()
+        return Target(name: project.name, project: project)
+    }
+
+    /// A project as a command line names it.
+    struct Target {
+        let name: ProjectName
+        /// `nil` where only the name was given.
+        let project: Project?
+
+        /// The services of that name.
+        ///
+        /// - Throws: `service.unknown` for one that the project doesn't have.
+        func services(_ names: [String]) throws -> [ServiceName] {
+            try names.map { name in
+                let service = try ServiceName(validating: name)
+                if let project, project.service(service) == nil { throw EscaleError.unknownService(name, in: project) }
+                return service
+            }
+        }
+
+        /// What its containers are called, without the project's name.
+        var expectedContainers: [String] {
+            (project?.services ?? []).flatMap { service in
+                service.containerName.map { [$0] }
+                    ?? (0..<max(0, service.replicas)).map { "\(service.name)-\($0 + 1)" }
+            }
+        }
+    }
+}
+
+extension EscaleError {
+    static func unknownService(_ name: String, in project: Project) -> Self {
+        let names = project.services.map(\.name.rawValue)
+        let hint = closest(to: name, in: names).map { "did you mean \($0)?" }
+            ?? "the project has \(spokenList(names, last: "and"))"
+        return Self(.init("service.unknown"), "there is no service \"\(name)\" in the project \(project.name)", hint: hint)
+    }
+}
