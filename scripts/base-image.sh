@@ -59,7 +59,9 @@ make_debian() {
         --aptopt='APT::AutoRemove::SuggestsImportant "false"'
         --aptopt='Dir::Cache::pkgcache ""'
         --aptopt='Dir::Cache::srcpkgcache ""'
-        # A package that is installed while an image is built must not start its service.
+        # A package that is installed while an image is built must not start its service. (mmdebstrap has a file of the
+        # same name for its own time, which it would remove at the end.)
+        --skip=chroot/policy-rc.d
         --customize-hook='printf "#!/bin/sh\nexit 101\n" >"$1/usr/sbin/policy-rc.d"'
         --customize-hook='chmod 755 "$1/usr/sbin/policy-rc.d"'
         # Nor does a layer keep the packages that apt has installed. (Not an --aptopt: mmdebstrap itself needs them.)

@@ -43,7 +43,7 @@ up() {
 
 stop() {
     if [ ! -x "$ESCALE_BIN/escale" ]; then
-        echo "Escale is not built: nothing of it runs from here."
+        echo "Escale is not built here: nothing was stopped. (\`make run\` builds it.)"
         return
     fi
     (cd "$app" && escale down)

@@ -22,24 +22,40 @@ need() { command -v "$1" >/dev/null || fail "$1 is not installed" "run scripts/s
 
 # scratch: prints a new directory that is removed when the script ends, however it ends.
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/escale-script.XXXXXX")
-trap 'rm -rf "$SCRATCH"' EXIT
+RUNNING= # the process group that run_quietly has under way
+clean_up() {
+    trap '' INT TERM # once is enough: a second signal must not cut this short
+    if [ -n "$RUNNING" ]; then
+        kill -TERM -- "-$RUNNING" || true
+        wait "$RUNNING" || true
+    fi 2>/dev/null
+    rm -rf "$SCRATCH"
+}
+trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 scratch() { mktemp -d "$SCRATCH/XXXXXX"; }
 
-# run_quietly "label" command…: runs it with its output kept aside; shows that it is alive; on failure shows the output.
+# run_quietly "label" command…: runs it with its output kept aside; a dot every three seconds says that it is alive; on
+# failure shows the output. Ended when the script ends.
 run_quietly() {
-    local label=$1 log status=0 pid began=$SECONDS
+    local label=$1 log status=0 began=$SECONDS dots=0
     shift
     log=$(mktemp "$SCRATCH/log.XXXXXX")
     printf '    %s ' "$label"
+    set -m # a process group of its own: it can be ended with all that it started
     "$@" >"$log" 2>&1 </dev/null &
-    pid=$!
-    while kill -0 "$pid" 2>/dev/null; do
-        sleep 0.2
-        [ $(((SECONDS - began) % 3)) -ne 0 ] || [ "${last:-}" = "$SECONDS" ] || { printf .; last=$SECONDS; }
+    RUNNING=$!
+    set +m
+    while kill -0 "$RUNNING" 2>/dev/null; do
+        sleep 0.1
+        if [ $(((SECONDS - began) / 3)) -gt "$dots" ]; then
+            dots=$((dots + 1))
+            printf .
+        fi
     done
-    wait "$pid" || status=$?
+    wait "$RUNNING" || status=$?
+    RUNNING=
     if [ "$status" -ne 0 ]; then
         printf ' failed\n'
         tail -n 40 "$log" | sed 's/^/    | /' >&2
