@@ -21,12 +21,22 @@ func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
     .systemLibrary(name: name, path: "Sources/CLibs/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
+/// Programs carry Swift's libraries in themselves, so that they run where no toolchain is. Only linking is static:
+/// `--static-swift-stdlib` would compile everything against libraries that hold no Testing, and the tests then need a
+/// second build. The two libraries are what FoundationEssentials is made of; a static link has to name them.
+let selfContained: [LinkerSetting] = [
+    .unsafeFlags(["-static-stdlib"]),
+    .linkedLibrary("_FoundationCShims"),
+    .linkedLibrary("_FoundationCollections"),
+]
+
 func program(_ name: String, _ dependencies: [String]) -> Target {
     .executableTarget(
         name: name,
         dependencies: dependencies.map { .init(stringLiteral: $0) },
         path: "Sources/Programs/\(name)",
-        swiftSettings: strict
+        swiftSettings: strict,
+        linkerSettings: selfContained
     )
 }
 
