@@ -106,7 +106,7 @@ let platform: [Target] = [
 ]
 
 let edge: [Target] = [
-    library("Edge", "EscaleClient", ["EscaleCore", "EscaleAPI", "EscaleSystem", "EscaleHTTP"]),
+    library("Edge", "EscaleClient", ["EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleSystem", "EscaleHTTP"]),
     library(
         "Edge", "EscaleCLI",
         ["EscaleCore", "EscaleAPI", "EscaleClient", "EscaleCompose", "EscaleSystem"]),

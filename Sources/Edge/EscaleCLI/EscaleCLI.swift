@@ -1,4 +1,4 @@
-import EscaleCore
+package import EscaleCore
 import EscaleAPI
 import EscaleSystem
 import Glibc

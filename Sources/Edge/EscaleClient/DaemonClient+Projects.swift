@@ -1,4 +1,5 @@
 package import EscaleAPI
+import EscaleCompose
 package import EscaleCore
 import EscaleHTTP
 

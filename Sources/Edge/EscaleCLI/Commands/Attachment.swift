@@ -108,11 +108,14 @@ struct Attachment: Sendable {
     }
 
     private func hasEnded() async throws -> Bool {
-        var containers: [ContainerSummary]?
-        while containers == nil {
+        while true {
+            var containers: [ContainerSummary]?
             try await untilLost { containers = try await client.containers(of: project) }
+            if let containers {
+                return !containers.contains { $0.isLive && (services.isEmpty || services.contains($0.service)) }
+            }
+            try await Task.sleep(for: Self.pause)
         }
-        return !(containers ?? []).contains { $0.isLive && (services.isEmpty || services.contains($0.service)) }
     }
 
     /// The first signal stops the project as its services ask for, the second at once.

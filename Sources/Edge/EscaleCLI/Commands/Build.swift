@@ -1,4 +1,6 @@
 import EscaleAPI
+import EscaleClient
+import EscaleCompose
 import EscaleCore
 
 /// `escale build`

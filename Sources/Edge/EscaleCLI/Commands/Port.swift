@@ -1,3 +1,5 @@
+import EscaleAPI
+import EscaleClient
 import EscaleCompose
 import EscaleCore
 

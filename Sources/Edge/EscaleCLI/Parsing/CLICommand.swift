@@ -1,4 +1,4 @@
-package import EscaleCore
+import EscaleCore
 
 /// Options that start from their defaults.
 package protocol CommandOptions: Sendable { init() }
@@ -7,7 +7,7 @@ package protocol CommandOptions: Sendable { init() }
 package struct NoOptions: CommandOptions { package init() {} }
 
 /// One command of `escale`: its table and what it does. Help and the reference page derive from the table.
-package protocol CLICommand {
+package protocol CLICommand: SendableMetatype {
     associatedtype Options: CommandOptions = NoOptions
 
     /// `["up"]`, or `["image", "ls"]`.

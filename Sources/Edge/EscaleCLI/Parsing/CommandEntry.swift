@@ -1,4 +1,4 @@
-package import EscaleCore
+import EscaleCore
 
 /// A command without its type: what the table of commands holds.
 package struct CommandEntry: Sendable {

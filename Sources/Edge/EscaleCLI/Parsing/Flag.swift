@@ -22,7 +22,7 @@ package struct Flag<Options>: Sendable {
 
     /// A switch; `--name=false` turns it off again.
     static func toggle(
-        _ long: String, _ short: Character? = nil, _ option: WritableKeyPath<Options, Bool> & Sendable, _ help: String
+        _ long: String, _ short: Character? = nil, _ option: any (WritableKeyPath<Options, Bool> & Sendable), _ help: String
     ) -> Self {
         Self(info: FlagInfo(long: long, short: short, value: nil, help: help)) { options, text in
             switch text {
@@ -43,7 +43,7 @@ package struct Flag<Options>: Sendable {
 
     /// A flag with one of a few values.
     static func choice<Choice: CaseIterable & RawRepresentable & Sendable>(
-        _ long: String, _ option: WritableKeyPath<Options, Choice> & Sendable, _ help: String
+        _ long: String, _ option: any (WritableKeyPath<Options, Choice> & Sendable), _ help: String
     ) -> Self where Choice.RawValue == String {
         let names = Choice.allCases.map(\.rawValue)
         return .value(long, nil, names.joined(separator: "|"), help) { options, text in

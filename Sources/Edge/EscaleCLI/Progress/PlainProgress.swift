@@ -1,5 +1,5 @@
 package import EscaleAPI
-package import EscaleCore
+import EscaleCore
 
 /// Progress as lines that are never taken back: for logs and pipes. Build steps read like Docker's plain output.
 package struct PlainProgress {

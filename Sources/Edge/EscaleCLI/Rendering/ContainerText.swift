@@ -1,4 +1,5 @@
 import EscaleAPI
+import EscaleCompose
 import EscaleCore
 
 extension ContainerSummary {

@@ -1,4 +1,4 @@
-package import EscaleCore
+import EscaleCore
 
 /// The flags that come before the command.
 package struct GlobalOptions: CommandOptions {

@@ -1,5 +1,5 @@
-package import EscaleCompose
-package import EscaleCore
+import EscaleCompose
+import EscaleCore
 
 extension Session {
     /// The project that the compose files describe. Prints its warnings.

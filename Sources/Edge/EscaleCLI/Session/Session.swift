@@ -1,5 +1,5 @@
 package import EscaleClient
-package import EscaleCore
+import EscaleCore
 package import EscaleSystem
 
 /// What a command has to work with.

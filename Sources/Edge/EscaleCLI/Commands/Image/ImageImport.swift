@@ -1,4 +1,5 @@
 import EscaleAPI
+import EscaleClient
 import EscaleCore
 
 /// `escale image import`

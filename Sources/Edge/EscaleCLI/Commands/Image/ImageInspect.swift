@@ -1,3 +1,4 @@
+import EscaleClient
 import EscaleCore
 
 /// `escale image inspect`

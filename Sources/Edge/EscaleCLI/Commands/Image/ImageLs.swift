@@ -1,4 +1,5 @@
 import EscaleAPI
+import EscaleClient
 import EscaleCore
 import EscaleSystem
 

@@ -1,3 +1,5 @@
+import EscaleAPI
+import EscaleClient
 import EscaleCore
 
 /// `escale image rm`

@@ -1,4 +1,6 @@
+import EscaleClient
 import EscaleCore
+import EscaleSystem
 
 /// `escale system reset`
 enum SystemReset: CLICommand {
