@@ -2,6 +2,7 @@ import EscaleAPI
 import EscaleCore
 import EscaleEngine
 import EscaleHTTP
+import EscaleSupervisor
 import EscaleSystem
 
 /// `logs` and `events`: what was, then, if asked, what comes.

@@ -1,7 +1,9 @@
 import EscaleAPI
 import EscaleCompose
 import EscaleCore
+import EscaleEngine
 import EscaleHTTP
+import EscaleImages
 import EscaleSupervisor
 import EscaleSystem
 import FoundationEssentials
@@ -158,7 +160,7 @@ extension API {
         return HTTPResponse(status, headers: headers("application/json"), body: body)
     }
 
-    private static func noSuchRoute(_ request: HTTPRequest) -> EscaleError {
+    static func noSuchRoute(_ request: HTTPRequest) -> EscaleError {
         EscaleError(
             .init("api.no-route"), "the daemon has no \(request.method) \(request.path)",
             hint: "escale and escaled may be of different versions: `escale version`")

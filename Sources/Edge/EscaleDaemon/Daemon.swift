@@ -26,7 +26,7 @@ package enum Daemon {
             return 0
         } catch {
             let error = EscaleError(wrapping: error)
-            fputs(error.rendered(), stderr)
+            try? FileDescriptor.standardError.write(error.rendered().utf8)  // nobody is left to tell
             return error.code == .usage ? 2 : 1
         }
     }

@@ -1,5 +1,6 @@
 import EscaleDaemon
 import FoundationEssentials
+import Glibc
 
 @main struct Main {
     static func main() async {
