@@ -48,7 +48,7 @@ extension Ruleset {
         ]
         return services.sorted() + published.sorted() + [
             Self.chain("destinations", destinations),
-            Self.chain("redirect", hook: "nat hook prerouting priority dstnat", ["jump destinations"]),
+            Self.chain("route_in", hook: "nat hook prerouting priority dstnat", ["jump destinations"]),
             Self.chain("redirect_own", hook: "nat hook output priority -100", ["jump destinations"]),
             Self.chain("disguise", hook: "nat hook postrouting priority srcnat", sources),
         ]
