@@ -115,6 +115,8 @@ let programs: [Target] = [
 
 let testTargets: [Target] = [
     tests("EscaleCoreTests", ["EscaleCore"]),
+    tests("EscaleNetlinkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
+    tests("EscaleNetworkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink", "EscaleNetwork"]),
 ]
 
 let package = Package(
