@@ -26,7 +26,7 @@ import Testing
               web:
                 command:
                   - sh
-                  - "-c"
+                  - -c
                   - |
                     a
                     b

@@ -149,7 +149,9 @@ struct YAMLComposer {
     /// The mappings that a merge key names, the winner of a conflict first.
     private mutating func mergeSources(_ value: YAMLNode, at mark: YAMLMark) -> [YAMLNode] {
         let sources = value.sequence ?? [value]
-        if let wrong = sources.first(where: { $0.mapping == nil }) {
+        // An alias to nothing was reported where it stands.
+        let reported = Set(diagnostics.compactMap(\.position))
+        if let wrong = sources.first(where: { $0.mapping == nil && !reported.contains($0.position) }) {
             report(
                 "yaml.merge", "`<<` merges mappings, but this is \(wrong.spokenKind)", mark,
                 hint: "name an anchored mapping (`<<: *base`) or a list of them (`<<: [*a, *b]`)")

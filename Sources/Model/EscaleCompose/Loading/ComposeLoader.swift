@@ -57,6 +57,7 @@ package struct ComposeLoader: Sendable {
         let shown = context.display(file)
         let (root, problems) = YAMLDocument.parse(text: text, file: shown)
         context.add(problems)
+        for problem in problems { if let position = problem.position { context.spoil(position) } }
         guard let root else {
             if problems.isEmpty { reportEmpty(shown, in: context) }
             return nil
@@ -67,7 +68,7 @@ package struct ComposeLoader: Sendable {
                 hint: "a compose file begins with `services:`")
             return nil
         }
-        checkTags(of: root, in: context)
+        checkScalarsAndTags(of: root, in: context)
         let interpolation = Interpolation(context: context, text: text)
         let name = name(given: root.mapping?["name"].map(interpolation.apply), in: context)
         context.variables["COMPOSE_PROJECT_NAME"] = name.rawValue
@@ -99,8 +100,8 @@ package struct ComposeLoader: Sendable {
             hint: "the smallest one is: services: {web: {image: nginx}}")
     }
 
-    /// Tags say how to merge files, or make types that compose files don't have.
-    private func checkTags(of node: YAMLNode, in context: LoadContext) {
+    /// Tags say how to merge files, or make types that compose files don't have; no value of a program may hold NUL.
+    private func checkScalarsAndTags(of node: YAMLNode, in context: LoadContext) {
         let core = ["str", "int", "bool", "float", "null", "map", "seq"].map { "tag:yaml.org,2002:" + $0 } + ["!"]
         if let tag = node.tag, !core.contains(tag) {
             let isMerging = tag == "!reset" || tag == "!override"
@@ -110,9 +111,12 @@ package struct ComposeLoader: Sendable {
                 hint: isMerging ? "it directs the merging of several files; remove it" : "remove it")
         }
         switch node.content {
-        case .scalar: break
-        case .sequence(let items): for item in items { checkTags(of: item, in: context) }
-        case .mapping(let mapping): for pair in mapping.pairs { checkTags(of: pair.value, in: context) }
+        case .scalar(let scalar):
+            if scalar.text.utf8.contains(0) {
+                context.error("compose.nul", "the text holds a NUL character", at: node.position, hint: "remove the \\0")
+            }
+        case .sequence(let items): for item in items { checkScalarsAndTags(of: item, in: context) }
+        case .mapping(let mapping): for pair in mapping.pairs { checkScalarsAndTags(of: pair.value, in: context) }
         }
     }
 }

@@ -34,6 +34,18 @@ struct Field {
             hint: hint)
     }
 
+    /// A path of this value's made absolute against the project directory, `~` meaning the home directory.
+    func resolve(_ path: String) -> String {
+        guard path.hasPrefix("~") else { return ComposePath.absolute(path, in: context.projectDirectory) }
+        guard path == "~" || path.hasPrefix("~/"), let home = context.variables["HOME"], !home.isEmpty else {
+            error(
+                "compose.path.home", "\(self.path): \"\(path)\" names no directory",
+                hint: "~/ is the home directory and needs HOME to be set; else write the path out")
+            return path
+        }
+        return ComposePath.clean(home + path.dropFirst())
+    }
+
     // MARK: Scalars
 
     /// Text, or a number as it was written. Booleans need quotes, since `yes` and `true` are easily confused.
@@ -161,6 +173,8 @@ struct Field {
         func add(_ key: String, _ value: String?, at position: SourcePosition) {
             if key.isEmpty {
                 context.error("compose.key", "\(path): a name is missing before the '='", at: position, hint: example)
+            } else if key.contains("=") {
+                context.error("compose.key", "\(path): a name can't contain '=': \"\(key)\"", at: position, hint: example)
             } else if seen.insert(key).inserted {
                 pairs.append((key, value))
             } else {

@@ -33,6 +33,7 @@ struct Interpolation {
         } catch {
             context.error(
                 "compose.variable.syntax", error.message, at: place(error.offset, scalar, node), hint: error.hint)
+            context.spoil(node.position)
             return scalar.text
         }
         return template.filled(lookup: { context.variables[$0] }) { finding in
@@ -47,8 +48,10 @@ struct Interpolation {
                     "compose.variable.required",
                     "the variable \(name) must be set" + (message.isEmpty ? "" : ": \(message)"),
                     at: place(offset, scalar, node), hint: "set it in the shell or in .env")
+                context.spoil(node.position)
             case .tooLong:
                 context.error("compose.variable.size", "the value is too long with its variables", at: node.position)
+                context.spoil(node.position)
             }
         }
     }

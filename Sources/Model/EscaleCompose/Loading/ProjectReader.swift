@@ -17,6 +17,7 @@ struct ProjectReader {
         project.networks = networks(section["networks"]).sorted { $0.key < $1.key }
         project.volumes = volumes(section["volumes"]).sorted { $0.key < $1.key }
         project.secrets = secrets(section["secrets"]).sorted { $0.key < $1.key }
+        dropMissingOptions(from: &project)
         addDefaultNetwork(to: &project)
         return project
     }
@@ -28,7 +29,7 @@ struct ProjectReader {
                 hint: "list what to run: services: {web: {image: nginx}}")
             return []
         }
-        guard !field.node.isNull, field.node.mapping?.pairs.isEmpty != true else {
+        guard !field.isNull, field.node.mapping?.pairs.isEmpty != true else {
             field.error(
                 "compose.services.missing", "`services:` is empty", hint: "list what to run: web: {image: nginx}")
             return []
@@ -37,7 +38,7 @@ struct ProjectReader {
         return members.compactMap { member in
             guard !member.key.hasPrefix("x-") else { return nil }
             checkName(member, noun: ServiceName.noun)
-            context.places[member.value.path] = member.position
+            context.places[.service(member.key)] = member.position
             return ServiceReader(name: ServiceName(rawValue: member.key), context: context).read(member.value)
         }
     }
@@ -46,22 +47,22 @@ struct ProjectReader {
 
     private func networks(_ field: Field?) -> [Network] {
         (field?.members() ?? []).compactMap { member in
-            guard let (key, section) = resource(member, .network, NetworkName.noun) else { return nil }
+            guard let (key, section) = resource(member, .network, .network, NetworkName.noun) else { return nil }
             let external = external(section, forbidding: ["driver", "internal", "labels"])
             var network = Network(
                 key: key, name: NetworkName(rawValue: hostName(key, section, external)), isExternal: external.isExternal)
             network.isInternal = section?["internal"]?.boolean() ?? false
             network.labels = labels(section?["labels"])
-            check(section?["driver"], among: ["bridge", "default"], "compose.network.driver")
+            check(section?["driver"], is: "bridge", "compose.network.driver")
             return network
         }
     }
 
     private func volumes(_ field: Field?) -> [Volume] {
         (field?.members() ?? []).compactMap { member in
-            guard let (key, section) = resource(member, .volume, VolumeName.noun) else { return nil }
+            guard let (key, section) = resource(member, .volume, .volume, VolumeName.noun) else { return nil }
             let external = external(section, forbidding: ["driver", "labels"])
-            check(section?["driver"], among: ["local", "default"], "compose.volume.driver")
+            check(section?["driver"], is: "local", "compose.volume.driver")
             return Volume(
                 key: key, name: VolumeName(rawValue: hostName(key, section, external)),
                 isExternal: external.isExternal, labels: labels(section?["labels"]))
@@ -70,7 +71,7 @@ struct ProjectReader {
 
     private func secrets(_ field: Field?) -> [Secret] {
         (field?.members() ?? []).compactMap { member in
-            guard let (key, section) = resource(member, .secret, "secret name") else { return nil }
+            guard let (key, section) = resource(member, .secret, .secret, "secret name") else { return nil }
             guard let file = section?["file"] else {
                 if section == nil || !hasRefusedSource(member.value.node) {
                     context.error(
@@ -80,8 +81,8 @@ struct ProjectReader {
                 return nil
             }
             guard let path = file.filledText() else { return nil }
-            let absolute = context.resolve(path)
-            if !context.fileSystem.exists(absolute) {
+            let absolute = file.resolve(path)
+            if absolute.hasPrefix("/"), !context.fileSystem.exists(absolute) {
                 file.warning(
                     "compose.secret.missing", "there is no file \(absolute)",
                     hint: "create it before `escale up`; services that use the secret won't start without it")
@@ -96,13 +97,13 @@ struct ProjectReader {
     }
 
     /// A resource's checked key and attributes; one without a value has only the key.
-    private func resource(_ member: Field.Member, _ scope: ComposeAttribute.Scope, _ noun: String)
-        -> (key: String, section: Section?)?
-    {
+    private func resource(
+        _ member: Field.Member, _ kind: Place.Resource, _ scope: ComposeAttribute.Scope, _ noun: String
+    ) -> (key: String, section: Section?)? {
         guard !member.key.hasPrefix("x-") else { return nil }
         checkName(member, noun: noun)
-        context.places[member.value.path] = member.position
-        guard !member.value.node.isNull else { return (member.key, nil) }
+        context.places[.resource(kind, member.key)] = member.position
+        guard !member.value.isNull else { return (member.key, nil) }
         return (member.key, member.value.section(scope))
     }
 
@@ -149,17 +150,26 @@ struct ProjectReader {
         return name
     }
 
-    private func check(_ field: Field?, among drivers: Set<String>, _ code: String) {
-        guard let field, !field.node.isNull, let driver = field.text(), !driver.isEmpty, !drivers.contains(driver)
+    private func check(_ field: Field?, is usual: String, _ code: String) {
+        guard let field, !field.isNull, let driver = field.text(), !["", "default", usual].contains(driver)
         else { return }
         field.error(
             code, "\(field.path): the driver \"\(driver)\" is not supported",
-            hint: "remove the line; Escale has one driver, which stands for \(drivers.sorted()[0])")
+            hint: "remove the line; Escale has one driver, which takes the place of \(usual)")
     }
 
     private func labels(_ field: Field?) -> [String: String] {
         let pairs = field?.keyValues(example: "labels look like com.example.team: web") ?? []
         return Dictionary(pairs.map { ($0.key, $0.value ?? "") }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// A dependency that is not required and names no service asks for nothing.
+    private func dropMissingOptions(from project: inout Project) {
+        for index in project.services.indices {
+            project.services[index].dependencies.removeAll { dependency in
+                !dependency.required && context.places[.service(dependency.service.rawValue)] == nil
+            }
+        }
     }
 
     private func addDefaultNetwork(to project: inout Project) {

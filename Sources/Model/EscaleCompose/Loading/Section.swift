@@ -9,6 +9,13 @@ struct Section {
     /// The attribute's value; `nil` where the file has none, or where it is not one that Escale executes.
     subscript(_ name: String) -> Field? { known[name] }
 
+    /// Whether an unknown key was reported that is likely to mean one of the names.
+    func misspells(_ names: String...) -> Bool {
+        (field.node.mapping?.pairs ?? []).contains { pair in
+            known[pair.key] == nil && Suggestion.nearest(to: pair.key, among: names) != nil
+        }
+    }
+
     fileprivate init(field: Field, known: [String: Field]) {
         self.field = field
         self.known = known
@@ -74,9 +81,10 @@ extension Field {
         _ pair: YAMLMapping.Pair, among attributes: [String: ComposeAttribute], in scope: ComposeAttribute.Scope
     ) {
         let owner = path.isEmpty ? "a compose file" : path
+        // Nobody reads hundreds of hints, and each takes time to find.
+        let hint = context.diagnostics.count < 200 ? hint(forUnknown: pair, among: attributes, in: scope) : nil
         context.error(
-            "compose.attribute.unknown", "\(owner) has no attribute \"\(pair.key)\"", at: pair.keyPosition,
-            hint: hint(forUnknown: pair, among: attributes, in: scope))
+            "compose.attribute.unknown", "\(owner) has no attribute \"\(pair.key)\"", at: pair.keyPosition, hint: hint)
     }
 
     private func hint(
@@ -91,10 +99,19 @@ extension Field {
         }
         let elsewhere = ComposeAttribute.table.filter { $0.name == key && $0.status == .executed }.map(\.scope)
         if let place = elsewhere.min(by: { $0.rawValue.count < $1.rawValue.count }) {
-            return place == .file ? "it belongs at the top level of the file, not inside \(path)" : "it belongs in \(place.rawValue)"
+            return place == .file
+                ? "it belongs at the top level of the file, not inside \(path)" : "it belongs in \(spoken(place))"
         }
         let names = attributes.values.filter { $0.status == .executed }.map(\.name).sorted()
         return "known here: \(names.joined(separator: ", ")); your own data may go under a key that begins with x-"
+    }
+
+    /// The scope with this service's name in it, where there is one.
+    private func spoken(_ scope: ComposeAttribute.Scope) -> String {
+        var names = path.split(separator: ".").map(String.init)
+        let parts = scope.rawValue.split(separator: ".").map(String.init)
+        names = zip(names, parts).prefix { $0 == $1 || $1 == "*" }.map(\.0)
+        return (names + parts.dropFirst(names.count)).map { $0 == "*" ? "NAME" : $0 }.joined(separator: ".")
     }
 
     /// What people write who come from `docker run` and elsewhere.

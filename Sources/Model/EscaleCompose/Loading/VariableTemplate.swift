@@ -47,13 +47,20 @@ struct VariableTemplate {
     func filled(
         limit: Int = 1 << 20, lookup: (String) -> String?, report: (Finding) -> Void
     ) -> String {
-        let text = Self.fill(parts, limit: limit, lookup, report)
+        var count = 0
+        let text = Self.fill(parts, limit: limit, lookup) { finding in
+            count += 1
+            if count <= Self.mostFindings { report(finding) }
+        }
         guard text.utf8.count <= limit else {
             report(.tooLong)
             return ""
         }
         return text
     }
+
+    /// Of one text; who gets that many has a file of another kind.
+    private static let mostFindings = 20
 
     private static func fill(
         _ parts: [Part], limit: Int, _ lookup: (String) -> String?, _ report: (Finding) -> Void

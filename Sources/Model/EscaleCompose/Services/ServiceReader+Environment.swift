@@ -51,7 +51,7 @@ extension ServiceReader {
             }
         }
         guard let path = pathField.filledText() else { return nil }
-        return read(context.resolve(path), pathField, isRequired: isRequired, isRaw: isRaw)
+        return read(pathField.resolve(path), pathField, isRequired: isRequired, isRaw: isRaw)
     }
 
     private func read(_ path: String, _ field: Field, isRequired: Bool, isRaw: Bool) -> [EnvironmentFile.Entry]? {

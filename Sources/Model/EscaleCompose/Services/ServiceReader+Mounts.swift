@@ -41,13 +41,13 @@ extension ServiceReader {
     }
 
     private func source(_ text: String, _ item: Field) -> Mount.Source {
-        if let first = text.first, "/.~".contains(first) { return .bind(path: context.resolve(text), create: true) }
+        if let first = text.first, "/.~".contains(first) { return .bind(path: item.resolve(text), create: true) }
         noteVolume(text, item)
         return .volume(key: text)
     }
 
     private func noteVolume(_ key: String, _ item: Field) {
-        let place = "services.\(name).volumes.\(key)"
+        let place = Place.use(.volume, key, by: name.rawValue)
         context.places[place] = context.places[place] ?? item.position
     }
 
@@ -110,7 +110,7 @@ extension ServiceReader {
             return nil
         }
         return field.filledText().map {
-            .bind(path: context.resolve($0), create: options?["create_host_path"]?.boolean() ?? true)
+            .bind(path: field.resolve($0), create: options?["create_host_path"]?.boolean() ?? true)
         }
     }
 
@@ -183,7 +183,7 @@ extension ServiceReader {
                 target = long["target"]?.filledText()
             }
             guard let key = keyField.filledText() else { continue }
-            context.places["services.\(name).secrets.\(key)"] = keyField.position
+            context.places[.use(.secret, key, by: name.rawValue)] = keyField.position
             let path = ComposePath.absolute(target ?? key, in: "/run/secrets")
             service.secrets.append(SecretMount(secret: key, target: path))
         }

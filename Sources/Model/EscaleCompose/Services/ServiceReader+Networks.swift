@@ -23,7 +23,7 @@ extension ServiceReader {
             context.error("compose.network.twice", "services.\(name).networks names \"\(key)\" twice", at: position, hint: "remove one of the two")
             return
         }
-        context.places["services.\(name).networks.\(key)"] = position
+        context.places[.use(.network, key, by: name.rawValue)] = position
         service.networks.append(NetworkAttachment(network: key, aliases: aliases))
     }
 
@@ -61,7 +61,7 @@ extension ServiceReader {
                 at: position, hint: "remove one of the two")
             return
         }
-        context.places["services.\(name).depends_on.\(dependency.service)"] = position
+        context.places[.dependency(of: name.rawValue, on: dependency.service.rawValue)] = position
         service.dependencies.append(dependency)
     }
 

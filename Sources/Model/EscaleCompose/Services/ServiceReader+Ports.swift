@@ -5,11 +5,14 @@ extension ServiceReader {
     func readPorts(_ section: Section, into service: inout Service) {
         for item in section["ports"]?.items(hint: "write a list such as [\"8080:80\"]") ?? [] {
             let mappings = !item.isMapping ? shortPort(item) : longPort(item)
+            guard service.ports.count + mappings.count <= Self.mostPorts else {
+                item.error("compose.port.count", "services.\(name) has more than \(Self.mostPorts) ports", hint: "publish smaller ranges")
+                return
+            }
+            service.ports += mappings
             for mapping in mappings {
-                if let port = mapping.hostPort {
-                    context.places[Self.portPlace(name, port, mapping)] = context.places[Self.portPlace(name, port, mapping)] ?? item.position
-                }
-                service.ports.append(mapping)
+                guard let port = mapping.hostPort else { continue }
+                context.publishedPorts.append(.init(service: name, port: port, mapping: mapping, position: item.position))
             }
         }
         if let expose = section["expose"] {
@@ -17,9 +20,8 @@ extension ServiceReader {
         }
     }
 
-    static func portPlace(_ service: ServiceName, _ port: UInt16, _ mapping: PortMapping) -> String {
-        "services.\(service).ports.\(mapping.hostAddress ?? "")-\(port)/\(mapping.transport.rawValue)"
-    }
+    /// Enough for a wide range of media ports, and still a rule set that the kernel handles.
+    private static let mostPorts = 20_000
 
     /// `[[address:]host:]container[/protocol]`.
     private func shortPort(_ item: Field) -> [PortMapping] {

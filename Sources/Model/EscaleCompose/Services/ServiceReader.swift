@@ -27,11 +27,11 @@ struct ServiceReader {
     private func readOrigin(_ section: Section, into service: inout Service) {
         service.image = section["image"]?.filledText(hint: "name an image such as nginx:1.27")
         service.build = section["build"].flatMap(build)
-        let isRefused = section.field.has("provider") || section.field.has("extends")
-        if section["image"] == nil, section["build"] == nil, !isRefused {
+        let isExplained = section.field.has("provider") || section.field.has("extends") || section.misspells("image", "build")
+        if section["image"] == nil, section["build"] == nil, !isExplained {
             context.error(
                 "compose.service.image", "\(section.field.path) has neither `image` nor `build`",
-                at: context.places[section.field.path],
+                at: context.places[.service(name.rawValue)],
                 hint: "say what to run: `image: nginx:1.27`, or `build: .` for a directory with a Dockerfile")
         }
     }
@@ -66,7 +66,7 @@ struct ServiceReader {
                 hint: "clone it and name the directory")
             return nil
         }
-        return context.resolve(path)
+        return field.resolve(path)
     }
 
     private func readReplicas(_ section: Section, into service: inout Service) {
