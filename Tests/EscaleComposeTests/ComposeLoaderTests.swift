@@ -5,7 +5,9 @@ import Testing
 
 /// What the golden files don't show: the real file system, and how large files fare.
 @Suite struct ComposeLoaderTests {
-    private func load(_ text: String) -> (project: Project?, diagnostics: [Diagnostic], sources: [String: String]) {
+    private func load(_ text: String) -> (
+        project: Project?, diagnostics: [Diagnostic], sources: [String: String]
+    ) {
         ComposeLoader(workingDirectory: "/p", fileSystem: .memory(["/p/compose.yaml": text])).load()
     }
 

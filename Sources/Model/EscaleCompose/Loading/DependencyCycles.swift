@@ -17,7 +17,9 @@ struct DependencyCycles {
         self.context = context
         names = services.map(\.name)
         needs = Dictionary(
-            services.map { ($0.name, $0.dependencies.map(\.service)) }, uniquingKeysWith: { first, _ in first })
+            services.map { ($0.name, $0.dependencies.map(\.service)) },
+            uniquingKeysWith: { first, _ in first }
+        )
     }
 
     /// Reports each circle that a walk from the services in the order of their names runs into, once.
@@ -33,7 +35,9 @@ struct DependencyCycles {
                 guard needs[next] != nil else { continue }
                 switch marks[next] {
                 case .open:
-                    if let first = path.firstIndex(where: { $0.name == next }) { report(path[first...].map(\.name)) }
+                    if let first = path.firstIndex(where: { $0.name == next }) {
+                        report(path[first...].map(\.name))
+                    }
                 case .done: continue
                 case nil: path.append(visit(next, &marks))
                 }
@@ -55,8 +59,10 @@ struct DependencyCycles {
         context.error(
             "compose.depends-on.cycle",
             cycle.count == 1
-                ? "a service depends on itself: \(circle)" : "services depend on each other in a circle: \(circle)",
+                ? "a service depends on itself: \(circle)"
+                : "services depend on each other in a circle: \(circle)",
             at: edges.first?.at,
-            hint: "none of them could start first; remove one of these: \(places.joined(separator: ", "))")
+            hint: "none of them could start first; remove one of these: \(places.joined(separator: ", "))"
+        )
     }
 }

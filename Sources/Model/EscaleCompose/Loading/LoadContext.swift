@@ -39,7 +39,11 @@ final class LoadContext {
     }
 
     private func add(
-        _ severity: Diagnostic.Severity, _ code: String, _ message: String, at position: SourcePosition?, hint: String?
+        _ severity: Diagnostic.Severity,
+        _ code: String,
+        _ message: String,
+        at position: SourcePosition?,
+        hint: String?
     ) {
         if let position, broken.contains(position), !code.hasPrefix("compose.variable.") { return }
         diagnostics.append(Diagnostic(severity, .init(code), message, at: position, hint: hint))

@@ -11,7 +11,11 @@ struct ProjectReader {
         guard let section = Field(path: "", node: root, context: context).section(.file) else { return nil }
         var project = Project(name: name, workingDirectory: context.projectDirectory)
         if let version = section["version"] {
-            version.warning("compose.version", "`version` is obsolete and has no effect", hint: "remove the line")
+            version.warning(
+                "compose.version",
+                "`version` is obsolete and has no effect",
+                hint: "remove the line"
+            )
         }
         project.services = services(section, root).sorted { $0.name < $1.name }
         project.networks = networks(section["networks"]).sorted { $0.key < $1.key }
@@ -25,16 +29,23 @@ struct ProjectReader {
     private func services(_ section: Section, _ root: YAMLNode) -> [Service] {
         guard let field = section["services"] else {
             context.error(
-                "compose.services.missing", "the file has no `services:`", at: root.position,
-                hint: "list what to run: services: {web: {image: nginx}}")
+                "compose.services.missing",
+                "the file has no `services:`",
+                at: root.position,
+                hint: "list what to run: services: {web: {image: nginx}}"
+            )
             return []
         }
         guard !field.isNull, field.node.mapping?.pairs.isEmpty != true else {
             field.error(
-                "compose.services.missing", "`services:` is empty", hint: "list what to run: web: {image: nginx}")
+                "compose.services.missing",
+                "`services:` is empty",
+                hint: "list what to run: web: {image: nginx}"
+            )
             return []
         }
-        let members = field.members(hint: "each service is a key of its own: services: {web: {image: nginx}}") ?? []
+        let members =
+            field.members(hint: "each service is a key of its own: services: {web: {image: nginx}}") ?? []
         return members.compactMap { member in
             guard !member.key.hasPrefix("x-") else { return nil }
             checkName(member, noun: ServiceName.noun)
@@ -47,10 +58,15 @@ struct ProjectReader {
 
     private func networks(_ field: Field?) -> [Network] {
         (field?.members() ?? []).compactMap { member in
-            guard let (key, section) = resource(member, .network, .network, NetworkName.noun) else { return nil }
+            guard let (key, section) = resource(member, .network, .network, NetworkName.noun) else {
+                return nil
+            }
             let external = external(section, forbidding: ["driver", "internal", "labels"])
             var network = Network(
-                key: key, name: NetworkName(rawValue: hostName(key, section, external)), isExternal: external.isExternal)
+                key: key,
+                name: NetworkName(rawValue: hostName(key, section, external)),
+                isExternal: external.isExternal
+            )
             network.isInternal = section?["internal"]?.boolean() ?? false
             network.labels = labels(section?["labels"])
             check(section?["driver"], is: "bridge", "compose.network.driver")
@@ -64,8 +80,11 @@ struct ProjectReader {
             let external = external(section, forbidding: ["driver", "labels"])
             check(section?["driver"], is: "local", "compose.volume.driver")
             return Volume(
-                key: key, name: VolumeName(rawValue: hostName(key, section, external)),
-                isExternal: external.isExternal, labels: labels(section?["labels"]))
+                key: key,
+                name: VolumeName(rawValue: hostName(key, section, external)),
+                isExternal: external.isExternal,
+                labels: labels(section?["labels"])
+            )
         }
     }
 
@@ -75,8 +94,11 @@ struct ProjectReader {
             guard let file = section?["file"] else {
                 if section == nil || !hasRefusedSource(member.value.node) {
                     context.error(
-                        "compose.secret.file", "\(member.value.path) has no source", at: member.position,
-                        hint: "name the file that holds the value: file: ./\(key).txt")
+                        "compose.secret.file",
+                        "\(member.value.path) has no source",
+                        at: member.position,
+                        hint: "name the file that holds the value: file: ./\(key).txt"
+                    )
                 }
                 return nil
             }
@@ -84,8 +106,10 @@ struct ProjectReader {
             let absolute = file.resolve(path)
             if absolute.hasPrefix("/"), !context.fileSystem.exists(absolute) {
                 file.warning(
-                    "compose.secret.missing", "there is no file \(absolute)",
-                    hint: "create it before `escale up`; services that use the secret won't start without it")
+                    "compose.secret.missing",
+                    "there is no file \(absolute)",
+                    hint: "create it before `escale up`; services that use the secret won't start without it"
+                )
             }
             return Secret(key: key, file: absolute)
         }
@@ -98,7 +122,10 @@ struct ProjectReader {
 
     /// A resource's checked key and attributes; one without a value has only the key.
     private func resource(
-        _ member: Field.Member, _ kind: Place.Resource, _ scope: ComposeAttribute.Scope, _ noun: String
+        _ member: Field.Member,
+        _ kind: Place.Resource,
+        _ scope: ComposeAttribute.Scope,
+        _ noun: String
     ) -> (key: String, section: Section?)? {
         guard !member.key.hasPrefix("x-") else { return nil }
         checkName(member, noun: noun)
@@ -110,8 +137,11 @@ struct ProjectReader {
     private func checkName(_ member: Field.Member, noun: String) {
         guard !ServiceName.accepts(member.key) else { return }
         context.error(
-            "compose.name", "\"\(member.key)\" is not a valid \(noun)", at: member.position,
-            hint: "use up to 128 letters, digits, '_', '.' and '-', beginning with a letter, a digit or '_'")
+            "compose.name",
+            "\"\(member.key)\" is not a valid \(noun)",
+            at: member.position,
+            hint: "use up to 128 letters, digits, '_', '.' and '-', beginning with a letter, a digit or '_'"
+        )
     }
 
     private struct External {
@@ -126,14 +156,20 @@ struct ProjectReader {
         if let name = field.node.mapping?["name"] {
             external.name = Field(path: field.path + ".name", node: name, context: context).filledText()
             external.isExternal = true
-            field.warning("compose.external.name", "\(field.path).name is obsolete", hint: "write `external: true` and `name:` beside it")
+            field.warning(
+                "compose.external.name",
+                "\(field.path).name is obsolete",
+                hint: "write `external: true` and `name:` beside it"
+            )
         } else {
             external.isExternal = field.boolean() ?? false
         }
         for other in others where external.isExternal {
             section[other]?.error(
-                "compose.external", "\(section.field.path) is external, so `\(other)` can't be set here",
-                hint: "whoever made it has decided that; remove the line, or `external`")
+                "compose.external",
+                "\(section.field.path) is external, so `\(other)` can't be set here",
+                hint: "whoever made it has decided that; remove the line, or `external`"
+            )
         }
         return external
     }
@@ -144,8 +180,12 @@ struct ProjectReader {
         let name = given ?? (external.isExternal ? key : "\(self.name)_\(key)")
         if !ServiceName.accepts(name), ServiceName.accepts(key) {
             context.error(
-                "compose.name", "\"\(name)\" is not a valid name", at: field?.position ?? section?.field.position,
-                hint: "use up to 128 letters, digits, '_', '.' and '-', beginning with a letter, a digit or '_'")
+                "compose.name",
+                "\"\(name)\" is not a valid name",
+                at: field?.position ?? section?.field.position,
+                hint:
+                    "use up to 128 letters, digits, '_', '.' and '-', beginning with a letter, a digit or '_'"
+            )
         }
         return name
     }
@@ -154,8 +194,10 @@ struct ProjectReader {
         guard let field, !field.isNull, let driver = field.text(), !["", "default", usual].contains(driver)
         else { return }
         field.error(
-            code, "\(field.path): the driver \"\(driver)\" is not supported",
-            hint: "remove the line; Escale has one driver, which takes the place of \(usual)")
+            code,
+            "\(field.path): the driver \"\(driver)\" is not supported",
+            hint: "remove the line; Escale has one driver, which takes the place of \(usual)"
+        )
     }
 
     private func labels(_ field: Field?) -> [String: String] {

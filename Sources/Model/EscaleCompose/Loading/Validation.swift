@@ -29,8 +29,12 @@ struct Validation {
         }
         for case .volume(let key) in service.mounts.map(\.source) {
             check(
-                .volume, key, of: service, declare: "volumes: {\(key): {}}",
-                extra: "; for a directory beside the file write ./\(key)")
+                .volume,
+                key,
+                of: service,
+                declare: "volumes: {\(key): {}}",
+                extra: "; for a directory beside the file write ./\(key)"
+            )
         }
         for key in service.secrets.map(\.secret) {
             check(.secret, key, of: service, declare: "secrets: {\(key): {file: ./\(key).txt}}")
@@ -41,7 +45,11 @@ struct Validation {
     }
 
     private func check(
-        _ kind: Place.Resource, _ key: String, of service: Service, declare: String, extra: String = ""
+        _ kind: Place.Resource,
+        _ key: String,
+        of service: Service,
+        declare: String,
+        extra: String = ""
     ) {
         guard place(.resource(kind, key)) == nil else { return }
         let declared = context.places.keys.compactMap { place -> String? in
@@ -52,7 +60,8 @@ struct Validation {
             "compose.\(kind.rawValue).unknown",
             "services.\(service.name) uses the \(kind.rawValue) \"\(key)\", which is not declared",
             at: place(.use(kind, key, by: service.name.rawValue)),
-            hint: "\(near)declare it at the top level: \(declare)\(extra)")
+            hint: "\(near)declare it at the top level: \(declare)\(extra)"
+        )
     }
 
     private func reportUnknown(_ name: ServiceName, neededBy service: ServiceName) {
@@ -60,15 +69,20 @@ struct Validation {
             if case .service(let name) = place { name } else { nil }
         }
         context.error(
-            "compose.depends-on.unknown", "services.\(service) depends on \"\(name)\", which is no service",
+            "compose.depends-on.unknown",
+            "services.\(service) depends on \"\(name)\", which is no service",
             at: place(.dependency(of: service.rawValue, on: name.rawValue)),
             hint: Suggestion.nearest(to: name.rawValue, among: known).map { "did you mean \"\($0)\"?" }
-                ?? "the services are: \(known.sorted().joined(separator: ", "))")
+                ?? "the services are: \(known.sorted().joined(separator: ", "))"
+        )
     }
 
     /// Conditions that can never hold.
     private func checkWaiting() {
-        let services = Dictionary(project.services.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let services = Dictionary(
+            project.services.map { ($0.name, $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
         for service in project.services {
             for dependency in service.dependencies {
                 guard let other = services[dependency.service] else { continue }
@@ -77,13 +91,17 @@ struct Validation {
                     context.error(
                         "compose.depends-on.health",
                         "services.\(service.name) waits for \(other.name) to be healthy, but its health check is switched off",
-                        at: position, hint: "give \(other.name) a health check, or wait for service_started")
+                        at: position,
+                        hint: "give \(other.name) a health check, or wait for service_started"
+                    )
                 }
                 if dependency.condition == .completed, [.always, .unlessStopped].contains(other.restart) {
                     context.warning(
                         "compose.depends-on.completed",
                         "services.\(service.name) waits for \(other.name) to complete, but that is started again whenever it ends",
-                        at: position, hint: "give \(other.name) restart: \"no\" or on-failure")
+                        at: position,
+                        hint: "give \(other.name) restart: \"no\" or on-failure"
+                    )
                 }
             }
         }
@@ -97,7 +115,9 @@ struct Validation {
             "compose.container-name.replicas",
             "services.\(service.name) has \(service.replicas) replicas, but `container_name` gives all the name \"\(name)\"",
             at: place(.service(service.name.rawValue)),
-            hint: "remove `container_name`; replicas are then named \(project.name)-\(service.name)-1 and so on")
+            hint:
+                "remove `container_name`; replicas are then named \(project.name)-\(service.name)-1 and so on"
+        )
     }
 
     private func checkPorts() {
@@ -115,7 +135,8 @@ struct Validation {
                     ? "services.\(published.service) publishes host port \(key) twice"
                     : "services.\(published.service) publishes host port \(key), which \(first.service) publishes too",
                 at: published.position,
-                hint: "choose another host port for one of them; the first is at \(first.position)")
+                hint: "choose another host port for one of them; the first is at \(first.position)"
+            )
         }
     }
 
@@ -127,7 +148,9 @@ struct Validation {
                 context.error(
                     "compose.container-name.twice",
                     "services.\(service.name) has the same `container_name` as \(other): \"\(name)\"",
-                    at: place(.service(service.name.rawValue)), hint: "choose another name, or remove the line")
+                    at: place(.service(service.name.rawValue)),
+                    hint: "choose another name, or remove the line"
+                )
             }
             owners[name] = service.name
         }
@@ -135,18 +158,28 @@ struct Validation {
 
     private func reportUnused() {
         let networks = Set(project.services.flatMap { $0.networks.map(\.network) })
-        for network in project.networks where !networks.contains(network.key) { reportUnused(.network, network.key) }
-        let volumes = Set(project.services.flatMap(\.mounts).compactMap { mount in
-            if case .volume(let key) = mount.source { key } else { nil }
-        })
-        for volume in project.volumes where !volumes.contains(volume.key) { reportUnused(.volume, volume.key) }
+        for network in project.networks where !networks.contains(network.key) {
+            reportUnused(.network, network.key)
+        }
+        let volumes = Set(
+            project.services.flatMap(\.mounts).compactMap { mount in
+                if case .volume(let key) = mount.source { key } else { nil }
+            }
+        )
+        for volume in project.volumes where !volumes.contains(volume.key) {
+            reportUnused(.volume, volume.key)
+        }
         let secrets = Set(project.services.flatMap { $0.secrets.map(\.secret) })
-        for secret in project.secrets where !secrets.contains(secret.key) { reportUnused(.secret, secret.key) }
+        for secret in project.secrets where !secrets.contains(secret.key) {
+            reportUnused(.secret, secret.key)
+        }
     }
 
     private func reportUnused(_ kind: Place.Resource, _ key: String) {
         context.warning(
-            "compose.\(kind.rawValue).unused", "no service uses the \(kind.rawValue) \"\(key)\"",
-            at: place(.resource(kind, key)))
+            "compose.\(kind.rawValue).unused",
+            "no service uses the \(kind.rawValue) \"\(key)\"",
+            at: place(.resource(kind, key))
+        )
     }
 }
