@@ -21,12 +21,22 @@ func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
     .systemLibrary(name: name, path: "Sources/CLibs/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
+/// Programs carry Swift's libraries in themselves, so that they run where no toolchain is. Only linking is static:
+/// `--static-swift-stdlib` would compile everything against libraries that hold no Testing, and the tests then need a
+/// second build. The two libraries are what FoundationEssentials is made of; a static link has to name them.
+let selfContained: [LinkerSetting] = [
+    .unsafeFlags(["-static-stdlib"]),
+    .linkedLibrary("_FoundationCShims"),
+    .linkedLibrary("_FoundationCollections"),
+]
+
 func program(_ name: String, _ dependencies: [String]) -> Target {
     .executableTarget(
         name: name,
         dependencies: dependencies.map { .init(stringLiteral: $0) },
         path: "Sources/Programs/\(name)",
-        swiftSettings: strict
+        swiftSettings: strict,
+        linkerSettings: selfContained
     )
 }
 
@@ -69,7 +79,7 @@ let system: [Target] = [
     library("System", "EscaleArchive", ["EscaleCore", "EscaleSystem", "CArchive"]),
     library("System", "EscaleCrypto", ["EscaleCore", "CCrypto"]),
     library("System", "EscaleHTTP", ["EscaleCore", "CCurl", "CMicroHTTPD"]),
-    library("System", "EscaleNetlink", ["EscaleCore", "EscaleSystem", "CNetlink", "CNFTables"]),
+    library("System", "EscaleNetlink", ["EscaleCore", "EscaleSystem", "CEscaleLinux", "CNetlink", "CNFTables"]),
     library("System", "EscaleStore", ["EscaleCore", "CSQLite"]),
 ]
 
@@ -91,7 +101,7 @@ let platform: [Target] = [
         "Platform", "EscaleSupervisor",
         [
             "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleOCI", "EscalePlan", "EscaleSystem",
-            "EscaleCrypto", "EscaleStore", "EscaleImages", "EscaleNetwork", "EscaleEngine",
+            "EscaleCrypto", "EscaleStore", "EscaleNetlink", "EscaleImages", "EscaleNetwork", "EscaleEngine",
         ]),
 ]
 
@@ -127,6 +137,8 @@ let testTargets: [Target] = [
     tests("EscaleArchiveTests", ["EscaleCore", "EscaleSystem", "EscaleArchive"]),
     tests("EscaleOCITests", ["EscaleCore", "EscaleOCI"]),
     tests("EscaleImagesTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages"]),
+    tests("EscaleYAMLTests", ["EscaleCore", "EscaleYAML"]),
+    tests("EscaleComposeTests", ["EscaleCore", "EscaleYAML", "EscaleCompose"]),
 ]
 
 let package = Package(

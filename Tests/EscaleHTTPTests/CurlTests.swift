@@ -6,7 +6,10 @@ import Testing
 @Suite struct CurlTests {
     @Test func answersAreUnderstood() async throws {
         let handler: HTTPServer.Handler = { request in
-            .text(.ok, "\(request.method) \(request.path) \(request.query["q"] ?? "") \(request.headers["user-agent"] ?? "")")
+            .text(
+                .ok,
+                "\(request.method) \(request.path) \(request.query["q"] ?? "") \(request.headers["user-agent"] ?? "")"
+            )
         }
         try await ServerFixture.with(handler) { fixture in
             let output = await curl("--unix-socket \(fixture.path) -A me 'http://localhost/a%20b?q=c+d%26e'")
@@ -25,8 +28,12 @@ import Testing
         try await ServerFixture.with(handler) { fixture in
             let input = fixture.path.replacingSocketName(with: "input")
             writeFile(input, [UInt8](repeating: 65, count: 2_000_000))
-            for body in ["--data-binary @\(input)", "-H 'Transfer-Encoding: chunked' --data-binary @\(input)"] {
-                let output = await curl("--unix-socket \(fixture.path) -w '%{http_code}' \(body) http://localhost/")
+            for body in [
+                "--data-binary @\(input)", "-H 'Transfer-Encoding: chunked' --data-binary @\(input)",
+            ] {
+                let output = await curl(
+                    "--unix-socket \(fixture.path) -w '%{http_code}' \(body) http://localhost/"
+                )
                 #expect(output == "2000000\n2000000\n2000000\n202")
             }
         }
@@ -38,12 +45,15 @@ import Testing
             let input = fixture.path.replacingSocketName(with: "input")
             writeFile(input, [UInt8](repeating: 65, count: 2_000_000))
             let output = await curl(
-                "--unix-socket \(fixture.path) \(option) -o /dev/null -w '%{http_code}' --data-binary @\(input) http://localhost/")
+                "--unix-socket \(fixture.path) \(option) -o /dev/null -w '%{http_code}' --data-binary @\(input) http://localhost/"
+            )
             #expect(output == "413")
         }
     }
 }
 
 extension String {
-    fileprivate func replacingSocketName(with name: String) -> String { String(dropLast("s.sock".count)) + name }
+    fileprivate func replacingSocketName(with name: String) -> String {
+        String(dropLast("s.sock".count)) + name
+    }
 }

@@ -28,7 +28,9 @@ import Testing
             }
         }
         try await ServerFixture.with(handler) { fixture in
-            var response: HTTPClient.StreamedResponse? = try await fixture.client.stream(HTTPRequest(.get, "/"))
+            var response: HTTPClient.StreamedResponse? = try await fixture.client.stream(
+                HTTPRequest(.get, "/")
+            )
             #expect(response?.status == .ok)
             response = nil
             #expect(await cancelled.isSet(within: .seconds(1)))
@@ -66,7 +68,9 @@ import Testing
         }
         try await ServerFixture.with(handler) { fixture in
             let task = Task {
-                for try await _ in try await fixture.client.stream(HTTPRequest(.get, "/")).body { await arrived.set() }
+                for try await _ in try await fixture.client.stream(HTTPRequest(.get, "/")).body {
+                    await arrived.set()
+                }
             }
             await arrived.wait()
             task.cancel()

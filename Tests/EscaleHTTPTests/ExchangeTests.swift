@@ -7,14 +7,21 @@ import Testing
         let handler: HTTPServer.Handler = { request in
             var headers: HTTPHeaders = ["X-Method": request.method.rawValue, "X-Path": request.path]
             headers.add("X-Segments", request.segments.joined(separator: "|"))
-            headers.add("X-Query", request.query.parameters.map { "\($0.name)=\($0.value)" }.joined(separator: "|"))
+            headers.add(
+                "X-Query",
+                request.query.parameters.map { "\($0.name)=\($0.value)" }.joined(separator: "|")
+            )
             headers.add("X-Header", request.headers["x-some-HEADER"] ?? "none")
             return HTTPResponse(.created, headers: headers, body: request.body)
         }
         try await ServerFixture.with(handler) { fixture in
             let request = HTTPRequest(
-                .put, segments: ["images", "shop/api ü"], query: ["a": "1+1 & more", "all": ""],
-                headers: ["X-Some-Header": "yes"], body: [0, 1, 2, 255])
+                .put,
+                segments: ["images", "shop/api ü"],
+                query: ["a": "1+1 & more", "all": ""],
+                headers: ["X-Some-Header": "yes"],
+                body: [0, 1, 2, 255]
+            )
             let response = try await fixture.client.send(request)
             #expect(response.status == .created)
             #expect(response.body == [0, 1, 2, 255])
@@ -28,7 +35,8 @@ import Testing
 
     @Test(arguments: [HTTPMethod.get, .head, .post, .delete])
     func emptyBodiesWork(method: HTTPMethod) async throws {
-        try await ServerFixture.with({ HTTPResponse(.noContent, headers: ["X-Count": "\($0.body.count)"]) }) { fixture in
+        try await ServerFixture.with({ HTTPResponse(.noContent, headers: ["X-Count": "\($0.body.count)"]) }) {
+            fixture in
             let response = try await fixture.client.send(HTTPRequest(method, "/"), timeout: .seconds(5))
             #expect(response.status == .noContent)
             #expect(response.headers["X-Count"] == "0")
@@ -65,7 +73,8 @@ import Testing
             try await withThrowingTaskGroup(of: Bool.self) { group in
                 for number in 0..<50 {
                     group.addTask {
-                        try await fixture.client.send(HTTPRequest(.get, "/\(number)")).body.text == "/\(number)"
+                        try await fixture.client.send(HTTPRequest(.get, "/\(number)")).body.text
+                            == "/\(number)"
                     }
                 }
                 for try await isRight in group { #expect(isRight) }

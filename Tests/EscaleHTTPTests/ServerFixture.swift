@@ -20,7 +20,11 @@ struct ServerFixture {
             try server.start()
             let outcome: Result<Outcome, any Error>
             do {
-                outcome = .success(try await body(Self(server: server, client: try HTTPClient(.unix(path: path)), path: path)))
+                outcome = .success(
+                    try await body(
+                        Self(server: server, client: try HTTPClient(.unix(path: path)), path: path)
+                    )
+                )
             } catch {
                 outcome = .failure(error)
             }

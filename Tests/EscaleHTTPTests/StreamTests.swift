@@ -78,7 +78,8 @@ import Testing
     }
 
     @Test func anAnswerOverTheClientsLimitIsRefused() async throws {
-        try await ServerFixture.with({ _ in HTTPResponse(.ok, body: [UInt8](repeating: 0, count: 5000)) }) { fixture in
+        try await ServerFixture.with({ _ in HTTPResponse(.ok, body: [UInt8](repeating: 0, count: 5000)) }) {
+            fixture in
             await expectError(.httpTooLarge) {
                 _ = try await fixture.client.send(HTTPRequest(.get, "/"), bodyLimit: ByteCount(4999))
             }
@@ -87,7 +88,9 @@ import Testing
 
     @Test func linesAreFoundAcrossChunks() async throws {
         let chunks = AsyncStream<[UInt8]> { continuation in
-            for text in ["a", "b\nc\n\n", "", "\r\nd\re\r", "\n", "last"] { continuation.yield(Array(text.utf8)) }
+            for text in ["a", "b\nc\n\n", "", "\r\nd\re\r", "\n", "last"] {
+                continuation.yield(Array(text.utf8))
+            }
             continuation.finish()
         }
         var lines: [String] = []

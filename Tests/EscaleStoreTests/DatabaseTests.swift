@@ -7,7 +7,9 @@ import Testing
 
     func open() throws -> Database {
         let database = try Database(path: scratch.path)
-        try database.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT UNIQUE, data BLOB, size REAL)")
+        try database.execute(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT UNIQUE, data BLOB, size REAL)"
+        )
         return database
     }
 

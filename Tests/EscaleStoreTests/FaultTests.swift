@@ -17,18 +17,24 @@ import Testing
         do {
             let database = try Database(path: scratch.path)
             try database.execute("CREATE TABLE t (x TEXT)")
-            for _ in 0..<200 { try database.execute("INSERT INTO t VALUES (?)", String(repeating: "x", count: 500)) }
+            for _ in 0..<200 {
+                try database.execute("INSERT INTO t VALUES (?)", String(repeating: "x", count: 500))
+            }
         }
         let descriptor = open(scratch.path, O_WRONLY)
         let rubbish = [UInt8](repeating: 0xAA, count: 4096 * 8)
         #expect(pwrite(descriptor, rubbish, rubbish.count, 4096) == rubbish.count)
         close(descriptor)
-        let error = #expect(throws: EscaleError.self) { try Database(path: scratch.path).query("SELECT * FROM t") }
+        let error = #expect(throws: EscaleError.self) {
+            try Database(path: scratch.path).query("SELECT * FROM t")
+        }
         #expect(error?.code == .storeCorrupt)
     }
 
     @Test func aMissingDirectoryIsNamed() {
-        let error = #expect(throws: EscaleError.self) { try Database(path: scratch.directory + "/no/state.db") }
+        let error = #expect(throws: EscaleError.self) {
+            try Database(path: scratch.directory + "/no/state.db")
+        }
         #expect(error?.code == .storeUnavailable)
         #expect(error?.message.contains("No such file") == true)
     }

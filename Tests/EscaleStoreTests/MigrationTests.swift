@@ -44,7 +44,9 @@ import Testing
     @Test func aStepMayNotBreakReferences() throws {
         let database = try Database(path: scratch.path)
         try database.migrate([first, second])
-        let error = #expect(throws: EscaleError.self) { try database.migrate([first, second, "DELETE FROM a"]) }
+        let error = #expect(throws: EscaleError.self) {
+            try database.migrate([first, second, "DELETE FROM a"])
+        }
         #expect(error?.code == .storeConstraint)
         #expect(try database.query("SELECT * FROM a").count == 2)
     }

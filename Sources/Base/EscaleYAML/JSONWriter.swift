@@ -47,7 +47,8 @@ package enum JSONWriter {
             case "\n": output += "\\n"
             case "\t": output += "\\t"
             case "\r": output += "\\r"
-            case "\u{0}"..."\u{1F}", "\u{7F}":
+            // Beyond JSON's own rule: the line separators, so that YAML and JavaScript read it too.
+            case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}", "\u{FEFF}":
                 let digits = String(scalar.value, radix: 16)
                 output += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
             default: output.unicodeScalars.append(scalar)

@@ -1,5 +1,7 @@
 #pragma once
+#include <linux/rtnetlink.h>
 #include <netlink/netlink.h>
+#include <netlink/errno.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/veth.h>
 #include <netlink/route/addr.h>

@@ -1,4 +1,4 @@
-package import EscaleCore
+import EscaleCore
 package import EscaleEngine
 package import EscaleImages
 package import EscaleNetwork
@@ -10,7 +10,7 @@ package struct Platform: Sendable {
     package let images: ImageStore
     let volumes: VolumeStore
     let store: StateStore
-    let network: NetworkBook
+    let network: AddressBook
     let events: EventLog
     package let log: Log
 
@@ -29,7 +29,7 @@ package struct Platform: Sendable {
             try store.tidy(at: .now)
             return store
         }
-        network = NetworkBook(controller: controller, instance: instance, store: store, records: try store.networks())
+        network = AddressBook(controller: controller, instance: instance, store: store, records: try store.networks())
         events = EventLog(store: store, log: log)
     }
 }

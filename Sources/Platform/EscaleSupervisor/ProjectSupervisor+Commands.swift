@@ -1,6 +1,9 @@
 import EscaleAPI
 import EscaleCompose
 import EscaleCore
+import EscaleEngine
+import EscaleImages
+import EscaleOCI
 import EscalePlan
 import EscaleSystem
 import Synchronization

@@ -2,6 +2,7 @@ import EscaleAPI
 import EscaleCompose
 import EscaleCore
 import EscaleEngine
+import EscaleImages
 import EscaleOCI
 import EscalePlan
 import EscaleSystem
@@ -85,7 +86,7 @@ extension ProjectSupervisor {
             fingerprint: record?.desired.service(replica.service)?.fingerprint ?? "",
             blueprint: ContainerBlueprint(spec: spec, name: containerName, layers: layers),
             image: recipe.imageName, imageID: recipe.imageID, addresses: addresses,
-            ports: try await platform.network.assign(recipe.service.ports), stopSignal: try recipe.stopSignal(),
+            ports: await platform.network.assign(recipe.service.ports), stopSignal: try recipe.stopSignal(),
             createdAt: .now)
         try platform.store.save(container)
         containers[id] = container

@@ -1,6 +1,8 @@
 import EscaleAPI
 import EscaleCompose
 import EscaleCore
+import EscaleEngine
+import EscaleOCI
 import EscalePlan
 import EscaleSystem
 

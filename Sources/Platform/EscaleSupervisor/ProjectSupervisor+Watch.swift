@@ -1,3 +1,4 @@
+import EscaleAPI
 import EscaleCore
 import EscaleEngine
 import EscalePlan

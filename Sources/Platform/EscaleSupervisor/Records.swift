@@ -1,8 +1,8 @@
-package import EscaleCompose
-package import EscaleCore
+import EscaleCompose
+import EscaleCore
 import EscaleEngine
-package import EscaleNetwork
-package import EscalePlan
+import EscaleNetlink
+import EscalePlan
 
 /// What the daemon remembers of a project. Written by the project's supervisor alone.
 struct ProjectRecord: Codable, Sendable {

@@ -1,4 +1,5 @@
 import EscaleAPI
+import EscaleCompose
 import EscaleCore
 import EscalePlan
 import EscaleStore

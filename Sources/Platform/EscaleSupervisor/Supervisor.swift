@@ -1,5 +1,5 @@
 package import EscaleAPI
-package import EscaleCompose
+import EscaleCompose
 package import EscaleCore
 import EscaleEngine
 import EscaleSystem

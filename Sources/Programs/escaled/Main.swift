@@ -1,1 +1,9 @@
-@main struct Main { static func main() {} }
+import EscaleDaemon
+import FoundationEssentials
+import Glibc
+
+@main struct Main {
+    static func main() async {
+        exit(await Daemon.run(CommandLine.arguments, environment: ProcessInfo.processInfo.environment))
+    }
+}

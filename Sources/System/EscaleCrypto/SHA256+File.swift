@@ -30,7 +30,9 @@ extension SHA256 {
 extension EscaleError {
     fileprivate static func unreadable(_ path: String, _ reason: Int32) -> Self {
         Self(
-            Code("crypto.unreadable"), "cannot read \(path): \(String(cString: strerror(reason)))",
-            hint: "check that the file exists and that Escale may read it")
+            Code("crypto.unreadable"),
+            "cannot read \(path): \(String(cString: strerror(reason)))",
+            hint: "check that the file exists and that Escale may read it"
+        )
     }
 }

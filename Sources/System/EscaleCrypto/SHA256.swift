@@ -3,8 +3,8 @@ package import EscaleCore
 
 /// SHA-256 over bytes that arrive piece by piece.
 ///
-/// Owns OpenSSL's context. Never throws: the algorithm is always there, and a process that can't allocate a context
-/// of some hundred bytes can't go on.
+/// Owns OpenSSL's context. Never throws: the algorithm is always there, and a process that can't allocate a
+/// context of some hundred bytes can't go on.
 package struct SHA256: ~Copyable {
     private let context: OpaquePointer
 

@@ -4,8 +4,8 @@ import Glibc
 
 /// An open SQLite file with its prepared statements. ``Database`` lends it to one caller at a time.
 ///
-/// `@unchecked Sendable`: it can't be copied and every operation is `mutating`, so whoever holds it is alone with
-/// the handle; SQLite itself doesn't mind which thread that is.
+/// `@unchecked Sendable`: it can't be copied and every operation is `mutating`, so whoever holds it is alone
+/// with the handle; SQLite itself doesn't mind which thread that is.
 package struct Connection: ~Copyable, @unchecked Sendable {
     private let handle: OpaquePointer
     private let path: String
@@ -45,14 +45,19 @@ package struct Connection: ~Copyable, @unchecked Sendable {
 
     /// Runs one statement to its end and drops its rows.
     ///
-    /// - Returns: the number of rows that it inserted, changed or deleted itself, without cascades and triggers.
+    /// - Returns: the number of rows that it inserted, changed or deleted itself, without cascades and
+    ///   triggers.
     @discardableResult
-    package mutating func execute(_ sql: String, _ bindings: any DatabaseBindable...) throws(EscaleError) -> Int {
+    package mutating func execute(_ sql: String, _ bindings: any DatabaseBindable...) throws(EscaleError)
+        -> Int
+    {
         try execute(sql, bindings)
     }
 
     /// Runs one statement to its end and gives all its rows.
-    package mutating func query(_ sql: String, _ bindings: any DatabaseBindable...) throws(EscaleError) -> [Row] {
+    package mutating func query(_ sql: String, _ bindings: any DatabaseBindable...) throws(EscaleError)
+        -> [Row]
+    {
         try query(sql, bindings)
     }
 
@@ -86,13 +91,16 @@ package struct Connection: ~Copyable, @unchecked Sendable {
         _ = try? run("ROLLBACK")  // best effort: the error that led here is the one to report
     }
 
-    private mutating func bound(_ sql: String, _ bindings: [any DatabaseBindable]) throws(EscaleError) -> Statement {
+    private mutating func bound(_ sql: String, _ bindings: [any DatabaseBindable]) throws(EscaleError)
+        -> Statement
+    {
         let statement = try prepared(sql)
         guard statement.parameterCount == bindings.count else {
             throw EscaleError(
                 .storeFailed,
                 "a statement for \(path) takes \(statement.parameterCount) values and got \(bindings.count)",
-                details: [.init("statement", sql)])
+                details: [.init("statement", sql)]
+            )
         }
         for (index, binding) in bindings.enumerated() {
             let result = statement.bind(binding.databaseValue, at: Int32(index + 1))
@@ -110,7 +118,14 @@ package struct Connection: ~Copyable, @unchecked Sendable {
         var isWhole = true
         let result = sql.withCString { start in
             var rest: UnsafePointer<CChar>?
-            let result = sqlite3_prepare_v3(handle, start, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &pointer, &rest)
+            let result = sqlite3_prepare_v3(
+                handle,
+                start,
+                -1,
+                UInt32(SQLITE_PREPARE_PERSISTENT),
+                &pointer,
+                &rest
+            )
             isWhole = rest.map { String(cString: $0).allSatisfy { $0.isWhitespace || $0 == ";" } } ?? true
             return result
         }
@@ -118,8 +133,10 @@ package struct Connection: ~Copyable, @unchecked Sendable {
         guard let pointer, isWhole else {
             sqlite3_finalize(pointer)
             throw EscaleError(
-                .storeFailed, "exactly one statement at a time can be run on \(path)",
-                details: [.init("statement", sql)])
+                .storeFailed,
+                "exactly one statement at a time can be run on \(path)",
+                details: [.init("statement", sql)]
+            )
         }
         let statement = Statement(pointer: pointer)
         cache.insert(statement, for: sql)

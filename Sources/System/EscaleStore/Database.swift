@@ -3,9 +3,10 @@ import Synchronization
 
 /// A SQLite file with one connection, used by one caller at a time.
 ///
-/// Write-ahead log, `synchronous=NORMAL`: a commit outlives a killed process at once and a power failure as of the
-/// next checkpoint. Foreign keys are enforced. The file is created with mode 0600. Calls block their thread, for
-/// well under a millisecond as a rule; the exceptions are a checkpoint and a second process that holds the lock.
+/// Write-ahead log, `synchronous=NORMAL`: a commit outlives a killed process at once and a power failure as
+/// of the next checkpoint. Foreign keys are enforced. The file is created with mode 0600. Calls block their
+/// thread, for well under a millisecond as a rule; the exceptions are a checkpoint and a second process that
+/// holds the lock.
 package final class Database: Sendable {
     package let path: String
     private let connection: Mutex<Connection>
@@ -34,8 +35,10 @@ package final class Database: Sendable {
 
     /// Runs the body in one write transaction: all of it is stored, or nothing when it throws.
     ///
-    /// The body uses the connection that it is given; calling this database from within would wait for itself.
-    /// - Throws: the body's errors as they are, and `store.*` where the transaction can't be begun or committed.
+    /// The body uses the connection that it is given; calling this database from within would wait for
+    /// itself.
+    /// - Throws: the body's errors as they are, and `store.*` where the transaction can't be begun or
+    ///   committed.
     package func transaction<Outcome: Sendable>(
         _ body: (inout Connection) throws -> Outcome
     ) throws -> Outcome {
@@ -54,8 +57,8 @@ package final class Database: Sendable {
 
     /// Brings the schema to `steps.count`: runs those that this file hasn't seen, all in one transaction.
     ///
-    /// Steps are scripts, never change once released, and don't begin or commit transactions. Foreign keys are off
-    /// while they run, so a table may be rebuilt, and are checked before the commit.
+    /// Steps are scripts, never change once released, and don't begin or commit transactions. Foreign keys
+    /// are off while they run, so a table may be rebuilt, and are checked before the commit.
     /// - Throws: `store.newer` when the file has seen more steps than these; then nothing was changed.
     package func migrate(_ steps: [String]) throws(EscaleError) {
         try connection.withLock { (connection) throws(EscaleError) in
@@ -67,8 +70,10 @@ package final class Database: Sendable {
                 for step in try connection.pendingSteps(steps, path) ?? [] { try connection.run(step) }
                 if let broken = try connection.query("PRAGMA foreign_key_check").first {
                     throw EscaleError(
-                        .storeConstraint, "the new schema of \(path) would leave references that lead nowhere",
-                        details: [.init("table", "\(broken.values.first ?? .null)")])
+                        .storeConstraint,
+                        "the new schema of \(path) would leave references that lead nowhere",
+                        details: [.init("table", try broken.text("table"))]
+                    )
                 }
                 try connection.run("PRAGMA user_version = \(steps.count)")
                 try connection.run("COMMIT")
@@ -89,7 +94,9 @@ extension Connection {
     {
         guard let row = try query("PRAGMA user_version").first else { return nil }
         let version = try row.int64("user_version")
-        guard version <= steps.count else { throw .storeNewer(path: path, found: version, known: steps.count) }
+        guard version <= steps.count else {
+            throw .storeNewer(path: path, found: version, known: steps.count)
+        }
         return version == steps.count ? nil : steps[Int(max(0, version))...]
     }
 }

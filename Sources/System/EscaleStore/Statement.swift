@@ -69,7 +69,9 @@ struct StatementCache {
     }
 
     mutating func insert(_ statement: Statement, for sql: String) {
-        if statements.count >= Self.limit, let oldest = statements.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+        if statements.count >= Self.limit,
+            let oldest = statements.min(by: { $0.value.lastUse < $1.value.lastUse })
+        {
             sqlite3_finalize(oldest.value.statement.pointer)
             statements[oldest.key] = nil
         }

@@ -28,7 +28,8 @@ extension EscaleError {
     ///
     /// - Parameter result: the (extended) result code that the failing call returned.
     static func store(_ result: Int32, handle: OpaquePointer?, path: String, sql: String? = nil) -> Self {
-        let reason = handle.map { String(cString: sqlite3_errmsg($0)) } ?? String(cString: sqlite3_errstr(result))
+        let reason =
+            handle.map { String(cString: sqlite3_errmsg($0)) } ?? String(cString: sqlite3_errstr(result))
         let systemError = handle.map { sqlite3_system_errno($0) } ?? 0
         let cause = systemError != 0 ? "\(reason): \(String(cString: strerror(systemError)))" : reason
         var details = [Detail("sqlite", "\(reason) (\(result))")]
@@ -36,29 +37,46 @@ extension EscaleError {
         switch result & 0xff {
         case SQLITE_CORRUPT, SQLITE_NOTADB:
             return Self(
-                .storeCorrupt, "the database \(path) is damaged or is not a database",
+                .storeCorrupt,
+                "the database \(path) is damaged or is not a database",
                 hint: "keep a copy of it and its -wal file, then put a backup in its place or move it away",
-                details: details)
+                details: details
+            )
         case SQLITE_BUSY, SQLITE_LOCKED:
             return Self(
-                .storeBusy, "the database \(path) is locked by another process",
+                .storeBusy,
+                "the database \(path) is locked by another process",
                 hint: "one escaled owns a state directory: find the other with `fuser \(path)` and stop it",
-                details: details)
+                details: details
+            )
         case SQLITE_FULL:
             return Self(
-                .storeFull, "no space is left for the database \(path)",
-                hint: "free space on its file system (`df -h \(path)` shows it) and try again; nothing was changed",
-                details: details)
+                .storeFull,
+                "no space is left for the database \(path)",
+                hint:
+                    "free space on its file system (`df -h \(path)` shows it) and try again; nothing was changed",
+                details: details
+            )
         case SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_AUTH, SQLITE_READONLY:
             return Self(
-                .storeUnavailable, "cannot open the database \(path) for writing: \(cause)",
-                hint: "check that its directory exists and that this user may write to it", details: details)
+                .storeUnavailable,
+                "cannot open the database \(path) for writing: \(cause)",
+                hint: "check that its directory exists and that this user may write to it",
+                details: details
+            )
         case SQLITE_IOERR:
             return Self(
-                .storeInputOutput, "the disk failed under the database \(path): \(cause)",
-                hint: "look for disk errors with `dmesg`", details: details)
+                .storeInputOutput,
+                "the disk failed under the database \(path): \(cause)",
+                hint: "look for disk errors with `dmesg`",
+                details: details
+            )
         case SQLITE_CONSTRAINT:
-            return Self(.storeConstraint, "the database \(path) refused a change: \(reason)", details: details)
+            return Self(
+                .storeConstraint,
+                "the database \(path) refused a change: \(reason)",
+                details: details
+            )
         default:
             return Self(.storeFailed, "the database \(path) failed: \(reason)", details: details)
         }
@@ -66,15 +84,18 @@ extension EscaleError {
 
     static func storeCannotCreate(_ path: String, _ reason: Int32) -> Self {
         Self(
-            .storeUnavailable, "cannot open the database \(path): \(String(cString: strerror(reason)))",
-            hint: "check that its directory exists and that this user may write to it")
+            .storeUnavailable,
+            "cannot open the database \(path): \(String(cString: strerror(reason)))",
+            hint: "check that its directory exists and that this user may write to it"
+        )
     }
 
     static func storeNewer(path: String, found: Int64, known: Int) -> Self {
         Self(
             .storeNewer,
             "the database \(path) was written by a newer version of Escale (schema \(found), this one knows \(known))",
-            hint: "install that version again, or restore the backup from before the upgrade")
+            hint: "install that version again, or restore the backup from before the upgrade"
+        )
     }
 
     static func noColumn(_ column: String, _ columns: [String]) -> Self {

@@ -50,3 +50,8 @@ package final class FileDescriptor: Sendable {
         return pair
     }
 }
+
+extension FileDescriptor {
+    /// The process's own standard error; never closed, since nothing lets go of it.
+    package static let standardError = FileDescriptor(owning: 2)
+}

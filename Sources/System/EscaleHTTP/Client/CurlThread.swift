@@ -80,7 +80,8 @@ final class CurlThread: Sendable {
                 }
             }
             transfers.advance()
-            curl_multi_poll(multi.handle, nil, 0, 60_000, nil)  // until traffic, a time-out of curl's, or a wake-up
+            // Until there is traffic, a time-out of curl's own, or a wake-up.
+            curl_multi_poll(multi.handle, nil, 0, 60_000, nil)
         }
     }
 }

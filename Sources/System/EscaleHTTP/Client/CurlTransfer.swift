@@ -24,7 +24,10 @@ final class CurlTransfer {
         guard let easy = curl_easy_init() else { return nil }
         self.easy = easy
         self.request = request
-        body = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, request.request.body.count), alignment: 1)
+        body = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: max(1, request.request.body.count),
+            alignment: 1
+        )
         body.copyBytes(from: request.request.body)
         configureConnection()
         configureMessage()
@@ -52,9 +55,15 @@ final class CurlTransfer {
         c_curl_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
         c_curl_set_long(easy, CURLOPT_PATH_AS_IS, 1)
         c_curl_set_long(easy, CURLOPT_NOSIGNAL, 1)
+        if ![.get, .head].contains(request.request.method) {
+            // libcurl repeats what a kept connection left unanswered; this may have had its effect already.
+            c_curl_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
+        }
         c_curl_set_long(easy, CURLOPT_BUFFERSIZE, 64 * 1024)
         c_curl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, Self.milliseconds(request.connectTimeout))
-        if let timeout = request.timeout { c_curl_set_long(easy, CURLOPT_TIMEOUT_MS, Self.milliseconds(timeout)) }
+        if let timeout = request.timeout {
+            c_curl_set_long(easy, CURLOPT_TIMEOUT_MS, Self.milliseconds(timeout))
+        }
     }
 
     private func configureMessage() {
@@ -80,7 +89,8 @@ final class CurlTransfer {
     }
 
     private func configureCallbacks() {
-        let context = Unmanaged.passUnretained(self).toOpaque()  // `CurlTransfers` keeps it while libcurl calls back
+        // Unretained: `CurlTransfers` keeps the transfer for as long as libcurl calls back.
+        let context = Unmanaged.passUnretained(self).toOpaque()
         c_curl_set_pointer(easy, CURLOPT_HEADERDATA, context)
         c_curl_set_callback(easy, CURLOPT_HEADERFUNCTION) { data, size, count, context in
             guard let context else { return 0 }

@@ -9,7 +9,8 @@ struct CurlTransfers {
     init(multi: UnsafeMutableRawPointer) { self.multi = multi }
 
     mutating func start(_ request: TransferRequest) {
-        guard let transfer = CurlTransfer(request), curl_multi_add_handle(multi, transfer.easy) == CURLM_OK else {
+        guard let transfer = CurlTransfer(request), curl_multi_add_handle(multi, transfer.easy) == CURLM_OK
+        else {
             request.incoming.end(.failure(EscaleError(.httpFailed, "libcurl could not begin a transfer")))
             return
         }
@@ -38,7 +39,9 @@ struct CurlTransfers {
         curl_multi_perform(multi, &running)
         var waiting: Int32 = 0
         while let message = curl_multi_info_read(multi, &waiting) {
-            guard message.pointee.msg == CURLMSG_DONE, let easy = message.pointee.easy_handle else { continue }
+            guard message.pointee.msg == CURLMSG_DONE, let easy = message.pointee.easy_handle else {
+                continue
+            }
             let result = message.pointee.data.result
             guard let transfer = transfers.values.first(where: { $0.easy == easy }) else { continue }
             end(transfer.request.incoming, transfer.outcome(result))

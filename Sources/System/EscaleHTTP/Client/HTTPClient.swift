@@ -2,7 +2,8 @@ package import EscaleCore
 
 /// An HTTP/1.1 client of one server, on a Unix socket or TCP; keeps connections open between requests.
 ///
-/// libcurl runs on one thread of the client's own. It doesn't retry, follow redirects, decompress or use proxies.
+/// libcurl runs on one thread of the client's own. It doesn't follow redirects, decompress or use proxies,
+/// and sends nothing twice but a GET or HEAD whose kept connection turns out to be closed.
 package final class HTTPClient: Sendable {
     package enum Endpoint: Hashable, Sendable {
         case unix(path: String)
@@ -29,13 +30,15 @@ package final class HTTPClient: Sendable {
 
     /// Makes no connection yet.
     ///
-    /// - Throws: `http.invalid-request` for a socket path that is too long, `internal` without a thread to be had.
+    /// - Throws: `http.invalid-request` for a socket path that is too long, `internal` without a thread to be
+    ///   had.
     package init(_ endpoint: Endpoint, connectTimeout: Duration = .seconds(5)) throws(EscaleError) {
         if case .unix(let path) = endpoint, path.utf8.count > UnixAddress.longestPath {
             throw EscaleError(
                 .httpInvalidRequest,
                 "the socket path \(path) is longer than the \(UnixAddress.longestPath) bytes Linux allows",
-                hint: "use a shorter path, such as one under /run")
+                hint: "use a shorter path, such as one under /run"
+            )
         }
         self.endpoint = endpoint
         self.connectTimeout = connectTimeout
@@ -47,8 +50,8 @@ package final class HTTPClient: Sendable {
     /// - Parameters:
     ///   - timeout: for the whole exchange; `nil` for none.
     ///   - bodyLimit: a larger answer is refused.
-    /// - Throws: `http.unreachable`, `http.connect-failed`, `http.timeout`, `http.interrupted`, `http.too-large`,
-    ///   `http.invalid-request`, `CancellationError`.
+    /// - Throws: `http.unreachable`, `http.connect-failed`, `http.timeout`, `http.interrupted`,
+    ///   `http.too-large`, `http.invalid-request`, `CancellationError`.
     package func send(
         _ request: HTTPRequest,
         timeout: Duration? = nil,
@@ -59,7 +62,9 @@ package final class HTTPClient: Sendable {
         for try await chunk in response.body {
             guard Int64(body.count + chunk.count) <= bodyLimit.rawValue else {
                 throw EscaleError(
-                    .httpTooLarge, "the answer to \(request.method) \(request.path) is larger than \(bodyLimit)")
+                    .httpTooLarge,
+                    "the answer to \(request.method) \(request.path) is larger than \(bodyLimit)"
+                )
             }
             body += chunk
         }
@@ -77,8 +82,12 @@ package final class HTTPClient: Sendable {
         let incoming = IncomingResponse()
         let body = HTTPBodyStream(incoming, thread)
         let transfer = TransferRequest(
-            endpoint: endpoint, request: request, connectTimeout: connectTimeout, timeout: timeout,
-            incoming: incoming)
+            endpoint: endpoint,
+            request: request,
+            connectTimeout: connectTimeout,
+            timeout: timeout,
+            incoming: incoming
+        )
         thread.submit(.start(transfer))
         let head = try await body.head()
         return StreamedResponse(status: head.status, headers: head.headers, body: body)

@@ -16,8 +16,10 @@ extension EscaleError {
             return Self(.httpUnreachable, "nobody listens at \(peer): \(cause)")
         case CURLE_COULDNT_CONNECT where [EACCES, EPERM].contains(systemError):
             return Self(
-                .httpConnectFailed, "cannot connect to \(peer): \(cause)",
-                hint: "use a user that may open the socket, such as root")
+                .httpConnectFailed,
+                "cannot connect to \(peer): \(cause)",
+                hint: "use a user that may open the socket, such as root"
+            )
         case CURLE_COULDNT_CONNECT, CURLE_COULDNT_RESOLVE_HOST:
             return Self(.httpConnectFailed, "cannot connect to \(peer): \(cause)")
         case CURLE_OPERATION_TIMEDOUT:
@@ -26,7 +28,9 @@ extension EscaleError {
             return Self(.httpInterrupted, "\(peer) broke off while answering \(request)")
         default:
             return Self(
-                .httpFailed, "\(request) to \(peer) failed: \(String(cString: curl_easy_strerror(result)))")
+                .httpFailed,
+                "\(request) to \(peer) failed: \(String(cString: curl_easy_strerror(result)))"
+            )
         }
     }
 }

@@ -1,7 +1,8 @@
 package import EscaleCore
 
 extension AsyncSequence where Element == [UInt8] {
-    /// The chunks' bytes as lines: without their line break, and without empty lines, which keep a connection alive.
+    /// The chunks' bytes as lines: without their line break, and without empty lines, which keep a connection
+    /// alive.
     ///
     /// A last line without a line break is given as well. For JSON lines and logs.
     /// - Parameter limit: a longer line is an error, `http.too-large`.

@@ -7,7 +7,8 @@ package struct HTTPRequest: Hashable, Sendable {
     package var headers: HTTPHeaders
     package var body: [UInt8]
 
-    /// - Parameter path: decoded, with its slashes. For parts that may hold a slash use ``init(_:segments:query:headers:body:)``.
+    /// - Parameter path: decoded, with its slashes. For parts that may hold a slash use
+    ///   ``init(_:segments:query:headers:body:)``.
     package init(
         _ method: HTTPMethod,
         _ path: String,
@@ -17,8 +18,12 @@ package struct HTTPRequest: Hashable, Sendable {
     ) {
         let segments = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         self.init(
-            method, segments: path.hasPrefix("/") ? Array(segments.dropFirst()) : segments, query: query,
-            headers: headers, body: body)
+            method,
+            segments: path.hasPrefix("/") ? Array(segments.dropFirst()) : segments,
+            query: query,
+            headers: headers,
+            body: body
+        )
     }
 
     /// - Parameter segments: the path's parts, decoded; a slash in one is escaped.
@@ -30,8 +35,12 @@ package struct HTTPRequest: Hashable, Sendable {
         body: [UInt8] = []
     ) {
         self.init(
-            method, encodedPath: "/" + segments.map(PercentCoding.encode).joined(separator: "/"), query: query,
-            headers: headers, body: body)
+            method,
+            encodedPath: "/" + segments.map(PercentCoding.encode).joined(separator: "/"),
+            query: query,
+            headers: headers,
+            body: body
+        )
     }
 
     init(_ method: HTTPMethod, encodedPath: String, query: HTTPQuery, headers: HTTPHeaders, body: [UInt8]) {

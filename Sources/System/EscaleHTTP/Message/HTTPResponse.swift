@@ -2,8 +2,9 @@
 package struct HTTPResponse: Sendable {
     package enum Body: Sendable {
         case bytes([UInt8])
-        /// Runs in the handler's task once the head is on its way. What it writes is sent at once, in chunks. The body
-        /// ends when it returns; when it throws, the connection is cut so that the client sees a broken answer.
+        /// Runs in the handler's task once the head is on its way. What it writes is sent at once, in chunks.
+        /// The body ends when it returns; when it throws, the connection is cut so that the client sees a
+        /// broken answer.
         case stream(@Sendable (HTTPBodyWriter) async throws -> Void)
     }
 

@@ -5,8 +5,8 @@ struct ClientWatch {
     private let socket: Int32
     private let events: Int16
 
-    /// A Unix socket tells a client that is gone from one that has only finished sending; TCP doesn't, and there
-    /// the end of sending counts as gone.
+    /// A Unix socket tells a client that is gone from one that has only finished sending; TCP doesn't, and
+    /// there the end of sending counts as gone.
     init(socket: Int32) {
         self.socket = socket
         var domain: Int32 = 0

@@ -5,9 +5,9 @@ import Synchronization
 
 /// An HTTP/1.1 server on a Unix socket or a loopback port.
 ///
-/// Each connection has a thread of libmicrohttpd's; each request runs its handler as a task, which is cancelled when
-/// the client goes away. A started server lives until ``stop(grace:)``, even if nobody holds it any more. It does no
-/// TLS and knows no users: who may open the socket may use it.
+/// Each connection has a thread of libmicrohttpd's; each request runs its handler as a task, which is
+/// cancelled when the client goes away. A started server lives until ``stop(grace:)``, even if nobody holds
+/// it any more. It does no TLS and knows no users: who may open the socket may use it.
 package final class HTTPServer: Sendable {
     package typealias Handler = @Sendable (HTTPRequest) async -> HTTPResponse
 
@@ -109,8 +109,13 @@ private struct RunningDaemon: @unchecked Sendable {
         let context = Unmanaged.passRetained(service)
         guard
             let daemon = c_mhd_start(
-                socket.descriptor, UInt32(clamping: connectionLimit), ServerExchange.idleSeconds,
-                ServerExchange.accessHandler, ServerExchange.completionHandler, context.toOpaque())
+                socket.descriptor,
+                UInt32(clamping: connectionLimit),
+                ServerExchange.idleSeconds,
+                ServerExchange.accessHandler,
+                ServerExchange.completionHandler,
+                context.toOpaque()
+            )
         else {
             let reason = errno
             context.release()

@@ -11,14 +11,14 @@ struct ListeningSocket: Sendable {
 
     private static let backlog: Int32 = 1024
 
-    /// Listens at the path with the given mode and no moment of a wider one. A socket file that nobody listens
-    /// at is replaced; any other file is left alone.
+    /// Listens at the path with the given mode and no moment of a wider one. A socket file that nobody
+    /// listens at is replaced; any other file is left alone.
     static func unix(path: String, mode: mode_t) throws(EscaleError) -> ListeningSocket {
         guard path.utf8.count <= UnixAddress.longestPath else { throw .socketPathTooLong(path) }
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | closeOnExec | nonBlocking, 0)
         guard descriptor >= 0 else { throw .listen("listen at", path, errno) }
         do throws(EscaleError) {
-            // Linux gives the file the mode of the unbound socket; umask would be everybody's in this process.
+            // Linux gives the file the mode of the unbound socket; umask would be the whole process's.
             guard fchmod(descriptor, mode) == 0 else { throw .listen("set the mode of", path, errno) }
             if try !bind(descriptor, path) {
                 try removeStale(path)
@@ -72,7 +72,8 @@ struct ListeningSocket: Sendable {
 
     /// `false` where the path is taken.
     private static func bind(_ descriptor: Int32, _ path: String) throws(EscaleError) -> Bool {
-        let result = UnixAddress.with(path) { Glibc.bind(descriptor, $0, $1) == 0 ? 0 : errno } ?? ENAMETOOLONG
+        let result =
+            UnixAddress.with(path) { Glibc.bind(descriptor, $0, $1) == 0 ? 0 : errno } ?? ENAMETOOLONG
         guard result == 0 || result == EADDRINUSE else { throw .listen("listen at", path, result) }
         return result == 0
     }
@@ -82,7 +83,10 @@ struct ListeningSocket: Sendable {
         guard lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
             throw EscaleError(
-                .httpListenFailed, "\(path) is in the way: it is not a socket", hint: "move it away and try again")
+                .httpListenFailed,
+                "\(path) is in the way: it is not a socket",
+                hint: "move it away and try again"
+            )
         }
         let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | closeOnExec | nonBlocking, 0)
         guard probe >= 0 else { throw .listen("probe", path, errno) }

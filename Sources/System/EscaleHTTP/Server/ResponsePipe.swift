@@ -4,8 +4,8 @@ import Glibc
 
 /// Carries an answer from the handler's task to the connection's thread.
 ///
-/// The task suspends while the buffer is full. The thread blocks in `poll` on the client's socket and on an event
-/// descriptor that the task signals, so it sees both new bytes and a client that goes away.
+/// The task suspends while the buffer is full. The thread blocks in `poll` on the client's socket and on an
+/// event descriptor that the task signals, so it sees both new bytes and a client that goes away.
 final class ResponsePipe: Sendable {
     enum Part { case bytes(Int), end, broken }
 
@@ -59,7 +59,9 @@ final class ResponsePipe: Sendable {
             try Task.checkCancellation()
             let isStored = try state.withLock { state throws(EscaleError) in
                 guard !state.isClosed else { throw .clientGone }
-                guard !state.isFinished else { throw EscaleError(.internalFault, "written after the body's end") }
+                guard !state.isFinished else {
+                    throw EscaleError(.internalFault, "written after the body's end")
+                }
                 guard state.buffer.count < Self.capacity else { return false }
                 state.buffer.append(bytes)
                 return true
@@ -118,7 +120,8 @@ package struct HTTPBodyWriter: Sendable {
     /// Sends bytes as soon as the client takes them; suspends while 256 KiB wait to be sent.
     ///
     /// Several tasks may write; each call's bytes stay together.
-    /// - Throws: `http.client-gone` or `CancellationError` when the client has closed the connection: stop producing.
+    /// - Throws: `http.client-gone` or `CancellationError` when the client has closed the connection: stop
+    ///   producing.
     package func write(_ bytes: [UInt8]) async throws { try await pipe.write(bytes) }
 
     /// Sends the text as UTF-8.

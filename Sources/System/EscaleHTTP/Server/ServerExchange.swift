@@ -40,7 +40,9 @@ final class ServerExchange {
         }
         c_mhd_set_timeout(connection, 0)  // handlers and streams may take as long as they need
         let client = ClientWatch(socket: c_mhd_socket(connection))
-        let task = Task.detached { [handler = service.handler, request] in await pipe.serve(request, handler) }
+        let task = Task.detached { [handler = service.handler, request] in
+            await pipe.serve(request, handler)
+        }
         request.body = []
         guard let response = pipe.waitForResponse(client) else {
             task.cancel()
@@ -50,7 +52,11 @@ final class ServerExchange {
         case .bytes:
             return Self.send(response, on: connection)
         case .stream:
-            return Self.send(response, on: connection, source: StreamSource(pipe: pipe, client: client, task: task))
+            return Self.send(
+                response,
+                on: connection,
+                source: StreamSource(pipe: pipe, client: client, task: task)
+            )
         }
     }
 
@@ -63,15 +69,27 @@ final class ServerExchange {
 extension ServerExchange {
     /// Called by libmicrohttpd when a request's headers are there, for each part of its body, and at its end.
     static let accessHandler: MHD_AccessHandlerCallback = {
-        context, connection, path, method, _, part, partSize, slot in
+        context,
+        connection,
+        path,
+        method,
+        _,
+        part,
+        partSize,
+        slot in
         guard let context, let connection, let path, let method, let partSize, let slot else { return .NO }
         guard let pointer = slot.pointee else {
             let service = Unmanaged<HTTPService>.fromOpaque(context).takeUnretainedValue()
-            let request = HTTPRequest(connection, method: String(cString: method), path: String(cString: path))
+            let request = HTTPRequest(
+                connection,
+                method: String(cString: method),
+                path: String(cString: path)
+            )
             let exchange = ServerExchange(service, request)
             slot.pointee = Unmanaged.passRetained(exchange).toOpaque()
             c_mhd_set_timeout(connection, idleSeconds)
-            guard let length = request.headers["Content-Length"].flatMap({ Int($0) }), length > service.bodyLimit
+            guard let length = request.headers["Content-Length"].flatMap({ Int($0) }),
+                length > service.bodyLimit
             else { return .YES }
             exchange.isTooLarge = true
             // A client that asks first (`Expect: 100-continue`), or would send far too much, hears it now.
@@ -93,11 +111,14 @@ extension ServerExchange {
     }
 
     private static func send(
-        _ response: HTTPResponse, on connection: OpaquePointer, source: StreamSource? = nil
+        _ response: HTTPResponse,
+        on connection: OpaquePointer,
+        source: StreamSource? = nil
     ) -> MHD_Result {
         guard let answer = makeAnswer(response, source) else { return .NO }
         defer { MHD_destroy_response(answer) }  // the connection holds its own reference
-        for field in response.headers.fields where field.isValid && !serverFields.contains(field.name.lowercased()) {
+        for field in response.headers.fields
+        where field.isValid && !serverFields.contains(field.name.lowercased()) {
             MHD_add_response_header(answer, field.name, field.value)
         }
         return MHD_queue_response(connection, UInt32(clamping: response.status.rawValue), answer)
@@ -115,7 +136,12 @@ extension ServerExchange {
             guard let source else { return nil }
             let context = Unmanaged.passRetained(source)
             let answer = MHD_create_response_from_callback(
-                c_mhd_size_unknown, 64 * 1024, StreamSource.read, context.toOpaque(), StreamSource.free)
+                c_mhd_size_unknown,
+                64 * 1024,
+                StreamSource.read,
+                context.toOpaque(),
+                StreamSource.free
+            )
             if answer == nil { context.release() }
             return answer
         }
@@ -128,29 +154,41 @@ extension HTTPRequest {
         var headers = HTTPHeaders()
         withUnsafeMutablePointer(to: &headers) { pointer in
             _ = MHD_get_connection_values(
-                connection, .HEADER_KIND,
+                connection,
+                .HEADER_KIND,
                 { context, _, name, value in
                     guard let context, let name else { return .YES }
                     let headers = context.assumingMemoryBound(to: HTTPHeaders.self)
                     headers.pointee.add(String(cString: name), value.map { String(cString: $0) } ?? "")
                     return .YES
-                }, pointer)
+                },
+                pointer
+            )
         }
         var query = HTTPQuery()
         withUnsafeMutablePointer(to: &query) { pointer in
             _ = MHD_get_connection_values(
-                connection, .GET_ARGUMENT_KIND,
+                connection,
+                .GET_ARGUMENT_KIND,
                 { context, _, name, value in
                     guard let context, let name else { return .YES }
                     let query = context.assumingMemoryBound(to: HTTPQuery.self)
-                    // libmicrohttpd has made `+` a space already; escapes are left to us, see c_mhd_keep_escapes.
+                    // libmicrohttpd has made `+` a space; escapes are ours, see c_mhd_keep_escapes.
                     query.pointee.add(
                         PercentCoding.decode(String(cString: name)),
-                        value.map { PercentCoding.decode(String(cString: $0)) } ?? "")
+                        value.map { PercentCoding.decode(String(cString: $0)) } ?? ""
+                    )
                     return .YES
-                }, pointer)
+                },
+                pointer
+            )
         }
         self.init(
-            HTTPMethod(rawValue: method), encodedPath: path, query: query, headers: headers, body: [])
+            HTTPMethod(rawValue: method),
+            encodedPath: path,
+            query: query,
+            headers: headers,
+            body: []
+        )
     }
 }

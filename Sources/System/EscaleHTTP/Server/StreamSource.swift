@@ -21,7 +21,10 @@ final class StreamSource {
     static let read: MHD_ContentReaderCallback = { context, _, buffer, size in
         guard let context, let buffer else { return c_mhd_end_with_error }
         let source = Unmanaged<StreamSource>.fromOpaque(context).takeUnretainedValue()
-        switch source.pipe.read(into: UnsafeMutableRawBufferPointer(start: buffer, count: size), source.client) {
+        switch source.pipe.read(
+            into: UnsafeMutableRawBufferPointer(start: buffer, count: size),
+            source.client
+        ) {
         case .bytes(let count): return count
         case .end: return c_mhd_end_of_stream
         case .broken: return c_mhd_end_with_error

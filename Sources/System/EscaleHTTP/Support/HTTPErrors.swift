@@ -29,8 +29,10 @@ extension EscaleError {
 
     static func socketPathTooLong(_ path: String) -> Self {
         Self(
-            .httpListenFailed, "the socket path \(path) is longer than the \(UnixAddress.longestPath) bytes Linux allows",
-            hint: "use a shorter path, such as one under /run")
+            .httpListenFailed,
+            "the socket path \(path) is longer than the \(UnixAddress.longestPath) bytes Linux allows",
+            hint: "use a shorter path, such as one under /run"
+        )
     }
 
     static func listen(_ what: String, _ address: String, _ reason: Int32) -> Self {
@@ -39,7 +41,9 @@ extension EscaleError {
 
     static func addressInUse(_ address: String) -> Self {
         Self(
-            .httpAddressInUse, "another process already listens at \(address)",
-            hint: "stop it first; `ss -lp` shows which process it is")
+            .httpAddressInUse,
+            "another process already listens at \(address)",
+            hint: "stop it first; `ss -lp` shows which process it is"
+        )
     }
 }

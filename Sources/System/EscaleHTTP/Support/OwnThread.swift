@@ -21,17 +21,22 @@ enum OwnThread {
         let body = Unmanaged.passRetained(Body(run))
         var thread = pthread_t()
         let result = pthread_create(
-            &thread, nil,
+            &thread,
+            nil,
             { pointer in
                 guard let pointer else { return nil }
                 Unmanaged<Body>.fromOpaque(pointer).takeRetainedValue().run()
                 return nil
-            }, body.toOpaque())
+            },
+            body.toOpaque()
+        )
         guard result == 0 else {
             body.release()
             throw EscaleError(
-                .internalFault, "cannot start the thread \(name): \(String(cString: strerror(result)))",
-                hint: "the limit on threads may be reached: see `ulimit -u` and the pids cgroup")
+                .internalFault,
+                "cannot start the thread \(name): \(String(cString: strerror(result)))",
+                hint: "the limit on threads may be reached: see `ulimit -u` and the pids cgroup"
+            )
         }
         pthread_detach(thread)
     }
@@ -39,7 +44,8 @@ enum OwnThread {
     /// Suspends while the body runs on a thread of its own.
     static func run(_ name: String, _ body: @escaping @Sendable () -> Void) async throws(EscaleError) {
         do {
-            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            try await withCheckedThrowingContinuation {
+                (continuation: CheckedContinuation<Void, any Error>) in
                 do throws(EscaleError) {
                     try start(name) {
                         body()

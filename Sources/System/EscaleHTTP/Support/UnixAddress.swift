@@ -6,7 +6,8 @@ enum UnixAddress {
 
     /// Calls the body with the address; `nil` for a path that is too long.
     static func with<Outcome>(
-        _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Outcome
+        _ path: String,
+        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Outcome
     ) -> Outcome? {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)

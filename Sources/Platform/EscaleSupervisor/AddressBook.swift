@@ -1,5 +1,6 @@
 import EscaleCompose
 import EscaleCore
+import EscaleEngine
 import EscaleNetlink
 import EscaleNetwork
 import EscaleOCI
@@ -8,7 +9,7 @@ import EscaleSystem
 /// Who has which address: networks, services' virtual addresses, containers and host ports of all projects.
 ///
 /// Turns what the projects publish into one ``NetworkState`` and has the controller make it true.
-actor NetworkBook {
+actor AddressBook {
     private let controller: NetworkController
     private let instance: NetworkInstance
     private let store: StateStore
@@ -202,7 +203,7 @@ actor NetworkBook {
     ) -> [VirtualService] {
         let spec = services.first { $0.name == service }
         let takers = Self.takers(replicas)
-        return Set(replicas.flatMap { $0.addresses.map(\.network) }).sorted().compactMap { network in
+        return Set(replicas.flatMap { $0.addresses.map(\.network) }).sorted().compactMap { network -> VirtualService? in
             guard let record = networks[network] else { return nil }
             let key = record.project == project ? service : ServiceName(rawValue: "\(project)/\(service)")
             guard let address = record.services[key] else { return nil }

@@ -1,0 +1,35 @@
+# Everything a developer needs; each line of work is in scripts/. As root, on Debian 12 with a Swift toolchain.
+.PHONY: run test stop clean bench fmt help
+.DEFAULT_GOAL := help
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+run: ## build Escale, run the example application, check it
+	@scripts/setup.sh
+	@scripts/build.sh
+	@scripts/example.sh up
+	@scripts/next-steps.sh
+
+test: ## the same set-up, then every test
+	@scripts/setup.sh test
+	@scripts/build.sh --tests
+	@scripts/base-image.sh
+	@scripts/example.sh up
+	@scripts/test.sh
+
+stop: ## take the example down and stop the daemon
+	@scripts/example.sh stop
+
+clean: ## stop, and remove Escale's state and all build output
+	@scripts/example.sh clean
+	@rm -rf .build Benchmarks/.build build
+
+bench: ## compare with docker-compose on this machine
+	@scripts/setup.sh bench
+	@scripts/build.sh
+	@scripts/base-image.sh busybox
+	@Benchmarks/replicas.py
+
+fmt: ## format the Swift sources
+	@swift format --in-place --recursive --parallel Package.swift Sources Tests

@@ -1,0 +1,140 @@
+import EscaleAPI
+import EscaleCore
+import EscaleEngine
+import EscaleHTTP
+import EscaleImages
+import EscaleNetwork
+import EscaleSupervisor
+import EscaleSystem
+import FoundationEssentials
+import Glibc
+
+/// `escaled`: one process a host (or a root) that keeps all projects as they shall be and serves the API.
+package enum Daemon {
+    /// Runs until it is told to end by SIGTERM, SIGINT or the API; returns its exit code.
+    package static func run(_ arguments: [String], environment: [String: String]) async -> Int32 {
+        let ending = EndSignals()
+        do {
+            let options = try Options(arguments, environment)
+            guard geteuid() == 0 else {
+                throw EscaleError(
+                    .init("host.not-root"), "escaled has to run as root", hint: "run it with sudo, or as a systemd service")
+            }
+            let lock = try DaemonLock(options.root)
+            defer { withExtendedLifetime(lock) {} }
+            try await serve(options, ending)
+            return 0
+        } catch {
+            let error = EscaleError(wrapping: error)
+            try? FileDescriptor.standardError.write(error.rendered().utf8)  // nobody is left to tell
+            return error.code == .usage ? 2 : 1
+        }
+    }
+
+    private static func serve(_ options: Options, _ ending: EndSignals) async throws {
+        let log = Log(level: options.isVerbose ? .debug : .info)
+        let root = options.root
+        let facts = try HostFacts.detect(environment: options.environment)
+        let slots = InstanceSlots()
+        let instance = try await blocking { try slots.claim(root: root.directory ?? "/") }
+        let images = try await blocking { try ImageStore(root: "\(root.state)/images") }
+        let directories = EngineDirectories(
+            state: root.state, runtime: root.runtime, layers: images.layersDirectory, instance: instance.id)
+        let controller = try NetworkController(
+            instance: instance, runtimeDirectory: "\(root.runtime)/network", log: log)
+        let platform = try await Platform(
+            engine: Engine(facts: facts, directories: directories), images: images, controller: controller,
+            instance: instance, log: log)
+        let supervisor = Supervisor(platform: platform)
+        try await supervisor.adopt()
+        let api = API(
+            supervisor: supervisor, platform: platform, root: root, pool: "\(instance.pool)", startedAt: .now,
+            ending: ending)
+        let server = HTTPServer(address: .unix(path: root.socket), handler: api.answer)
+        try server.start()
+        log.info("ready", ["version": Version.current, "socket": root.socket, "runtime": facts.runtime])
+        await ending.wait()
+        log.info("ending")
+        await server.stop()
+        try await supervisor.retire()
+        if try await blocking({ try Files.list("\(root.runtime)/containers").isEmpty }) {
+            try await blocking { try slots.release(root: root.directory ?? "/") }
+        }
+    }
+}
+
+extension Daemon {
+    struct Options {
+        var root: EscaleRoot
+        var isVerbose = false
+        let environment: [String: String]
+
+        init(_ arguments: [String], _ environment: [String: String]) throws(EscaleError) {
+            self.environment = environment
+            var rest = arguments.dropFirst()
+            var directory: String?
+            while let argument = rest.popFirst() {
+                switch argument {
+                case "--root":
+                    guard let value = rest.popFirst() else { throw Self.usage("--root needs a directory") }
+                    directory = value
+                case "--verbose": isVerbose = true
+                case "--version":
+                    print("escaled \(Version.current)")
+                    exit(0)
+                default: throw Self.usage("unknown argument \(argument)")
+                }
+            }
+            root = EscaleRoot(option: directory, environment: environment)
+        }
+
+        private static func usage(_ message: String) -> EscaleError {
+            EscaleError(.usage, message, hint: "escaled [--root DIRECTORY] [--verbose] [--version]")
+        }
+    }
+}
+
+/// Held as long as the process lives, so that there is one daemon a root.
+private struct DaemonLock {
+    private let file: FileDescriptor
+
+    init(_ root: EscaleRoot) throws(EscaleError) {
+        try Files.createDirectories(root.state, mode: 0o711)
+        try Files.createDirectories(root.runtime, mode: 0o711)
+        file = try FileDescriptor("\(root.runtime)/escaled.lock", O_RDWR | O_CREAT, mode: 0o600)
+        guard flock(file.number, LOCK_EX | LOCK_NB) == 0 else {
+            throw EscaleError(
+                .init("daemon.running"), "another escaled is running for \(root.runtime)",
+                hint: "`escale version` shows it")
+        }
+    }
+}
+
+/// Waits for SIGTERM, SIGINT or the API's request to end. Made before any other thread, which inherit its mask.
+final class EndSignals: Sendable {
+    private let ended = Semaphore()
+
+    init() {
+        signal(SIGPIPE, SIG_IGN)
+        var set = sigset_t()
+        sigemptyset(&set)
+        sigaddset(&set, SIGTERM)
+        sigaddset(&set, SIGINT)
+        pthread_sigmask(SIG_BLOCK, &set, nil)
+        let ended = ended
+        let waiting = set
+        _ = startThread {
+            var number: Int32 = 0
+            var set = waiting
+            while sigwait(&set, &number) != 0 {}
+            ended.signal()
+        }
+    }
+
+    func request() { ended.signal() }
+
+    func wait() async {
+        // Nothing in it throws.
+        try? await onNewThread { [ended] in ended.wait() }
+    }
+}

@@ -1,0 +1,53 @@
+package import EscaleCore
+package import EscaleNetlink
+
+/// The texts that make names known: to the resolvers, and inside a container.
+package enum NameFiles {
+    /// The records of one network, a line an address, as dnsmasq reads them.
+    ///
+    /// Names that are no names (blanks, no characters at all) are left out rather than spoiling the others.
+    package static func records(of network: NetworkName, in state: NetworkState) -> String {
+        let services = state.services.filter { $0.network == network }.map { ($0.address, $0.names) }
+        let endpoints = state.endpoints.flatMap { endpoint in
+            endpoint.addresses.filter { $0.network == network }.map { ($0.address, $0.names) }
+        }
+        return (services + endpoints).sorted { $0.0 < $1.0 }.map { line($0.0, $0.1) }.joined()
+    }
+
+    /// A container's `/etc/hosts`: the usual entries, its own names, then `extra_hosts` as they are given.
+    package static func hosts(
+        hostname: String, address: IPv4Address?, extra: [(name: String, address: String)] = []
+    ) -> String {
+        var text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+        for entry in extra { text += "\(entry.address)\t\(entry.name)\n" }
+        // The short form of a full name is a name too, as `hostname -s` says.
+        let short = hostname.split(separator: ".").first.map(String.init) ?? hostname
+        let names = short == hostname ? hostname : "\(hostname) \(short)"
+        text += "\(address?.description ?? "127.0.1.1")\t\(names)\n"
+        return text
+    }
+
+    /// A container's `/etc/resolv.conf`: its own resolver, or the servers that `dns` names instead.
+    ///
+    /// - Parameter search: where the file says nothing, nothing is searched, so that names of the host's domain
+    ///   never win over those of services.
+    package static func resolvConf(
+        resolver: IPv4Address, servers: [String] = [], search: [String] = [], options: [String] = []
+    ) -> String {
+        let servers = servers.isEmpty ? [resolver.description] : servers
+        var text = servers.map { "nameserver \($0)\n" }.joined()
+        if !search.isEmpty { text += "search \(search.joined(separator: " "))\n" }
+        let options = options.isEmpty ? ["ndots:0"] : options
+        return text + "options \(options.joined(separator: " "))\n"
+    }
+
+    private static func line(_ address: IPv4Address, _ names: [String]) -> String {
+        let good = names.filter(isName)
+        return good.isEmpty ? "" : "\(address) \(good.joined(separator: " "))\n"
+    }
+
+    private static func isName(_ name: String) -> Bool {
+        !name.isEmpty && name.utf8.count < 254
+            && name.utf8.allSatisfy { $0 > 32 && $0 < 127 && $0 != UInt8(ascii: "#") }
+    }
+}

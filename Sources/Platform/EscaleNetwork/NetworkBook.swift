@@ -1,0 +1,54 @@
+import EscaleCore
+import EscaleNetlink
+import EscaleSystem
+import FoundationEssentials
+
+/// What has to be remembered beyond the daemon's life: which set of networks has which resolver, and routes to undo.
+struct NetworkBook: Codable, Hashable, Sendable {
+    struct Resolver: Codable, Hashable, Sendable {
+        let networks: Set<NetworkName>
+        let address: IPv4Address
+    }
+
+    var resolvers: [Resolver] = []
+    /// The blocks that have a route to `lo`.
+    var territory: Set<IPv4Subnet> = []
+
+    subscript(networks: Set<NetworkName>) -> IPv4Address? {
+        resolvers.first { $0.networks == networks }?.address
+    }
+
+    /// The set's address, given out now if it has none. Where all are taken, those of sets not in use go.
+    mutating func resolver(
+        for networks: Set<NetworkName>, inUse: Set<Set<NetworkName>>, instance: NetworkInstance
+    ) throws(EscaleError) -> IPv4Address {
+        if let known = self[networks] { return known }
+        var free = instance.freeResolver(excluding: Set(resolvers.map(\.address)))
+        if free == nil {
+            resolvers.removeAll { !inUse.contains($0.networks) }
+            free = instance.freeResolver(excluding: Set(resolvers.map(\.address)))
+        }
+        guard let free else { throw .resolversExhausted(instance.reserved) }
+        resolvers.append(Resolver(networks: networks, address: free))
+        return free
+    }
+
+    /// Empty where there is no file. A file that can't be understood is set aside and said so.
+    static func load(_ path: String, log: Log) throws(EscaleError) -> NetworkBook {
+        guard Files.exists(path) else { return NetworkBook() }
+        let bytes = try Files.read(path)
+        do {
+            return try JSONDecoder().decode(NetworkBook.self, from: Data(bytes))
+        } catch {
+            log.error("network records unreadable, starting afresh", ["path": path, "error": "\(error)"])
+            try Files.replace("\(path).unreadable", bytes)
+            return NetworkBook()
+        }
+    }
+
+    func save(_ path: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        try Files.replace(path, try encoder.encode(self))
+    }
+}

@@ -1,0 +1,125 @@
+package import EscaleCore
+package import EscaleNetlink
+
+/// Everything that shall be true about the network of one instance: a value, compared and applied as a whole.
+package struct NetworkState: Hashable, Codable, Sendable {
+    package var networks: [AttachedNetwork]
+    package var endpoints: [Endpoint]
+    package var services: [VirtualService]
+    package var ports: [PublishedPort]
+
+    package init(
+        networks: [AttachedNetwork] = [], endpoints: [Endpoint] = [], services: [VirtualService] = [],
+        ports: [PublishedPort] = []
+    ) {
+        self.networks = networks
+        self.endpoints = endpoints
+        self.services = services
+        self.ports = ports
+    }
+}
+
+/// A network that containers are on, or may be.
+package struct AttachedNetwork: Hashable, Codable, Sendable {
+    /// Its name on the host.
+    package var name: NetworkName
+    package var subnet: IPv4Subnet
+    /// Whether its containers reach nothing but one another.
+    package var isInternal: Bool
+
+    package init(name: NetworkName, subnet: IPv4Subnet, isInternal: Bool = false) {
+        self.name = name
+        self.subnet = subnet
+        self.isInternal = isInternal
+    }
+}
+
+/// A container's place in the network.
+package struct Endpoint: Hashable, Codable, Sendable {
+    /// One of its addresses.
+    package struct Address: Hashable, Codable, Sendable {
+        package var network: NetworkName
+        package var address: IPv4Address
+        /// What the container is called on that network, besides the names of its service.
+        package var names: [String]
+
+        package init(network: NetworkName, address: IPv4Address, names: [String] = []) {
+            self.network = network
+            self.address = address
+            self.names = names
+        }
+    }
+
+    package var container: ContainerID
+    /// In order of preference, one per network: the first that leads outside is where its own connections come from.
+    package var addresses: [Address]
+
+    package init(container: ContainerID, addresses: [Address]) {
+        self.container = container
+        self.addresses = addresses
+    }
+
+    package var networks: Set<NetworkName> { Set(addresses.map(\.network)) }
+}
+
+/// A replica that takes a share of a service's new connections.
+package struct ServiceBackend: Hashable, Codable, Sendable {
+    package var address: IPv4Address
+    /// Its share is this part of the sum of all weights; none at 0. Connections that it has already stay.
+    package var weight: Int
+
+    package init(address: IPv4Address, weight: Int = 1) {
+        self.address = address
+        self.weight = weight
+    }
+}
+
+/// A service's address on one network: every protocol and port of it goes to the replicas.
+package struct VirtualService: Hashable, Codable, Sendable {
+    package var network: NetworkName
+    package var address: IPv4Address
+    package var names: [String]
+    /// The ready replicas' addresses on that network. With none, connections are refused at once.
+    package var backends: [ServiceBackend]
+
+    package init(network: NetworkName, address: IPv4Address, names: [String], backends: [ServiceBackend]) {
+        self.network = network
+        self.address = address
+        self.names = names
+        self.backends = backends
+    }
+}
+
+/// A port of the host that leads to containers.
+package struct PublishedPort: Hashable, Codable, Sendable {
+    package enum Transport: String, Hashable, Codable, Sendable { case tcp, udp }
+
+    package struct Backend: Hashable, Codable, Sendable {
+        package var address: IPv4Address
+        package var port: UInt16
+        /// As ``ServiceBackend/weight``.
+        package var weight: Int
+
+        package init(address: IPv4Address, port: UInt16, weight: Int = 1) {
+            self.address = address
+            self.port = port
+            self.weight = weight
+        }
+    }
+
+    /// One address of the host; `nil` for all of them. 127.0.0.1 can be reached from the host only.
+    package var hostAddress: IPv4Address?
+    package var hostPort: UInt16
+    package var transport: Transport
+    /// With none, connections are refused at once.
+    package var backends: [Backend]
+
+    package init(
+        hostAddress: IPv4Address? = nil, hostPort: UInt16, transport: Transport = .tcp, backends: [Backend]
+    ) {
+        self.hostAddress = hostAddress
+        self.hostPort = hostPort
+        self.transport = transport
+        self.backends = backends
+    }
+}

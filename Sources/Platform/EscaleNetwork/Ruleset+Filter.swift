@@ -1,0 +1,96 @@
+/// Who may talk to whom.
+extension Ruleset {
+    var hookChains: [String] {
+        [
+            Self.chain(
+                "refuse",
+                ["meta l4proto tcp reject with tcp reset", "reject with icmp type port-unreachable"]),
+            guardChain,
+            forwardChain, fromContainer, toContainer,
+            inputChain, toHost, closedPorts,
+            // The host's own processes reach every container directly.
+            Self.chain("own", hook: "filter hook output priority filter", ["ip daddr @unready goto refuse"]),
+        ]
+    }
+
+    /// `route_localnet` is on for the containers' interfaces, so 127.0.0.0/8 is guarded here instead of by routing.
+    private var guardChain: String {
+        Self.chain(
+            "guard", hook: "filter hook prerouting priority raw",
+            [
+                "iifname \"lo\" accept",
+                "ip daddr 127.0.0.0/8 drop",
+                "ip saddr 127.0.0.0/8 drop",
+                "iifname != \(containers) ip saddr @ours drop",
+            ])
+    }
+
+    private var forwardChain: String {
+        Self.chain(
+            "forwarded", hook: "filter hook forward priority filter",
+            [
+                "iifname \(containers) goto from_container",
+                "oifname \(containers) goto to_container",
+                // The route to `lo` is that of addresses in our blocks that nobody has, or has any more.
+                "ip daddr @ours ct status dnat ct original ip daddr != @ours goto refuse",
+                "ip daddr @ours drop",
+            ])
+    }
+
+    private var fromContainer: String {
+        Self.chain(
+            "from_container",
+            [
+                "oifname \"lo\" ip saddr . ip daddr @same_network goto refuse",
+                "ct state established,related accept",
+                "ip saddr . ip daddr @same_network accept",
+                "ip saddr @internal drop",
+                "oifname \"lo\" ct status dnat ct original ip daddr != @ours goto refuse",
+                "ct status dnat ct original ip daddr != @ours accept",
+                "ip daddr @ours drop",
+            ])
+    }
+
+    private var toContainer: String {
+        Self.chain(
+            "to_container",
+            [
+                "ct state established,related accept",
+                "ct status dnat ct original ip daddr != @ours accept",
+                "drop",
+            ])
+    }
+
+    private var inputChain: String {
+        Self.chain(
+            "incoming", hook: "filter hook input priority filter",
+            [
+                "iifname \(containers) goto to_host",
+                "iifname != \"lo\" ip daddr @ours drop",
+                "ct state new jump closed_ports",
+            ])
+    }
+
+    /// As with Docker, containers reach what the host offers to everybody, but for those on internal networks.
+    private var toHost: String {
+        Self.chain(
+            "to_host",
+            [
+                "ct state established,related accept",
+                "ip saddr . ip daddr @own_resolver meta l4proto { tcp, udp } th dport 53 accept",
+                "ip daddr @ours drop",
+                "ip saddr @internal drop",
+                "ct state new jump closed_ports",
+            ])
+    }
+
+    private var closedPorts: String {
+        Self.chain(
+            "closed_ports",
+            [
+                "ip daddr . meta l4proto . th dport @closed_at goto refuse",
+                "ip daddr @unpublished return",
+                "fib daddr type local meta l4proto . th dport @closed goto refuse",
+            ])
+    }
+}

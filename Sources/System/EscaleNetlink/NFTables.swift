@@ -1,0 +1,55 @@
+import CNFTables
+package import EscaleCore
+import EscaleSystem
+import Synchronization
+
+/// The kernel's packet filter, driven in process by libnftables, in the namespace of the thread that made it.
+package final class NFTables: Sendable {
+    /// libnftables' context. It must never be used by two threads at once, hence the mutex around it.
+    private struct Context: ~Copyable {
+        let handle: OpaquePointer
+        deinit { nft_ctx_free(handle) }
+    }
+
+    private let context: Mutex<Context>
+
+    package init() throws(EscaleError) {
+        guard let handle = nft_ctx_new(UInt32(NFT_CTX_DEFAULT)) else {
+            throw EscaleError(
+                .init("network.nftables"), "can't talk to the kernel's packet filter",
+                hint: "run as root, on a kernel with nf_tables")
+        }
+        nft_ctx_buffer_error(handle)
+        nft_ctx_buffer_output(handle)
+        context = Mutex(Context(handle: handle))
+    }
+
+    /// Runs the commands as one transaction: all of them take effect, or none. Returns what they print.
+    ///
+    /// Blocks, typically below a millisecond.
+    /// - Throws: `network.nftables` with the refused lines as evidence.
+    @discardableResult
+    package func run(_ commands: String) throws(EscaleError) -> String {
+        let result: Result<String, EscaleError> = context.withLock { context in
+            let status = nft_run_cmd_from_buffer(context.handle, commands)
+            let errors = nft_ctx_get_error_buffer(context.handle).map { String(cString: $0) } ?? ""
+            let output = nft_ctx_get_output_buffer(context.handle).map { String(cString: $0) } ?? ""
+            return status == 0 ? .success(output) : .failure(Self.refusal(errors))
+        }
+        return try result.get()
+    }
+
+    /// Whether there is such a table of IPv4 rules.
+    package func hasTable(_ name: String) throws(EscaleError) -> Bool {
+        try run("list tables ip").split(separator: "\n").contains("table ip \(name)")
+    }
+
+    private static func refusal(_ text: String) -> EscaleError {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        return EscaleError(
+            .init("network.nftables"), "the kernel's packet filter refused the rules",
+            hint: text.contains("not permitted")
+                ? "run as root" : "the kernel needs nf_tables with nat, fib, numgen and reject",
+            details: [.init("nftables", lines.prefix(12).joined(separator: "\n"))])
+    }
+}
