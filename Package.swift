@@ -120,6 +120,10 @@ let testTargets: [Target] = [
     tests("EscaleArchiveTests", ["EscaleCore", "EscaleSystem", "EscaleArchive"]),
     tests("EscaleOCITests", ["EscaleCore", "EscaleOCI"]),
     tests("EscaleImagesTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages"]),
+    tests("EscaleDockerfileTests", ["EscaleCore", "EscaleDockerfile"]),
+    tests(
+        "EscaleBuildTests",
+        ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages", "EscaleBuild"]),
 ]
 
 let package = Package(
