@@ -141,6 +141,10 @@ let testTargets: [Target] = [
     tests("EscaleComposeTests", ["EscaleCore", "EscaleYAML", "EscaleCompose"]),
     tests("EscaleNetlinkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
     tests("EscaleNetworkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink", "EscaleNetwork"]),
+    tests("EscaleDockerfileTests", ["EscaleCore", "EscaleDockerfile"]),
+    tests(
+        "EscaleBuildTests",
+        ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages", "EscaleBuild"]),
 ]
 
 let package = Package(
