@@ -73,6 +73,24 @@ import Testing
         }
     }
 
+    @Test func aSenderOfPacketsFollowsItsServiceToANewReplica() async throws {
+        try await World.with { w in
+            let front = try await w.addNetwork("front")
+            let client = try await w.addContainer(on: [front])
+            let old = try await w.addContainer(on: [front])
+            let new = try await w.addContainer(on: [front])
+            let vip = try await w.addService("web", on: front, [old])
+            try await w.apply()
+            try await w.serve("old", 80, in: old)
+            try await w.serve("new", 80, in: new)
+            let answers = try await w.stick(from: client, to: vip, 80) {
+                await w.change { $0.services[0].backends = [ServiceBackend(address: address(new.address()))] }
+                try await w.apply()
+            }
+            #expect(answers == "old new")
+        }
+    }
+
     @Test func aReplicaReachesItselfThroughItsService() async throws {
         try await World.with { w in
             let front = try await w.addNetwork("front")
