@@ -110,10 +110,14 @@ import Testing
             let b = try await w.addContainer(on: [front])
             try await w.apply()
             try await w.serve("b", 80, in: b)
-            let forged = address(a.address()).advanced(by: 100).description
+            let forged = try await w.addContainer(on: [front]).address()
             _ = try await w.run(in: a, ["/usr/sbin/ip", "addr", "add", "\(forged)/32", "dev", "eth0"])
-            #expect(try await w.call(from: a, b.address(), 80, patience: 0.4, source: forged) == ["timeout"])
-            #expect(try await w.call(from: a, b.address(), 80) == ["b \(a.address())"])
+            for kind in ["tcp", "udp"] {
+                let answers = try await w.call(from: a, over: kind, b.address(), 80, patience: 0.3, source: forged)
+                #expect(answers == ["timeout"])
+                #expect(try await w.call(from: a, over: kind, b.address(), 80) == ["b \(a.address())"])
+            }
+            #expect(try await w.callers(of: "b") == [a.address()])
         }
     }
 

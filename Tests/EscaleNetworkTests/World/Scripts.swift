@@ -2,11 +2,13 @@
 enum Scripts {
     static let all = ["serve.py": serve, "call.py": call, "ask.py": ask, "stick.py": stick]
 
-    /// `serve.py READY NAME PORT`: answers TCP and UDP with "NAME CALLER-ADDRESS", then makes the file READY.
+    /// `serve.py READY NAME PORT`: answers TCP and UDP with "NAME CALLER-ADDRESS", logs the caller, and makes the file READY first.
     private static let serve = """
         import socket, sys, threading
         ready, name, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
-        def line(peer): return (name + " " + peer[0] + "\\n").encode()
+        def line(peer):
+            print("from", peer[0], file=sys.stderr, flush=True)
+            return (name + " " + peer[0] + "\\n").encode()
         tcp = socket.socket(); tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         tcp.bind(("0.0.0.0", port)); tcp.listen(256)
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.bind(("0.0.0.0", port))

@@ -196,6 +196,12 @@ actor World {
         return output.split(separator: "\n").map(String.init).joined(separator: "; ")
     }
 
+    /// The callers that the server of that name has seen.
+    func callers(of name: String) throws -> Set<String> {
+        let lines = try Files.readText("\(scratch)/log-\(name)").split(separator: "\n")
+        return Set(lines.filter { $0.hasPrefix("from ") }.map { String($0.dropFirst(5)) })
+    }
+
     /// Asks the address by UDP from one socket before and after the body; answers who answered.
     func stick(from box: Box, to host: String, _ port: Int, while body: () async throws -> Void) async throws -> String {
         let file = "\(scratch)/stick"
