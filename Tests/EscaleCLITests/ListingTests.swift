@@ -1,6 +1,8 @@
 import EscaleAPI
 import EscaleCLI
+import EscaleCompose
 import EscaleCore
+import EscaleHTTP
 import EscaleSystem
 import FoundationEssentials
 import Testing

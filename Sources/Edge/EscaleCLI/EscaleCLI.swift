@@ -14,16 +14,19 @@ package enum EscaleCLI {
         let environment = processEnvironment()
         let interrupts = Interrupts()
         let words = Array(arguments.dropFirst())
+        // Without a pipe to be had signals end the process as they always do.
+        let signals = try? Interrupts.catchSignals()
         let work = Task { await run(words, environment, interrupts) }
-        let listener = Task {
-            try await interrupts.listen { signal, before in
-                // The second one doesn't wait for anything.
-                if before > 0 { endNow(128 + signal) }
-                work.cancel()
+        if let signals {
+            Task {
+                try await interrupts.listen(signals) { signal, before in
+                    // The second one doesn't wait for anything.
+                    if before > 0 { endNow(128 + signal) }
+                    work.cancel()
+                }
             }
         }
         let code = await work.value
-        listener.cancel()
         return interrupts.received.map { 128 + $0 } ?? code
     }
 

@@ -104,7 +104,7 @@ package struct ProgressBoard {
             textColumns = lines.map { DisplayWidth.of($0.text) }.max() ?? 0
             let widest = lines.map { DisplayWidth.of($0.subject) }.max() ?? 0
             // The state matters more than the end of a long name.
-            subjectColumns = min(widest, max(10, width - 4 - 2 - textColumns - Self.elapsedColumns))
+            subjectColumns = min(widest, max(10, width - 3 - 2 - textColumns - Self.elapsedColumns))
         }
 
         func draw(_ line: Line, now: Timestamp, style: Style) -> String {
@@ -119,8 +119,9 @@ package struct ProgressBoard {
                 return fitted
             }
             let (mark, paint) = appearance(of: line, now: now, style: style)
-            return paint(take(" \(mark) ")) + take(subject + "  ") + paint(take(text)) + style.blue(take(time))
-                + style.dim(take(line.reason.map { "  \($0)" } ?? ""))
+            let state = paint(take(" \(mark) ")) + take(subject + "  ") + paint(take(text)) + style.blue(take(time))
+            // A reason of a few letters says nothing.
+            return state + (room < 10 ? "" : style.dim(take(line.reason.map { "  \($0)" } ?? "")))
         }
 
         private func appearance(of line: Line, now: Timestamp, style: Style) -> (String, (String) -> String) {
