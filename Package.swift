@@ -138,6 +138,8 @@ let testTargets: [Target] = [
     tests("EscaleImagesTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages"]),
     tests("EscaleYAMLTests", ["EscaleCore", "EscaleYAML"]),
     tests("EscaleComposeTests", ["EscaleCore", "EscaleYAML", "EscaleCompose"]),
+    tests("EscaleNetlinkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
+    tests("EscaleNetworkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink", "EscaleNetwork"]),
 ]
 
 let package = Package(
