@@ -84,6 +84,9 @@ struct ClientTests {
     func version() async throws {
         let routes: [String: FakeDaemon.Route] = [
             "GET /v1/projects": { _ in HTTPResponse(.ok, headers: ["X-Escale-Api": "7"], body: Array("[]".utf8)) },
+            "GET /v1/version": { _ in
+                .value(VersionInfo(version: "9", api: 7, pid: 0, startedAt: .now))
+            },
             "POST /v1/system/stop": { _ in HTTPResponse(.ok, headers: ["X-Escale-Api": "7"], body: Array("{}".utf8)) },
         ]
         try await FakeDaemon.serving(routes) { daemon in

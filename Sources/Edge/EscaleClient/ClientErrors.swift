@@ -26,6 +26,12 @@ extension EscaleError {
             details: tail.isEmpty ? [] : [Detail("end of \(log)", tail)])
     }
 
+    static func daemonDidNotStop(_ pid: Int32) -> Self {
+        Self(
+            .init("daemon.did-not-stop"), "the daemon, process \(pid), is still there ten seconds after it was told to end",
+            hint: "containers outlive it: `kill -9 \(pid)` is safe")
+    }
+
     static func daemonLost(_ action: String, _ why: String) -> Self {
         Self(
             .daemonLost, "the connection to the daemon broke while it was to \(action): \(why)",

@@ -28,21 +28,25 @@ package struct DaemonLauncher: Sendable {
         try Files.createDirectories(root.runtime, mode: 0o711)
         try Files.createDirectories(root.state, mode: 0o711)
         let deadline = ContinuousClock.now + Self.patience
-        let lock = try await takeLock(until: deadline)
+        let lock = try await takeLock(root.startLock, until: deadline, "another program is starting it and takes too long")
         // Somebody may have started it while this waited for the lock.
         if try DaemonSocket.answers(root.socket) { return }
+        // One that is about to end doesn't answer any more, but no other may start until it is gone.
+        _ = try await takeLock(root.lock, until: deadline, "another one is running that doesn't answer")
         try await start(until: deadline)
-        _ = lock  // held until here
+        withExtendedLifetime(lock) {}
     }
 
-    private func takeLock(until deadline: ContinuousClock.Instant) async throws -> FileDescriptor {
-        let lock = try FileDescriptor(root.startLock, O_RDWR | O_CREAT, mode: 0o600)
+    /// The lock is free again once the descriptor is gone.
+    private func takeLock(
+        _ path: String, until deadline: ContinuousClock.Instant, _ complaint: String
+    ) async throws -> FileDescriptor {
+        let lock = try FileDescriptor(path, O_RDWR | O_CREAT, mode: 0o600)
         while flock(lock.number, LOCK_EX | LOCK_NB) != 0 {
             let error = Errno.current
-            guard error.code == EWOULDBLOCK || error.code == EINTR else { throw error.during("lock \(root.startLock)") }
+            guard error.code == EWOULDBLOCK || error.code == EINTR else { throw error.during("lock \(path)") }
             if ContinuousClock.now > deadline {
-                throw EscaleError.daemonDidNotStart(
-                    "another program is starting it and takes too long", log: root.log, tail: "")
+                throw EscaleError.daemonDidNotStart(complaint, log: root.log, tail: "")
             }
             try await Task.sleep(for: .milliseconds(10))
         }

@@ -68,7 +68,8 @@ package final class ProgressReporter: Sendable {
             let size = console.size
             let lines = board.render(width: size.columns - 1, height: nil, now: .now, style: style)
             console.write(canvas.replace(with: lines, width: size.columns) + TerminalCanvas.showCursor, to: .error)
-            display = .terminal(board, canvas)
+            // A frame that was due meanwhile must not hide the cursor again.
+            display = .quiet
         }
     }
 }
