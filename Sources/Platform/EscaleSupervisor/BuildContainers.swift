@@ -1,5 +1,5 @@
 import EscaleCompose
-package import EscaleCore
+import EscaleCore
 package import EscaleEngine
 import EscaleImages
 import EscaleOCI
