@@ -24,9 +24,13 @@ struct ExecTests {
         let plan = ExecPlan(executable: "/nonexistent/runc", arguments: [], unmounts: [])
         try await FakeDaemon.serving(route(plan)) { daemon in
             let outcome = await Terminal().run(
-                ["--root", daemon.root.directory ?? "", "-p", "shop", "exec", "-T", "-u", "app", "-w", "/srv", "-e", "A=1",
-                    "-e", "HOME", "--index=2", "web", "ls", "-l", "--", "x"],
-                environment: ["HOME": "/root"])
+                [
+                    "--root", daemon.root.directory ?? "", "-p", "shop", "exec", "-T", "-u", "app", "-w",
+                    "/srv", "-e", "A=1",
+                    "-e", "HOME", "--index=2", "web", "ls", "-l", "--", "x",
+                ],
+                environment: ["HOME": "/root"]
+            )
             #expect(outcome.code == 1)
             #expect(outcome.error == "error: can't run /nonexistent/runc: No such file or directory\n")
             let body = try #require(daemon.bodies(of: "/v1/projects/shop/exec").first)
@@ -40,10 +44,16 @@ struct ExecTests {
 
     @Test("The program takes the place of escale: its input, output and exit code are its own")
     func becomes() async throws {
-        let plan = ExecPlan(executable: "/bin/sh", arguments: ["-c", "read line; echo \"got $line\"; exit 7"], unmounts: ["/nowhere"])
+        let plan = ExecPlan(
+            executable: "/bin/sh",
+            arguments: ["-c", "read line; echo \"got $line\"; exit 7"],
+            unmounts: ["/nowhere"]
+        )
         try await FakeDaemon.serving(route(plan)) { daemon in
             let command = Command(
-                Self.program, ["--root", daemon.root.directory ?? "", "-p", "shop", "exec", "-T", "web", "cat"])
+                Self.program,
+                ["--root", daemon.root.directory ?? "", "-p", "shop", "exec", "-T", "web", "cat"]
+            )
             let result = try await command.run(input: Array("hello\n".utf8), timeout: .seconds(20))
             #expect(result.text == "got hello\n")
             #expect(result.status == 7)
@@ -58,7 +68,10 @@ struct ExecTests {
             }
         ]
         try await FakeDaemon.serving(routes) { daemon in
-            let command = Command(Self.program, ["--root", daemon.root.directory ?? "", "-p", "shop", "logs", "-f"])
+            let command = Command(
+                Self.program,
+                ["--root", daemon.root.directory ?? "", "-p", "shop", "logs", "-f"]
+            )
             let (reading, writing) = try FileDescriptor.pipe()
             let nothing = try FileDescriptor("/dev/null", O_RDONLY)
             let child = try await command.blockingSpawn([nothing, writing, writing])

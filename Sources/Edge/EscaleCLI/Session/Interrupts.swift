@@ -20,7 +20,9 @@ package final class Interrupts: Sendable {
     package var received: Int32? { state.withLock(\.received) }
 
     /// Sends signals to the handler, the latest one given, for as long as the body runs.
-    package func handled<Value>(by handler: @escaping Handler, _ body: () async throws -> Value) async rethrows -> Value {
+    package func handled<Value>(by handler: @escaping Handler, _ body: () async throws -> Value)
+        async rethrows -> Value
+    {
         state.withLock { $0.handlers.append(handler) }
         defer { state.withLock { _ = $0.handlers.popLast() } }
         return try await body()
@@ -48,7 +50,9 @@ package final class Interrupts: Sendable {
         for number in [SIGINT, SIGTERM] {
             var current = sigaction()
             sigaction(number, nil, &current)
-            if unsafeBitCast(current.__sigaction_handler.sa_handler, to: Int.self) != 1 { signal(number, noteSignal) }
+            if unsafeBitCast(current.__sigaction_handler.sa_handler, to: Int.self) != 1 {
+                signal(number, noteSignal)
+            }
         }
         return SignalPipe(reading: reading, writing: writing)
     }
