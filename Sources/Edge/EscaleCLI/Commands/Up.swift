@@ -34,7 +34,12 @@ enum Up: CLICommand {
         .value("wait-timeout", nil, "SECONDS", "How long to wait with --wait before failing") {
             $0.waitTimeout = try Values.seconds($1)
         },
-        .toggle("remove-orphans", nil, \.removeOrphans, "Remove containers of services that the file no longer has"),
+        .toggle(
+            "remove-orphans",
+            nil,
+            \.removeOrphans,
+            "Remove containers of services that the file no longer has"
+        ),
         .toggle("force-recreate", nil, \.forceRecreate, "Recreate containers even if nothing changed"),
         .value("timeout", "t", "SECONDS", "Grace period on Ctrl-C, instead of each service's own") {
             $0.timeout = try Values.seconds($1)
@@ -44,8 +49,14 @@ enum Up: CLICommand {
         .toggle("timestamps", nil, \.timestamps, "Show when each line was written"),
     ]
     static let unavailable = [
-        Unavailable("--abort-on-container-exit", instead: "use `escale up --wait`, which fails when a container ends"),
-        Unavailable("--abort-on-container-failure", instead: "use `escale up --wait`, which fails when a container ends"),
+        Unavailable(
+            "--abort-on-container-exit",
+            instead: "use `escale up --wait`, which fails when a container ends"
+        ),
+        Unavailable(
+            "--abort-on-container-failure",
+            instead: "use `escale up --wait`, which fails when a container ends"
+        ),
         Unavailable("--always-recreate-deps", instead: "use --force-recreate"),
         Unavailable("--attach"), Unavailable("--attach-dependencies"), Unavailable("--exit-code-from"),
         Unavailable("--menu"), Unavailable("--no-attach"),
@@ -63,26 +74,43 @@ enum Up: CLICommand {
         let project = try session.project()
         let target = Session.Target(name: project.name, project: project)
         let request = UpRequest(
-            project: project, services: try target.services(operands), wait: options.wait,
-            waitTimeout: options.waitTimeout, build: options.build, removeOrphans: options.removeOrphans,
-            forceRecreate: options.forceRecreate)
+            project: project,
+            services: try target.services(operands),
+            wait: options.wait,
+            waitTimeout: options.waitTimeout,
+            build: options.build,
+            removeOrphans: options.removeOrphans,
+            forceRecreate: options.forceRecreate
+        )
         let started = Timestamp.now
         let result = try await session.withProgress { try await client.up(request, progress: $0) }
         if !result.orphans.isEmpty && !options.removeOrphans {
             session.warn(
                 "containers of services that the file no longer has go on: "
-                    + "\(result.orphans.joined(separator: ", ")); remove them with --remove-orphans")
+                    + "\(result.orphans.joined(separator: ", ")); remove them with --remove-orphans"
+            )
         }
         if options.detach || options.wait { return 0 }
         let style = LogStyle(
-            prefix: !options.noLogPrefix, timestamps: options.timestamps,
-            colours: session.console.output.colours && !options.noColour)
+            prefix: !options.noLogPrefix,
+            timestamps: options.timestamps,
+            colours: session.console.output.colours && !options.noColour
+        )
         let printer = LogPrinter(
-            project.name, console: session.console, style: style, expected: target.expectedContainers)
+            project.name,
+            console: session.console,
+            style: style,
+            expected: target.expectedContainers
+        )
         let attachment = Attachment(
-            client: client, project: project.name,
-            services: Set(request.services.isEmpty ? project.services.map(\.name) : request.services), since: started,
-            stopTimeout: options.timeout, printer: printer, session: session)
+            client: client,
+            project: project.name,
+            services: Set(request.services.isEmpty ? project.services.map(\.name) : request.services),
+            since: started,
+            stopTimeout: options.timeout,
+            printer: printer,
+            session: session
+        )
         return try await attachment.run()
     }
 }

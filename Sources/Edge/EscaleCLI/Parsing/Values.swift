@@ -21,19 +21,25 @@ enum Values {
 
     /// RFC 3339, a date, or a duration before `now`.
     static func moment(_ text: String, now: Timestamp) throws(EscaleError) -> Timestamp {
-        if let moment = Timestamp(text) ?? Timestamp(text + "Z") ?? Timestamp(text + "T00:00:00Z") { return moment }
+        if let moment = Timestamp(text) ?? Timestamp(text + "Z") ?? Timestamp(text + "T00:00:00Z") {
+            return moment
+        }
         if let seconds = Int64(text), seconds >= 0, seconds < 9_000_000_000 {
             return Timestamp(nanoseconds: seconds * 1_000_000_000)
         }
         guard let ago = Duration(compose: text) else {
-            throw EscaleError(.usage, "must be a time such as 2026-11-20T22:54:01Z, or a duration such as 10m")
+            throw EscaleError(
+                .usage,
+                "must be a time such as 2026-11-20T22:54:01Z, or a duration such as 10m"
+            )
         }
         return now + (.zero - ago)
     }
 
     /// `NAME=VALUE`, or `NAME` with the value that it has here.
     static func assignment(
-        _ text: String, environment: [String: String]
+        _ text: String,
+        environment: [String: String]
     ) throws(EscaleError) -> (name: String, value: String?) {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard let name = parts.first, !name.isEmpty else { throw EscaleError(.usage, "must be NAME=VALUE") }
