@@ -17,6 +17,7 @@ enum Up: CLICommand {
         var noColour = false
         var noLogPrefix = false
         var timestamps = false
+        var scale: [ServiceName: Int] = [:]
     }
 
     static let path = ["up"]
@@ -47,6 +48,10 @@ enum Up: CLICommand {
         .toggle("no-color", nil, \.noColour, "Show the output without colours"),
         .toggle("no-log-prefix", nil, \.noLogPrefix, "Show the output without the containers' names"),
         .toggle("timestamps", nil, \.timestamps, "Show when each line was written"),
+        .value("scale", nil, "SERVICE=NUM", "Have that many replicas of a service, whatever the file says (repeatable)") {
+            let (service, count) = try Values.scale($1)
+            $0.scale[service] = count
+        },
     ]
     static let unavailable = [
         Unavailable(
@@ -65,13 +70,13 @@ enum Up: CLICommand {
         Unavailable("--pull", instead: "bring images in with `escale image import`"),
         Unavailable("--quiet-pull", instead: "use the global flag `--progress quiet`"),
         Unavailable("--renew-anon-volumes", "-V"),
-        Unavailable("--scale", instead: "set `deploy.replicas` in the file"),
         Unavailable("--watch", "-w"), Unavailable("--yes", "-y"),
     ]
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
         let client = try session.client()
-        let project = try session.project()
+        var project = try session.project()
+        try scale(&project, options.scale)
         let target = Session.Target(name: project.name, project: project)
         let request = UpRequest(
             project: project,
@@ -112,5 +117,20 @@ enum Up: CLICommand {
             session: session
         )
         return try await attachment.run()
+    }
+
+    private static func scale(_ project: inout Project, _ counts: [ServiceName: Int]) throws(EscaleError) {
+        for (name, count) in counts {
+            guard let index = project.services.firstIndex(where: { $0.name == name }) else {
+                throw EscaleError(
+                    .usage, "--scale: there is no service \(name)", hint: "`escale config --services` lists them")
+            }
+            if count > 1, let fixed = project.services[index].containerName {
+                throw EscaleError(
+                    .usage, "--scale: \(name) has the fixed `container_name` \(fixed), so there can be one of it",
+                    hint: "remove `container_name` from the service")
+            }
+            project.services[index].replicas = count
+        }
     }
 }

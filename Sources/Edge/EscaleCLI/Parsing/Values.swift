@@ -11,6 +11,15 @@ enum Values {
         return duration
     }
 
+    /// `SERVICE=NUM`
+    static func scale(_ text: String) throws(EscaleError) -> (service: ServiceName, count: Int) {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, ServiceName.accepts(parts[0]), let count = Int(parts[1]), (0...1000).contains(count) else {
+            throw EscaleError(.usage, "must be SERVICE=NUM with a number from 0 to 1000, such as web=3")
+        }
+        return (ServiceName(rawValue: parts[0]), count)
+    }
+
     /// A whole number from the given one on.
     static func count(_ text: String, from minimum: Int = 1) throws(EscaleError) -> Int {
         guard let count = Int(text), count >= minimum else {
