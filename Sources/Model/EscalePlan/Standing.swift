@@ -92,7 +92,7 @@ package func progress(of desired: DesiredProject, _ observed: ObservedProject, h
         let containers = (byService[service.name] ?? []).filter { $0.replica.slot <= service.replicas }
         let own = standing(
             of: service, containers: containers, for: healthy && service.isChecked ? .healthy : .started,
-            since: desired.requestedAt)
+            since: desired.requestTime(of: service))
         switch own {
         case .met: break
         case .pending: overall = .pending
@@ -116,7 +116,7 @@ private func blockade(
         guard let other = desired.service(dependency.service) else { continue }
         let others = (byService[other.name] ?? []).filter { $0.replica.slot <= other.replicas }
         let standing = standing(
-            of: other, containers: others, for: dependency.condition, since: desired.requestedAt)
+            of: other, containers: others, for: dependency.condition, since: desired.requestTime(of: other))
         if case .failed(let failure) = standing { return failure }
     }
     return nil
