@@ -139,6 +139,8 @@ let testTargets: [Target] = [
     tests("EscaleImagesTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages"]),
     tests("EscaleYAMLTests", ["EscaleCore", "EscaleYAML"]),
     tests("EscaleComposeTests", ["EscaleCore", "EscaleYAML", "EscaleCompose"]),
+    // The programs are run, not linked: they are named so that they are built.
+    tests("EndToEnd", ["EscaleCore", "EscaleAPI", "EscaleSystem", "escale", "escaled"]),
 ]
 
 let package = Package(
