@@ -141,6 +141,8 @@ let testTargets: [Target] = [
     tests("EscaleComposeTests", ["EscaleCore", "EscaleYAML", "EscaleCompose"]),
     // The programs are run, not linked: they are named so that they are built.
     tests("EndToEnd", ["EscaleCore", "EscaleAPI", "EscaleSystem", "escale", "escaled"]),
+    tests("EscaleNetlinkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
+    tests("EscaleNetworkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink", "EscaleNetwork"]),
 ]
 
 let package = Package(

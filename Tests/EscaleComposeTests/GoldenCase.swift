@@ -28,7 +28,9 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if name.hasSuffix(".golden") { names.append(name) }
         }
         return names.sorted().map { GoldenCase(name: String($0.dropLast(7)), path: "\(directory)/\($0)") }
@@ -38,7 +40,9 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         self.name = name
         self.path = path
         var text = ""
-        if case .contents(let bytes) = ComposeFileSystem.host.read(path) { text = String(decoding: bytes, as: UTF8.self) }
+        if case .contents(let bytes) = ComposeFileSystem.host.read(path) {
+            text = String(decoding: bytes, as: UTF8.self)
+        }
         let parts = text.split(separator: "----\n", maxSplits: 1, omittingEmptySubsequences: false)
         input = parts.first.map(String.init) ?? ""
         expected = parts.count == 2 ? String(parts[1]) : nil
@@ -69,7 +73,10 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         }
         finish()
         var loader = ComposeLoader(
-            workingDirectory: Self.root, environment: ["HOME": "/home/ada"], fileSystem: .memory(files))
+            workingDirectory: Self.root,
+            environment: ["HOME": "/home/ada"],
+            fileSystem: .memory(files)
+        )
         for option in options {
             let words = option.split(separator: " ", maxSplits: 1).map(String.init)
             guard words.count == 2 else { continue }

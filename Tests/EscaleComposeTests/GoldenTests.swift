@@ -22,12 +22,18 @@ import Testing
         for text in [ProjectRenderer.yaml(project), ProjectRenderer.json(project)] {
             var files = ["\(project.workingDirectory)/compose.yaml": text]
             for secret in project.secrets { files[secret.file] = "x" }
-            let again = ComposeLoader(workingDirectory: project.workingDirectory, fileSystem: .memory(files)).load()
-            #expect(again.diagnostics.filter { $0.severity == .error }.isEmpty, "\(again.diagnostics.map { $0.rendered() })")
+            let again = ComposeLoader(workingDirectory: project.workingDirectory, fileSystem: .memory(files))
+                .load()
+            #expect(
+                again.diagnostics.filter { $0.severity == .error }.isEmpty,
+                "\(again.diagnostics.map { $0.rendered() })"
+            )
             var loaded = try #require(again.project)
             loaded.files = project.files
             var sorted = project
-            for index in sorted.services.indices { sorted.services[index].dependencies.sort { $0.service < $1.service } }
+            for index in sorted.services.indices {
+                sorted.services[index].dependencies.sort { $0.service < $1.service }
+            }
             #expect(loaded == sorted)
         }
     }
@@ -54,7 +60,10 @@ import Testing
             let lines = YAMLDocument.lines(of: sources[position.file] ?? "")
             #expect(lines.indices.contains(position.line - 1), "\(diagnostic.rendered())")
             if lines.indices.contains(position.line - 1) {
-                #expect(position.column <= lines[position.line - 1].unicodeScalars.count + 1, "\(diagnostic.rendered())")
+                #expect(
+                    position.column <= lines[position.line - 1].unicodeScalars.count + 1,
+                    "\(diagnostic.rendered())"
+                )
             }
         }
     }

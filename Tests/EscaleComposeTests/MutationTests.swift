@@ -9,7 +9,7 @@ import Testing
     @Test func noMutationCrashesTheLoader() throws {
         let inputs = GoldenCase.all().map(\.input)
         try #require(!inputs.isEmpty)
-        let seed = getenv("SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0 ... 1_000_000)
+        let seed = getenv("SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0...1_000_000)
         print("mutation seed \(seed) (repeat with SEED=\(seed))")
         var generator = SplitMix(seed: seed)
         for _ in 0..<3000 {
@@ -17,7 +17,10 @@ import Testing
             let text = mutated(input, &generator)
             let files = ["/p/compose.yaml": text, "/p/.env": text, "/p/app.env": text]
             let loader = ComposeLoader(
-                workingDirectory: "/p", environment: ["HOME": "/h", "TAG": "1", "EMPTY": ""], fileSystem: .memory(files))
+                workingDirectory: "/p",
+                environment: ["HOME": "/h", "TAG": "1", "EMPTY": ""],
+                fileSystem: .memory(files)
+            )
             let (project, diagnostics, _) = loader.load()
             #expect((project == nil) == diagnostics.hasErrors)
             if let project { _ = ProjectRenderer.yaml(project) }
@@ -44,9 +47,12 @@ import Testing
     }
 
     private static let tokens = [
-        "\t", "\n", ": ", "- ", "[", "]", "{", "}", "&a ", "*a", "<<: *a\n", "!!str ", "!reset ", "| ", "> ", "\"", "'", "#",
-        "$", "${", "}", "${A:-${B}}", "$$", "null", "true", "no", "-1", "99999999999999999999", "1e309", "0x", ".nan", "é",
-        "\u{0}", "\u{FEFF}", "\u{2028}", "/", ":", "::", "..", "~", "- - - ", "---\n", "%", "=", "services:\n", "1-0", "[::1]:",
+        "\t", "\n", ": ", "- ", "[", "]", "{", "}", "&a ", "*a", "<<: *a\n", "!!str ", "!reset ", "| ", "> ",
+        "\"", "'", "#",
+        "$", "${", "}", "${A:-${B}}", "$$", "null", "true", "no", "-1", "99999999999999999999", "1e309", "0x",
+        ".nan", "é",
+        "\u{0}", "\u{FEFF}", "\u{2028}", "/", ":", "::", "..", "~", "- - - ", "---\n", "%", "=",
+        "services:\n", "1-0", "[::1]:",
         "x-escale: {}\n", "\r\n", "1h1h", "\\", "👩‍👩‍👧",
     ]
 }

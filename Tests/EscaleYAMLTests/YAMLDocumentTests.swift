@@ -44,15 +44,20 @@ import Testing
         #expect(mapping["folded"]?.scalar == YAMLScalar("one two", style: .folded))
     }
 
-    @Test(arguments: [
-        ("~", .null), ("null", .null), ("NULL", .null), ("", .null), ("true", .bool(true)), ("False", .bool(false)),
-        ("yes", .string("yes")), ("off", .string("off")), ("12:30", .string("12:30")), ("12", .int(12)),
-        ("-7", .int(-7)), ("0o17", .int(15)), ("0x1F", .int(31)), ("0755", .int(755)), ("1.5", .float(1.5)),
-        ("1.", .float(1)), (".5", .float(0.5)), ("1e3", .float(1000)), ("-.inf", .float(-.infinity)),
-        ("1.2.3", .string("1.2.3")), (".", .string(".")), ("0x", .string("0x")), ("0x-1", .string("0x-1")),
-        ("1_000", .string("1_000")), ("99999999999999999999", .float(1e20)),
-        ("+", .string("+")), ("1e", .string("1e")),
-    ] as [(String, YAMLScalar.Value)])
+    @Test(
+        arguments: [
+            ("~", .null), ("null", .null), ("NULL", .null), ("", .null), ("true", .bool(true)),
+            ("False", .bool(false)),
+            ("yes", .string("yes")), ("off", .string("off")), ("12:30", .string("12:30")), ("12", .int(12)),
+            ("-7", .int(-7)), ("0o17", .int(15)), ("0x1F", .int(31)), ("0755", .int(755)),
+            ("1.5", .float(1.5)),
+            ("1.", .float(1)), (".5", .float(0.5)), ("1e3", .float(1000)), ("-.inf", .float(-.infinity)),
+            ("1.2.3", .string("1.2.3")), (".", .string(".")), ("0x", .string("0x")),
+            ("0x-1", .string("0x-1")),
+            ("1_000", .string("1_000")), ("99999999999999999999", .float(1e20)),
+            ("+", .string("+")), ("1e", .string("1e")),
+        ] as [(String, YAMLScalar.Value)]
+    )
     func typesPlainScalarsByTheCoreSchema(text: String, value: YAMLScalar.Value) {
         #expect(YAMLScalar(text, style: .plain).resolved() == value)
         #expect(YAMLScalar(text, style: .doubleQuoted).resolved() == .string(text))
@@ -89,29 +94,34 @@ import Testing
         #expect(mapping["quoted"]?.mapping?["<<"]?.resolved == .string("text"))
     }
 
-    @Test(arguments: [
-        ("a: 1\na: 2\n", ["2:1 yaml.key.duplicate"]),
-        ("x: &x {a: 1}\nb: {<<: *x, <<: *x}\n", ["2:13 yaml.key.duplicate"]),
-        ("a: *x\nb: *y\n", ["1:4 yaml.alias.unknown", "2:4 yaml.alias.unknown"]),
-        ("a: &x [1, *x]\n", ["1:11 yaml.alias.recursive"]),
-        ("a: {<<: 5}\n", ["1:5 yaml.merge"]),
-        ("a: {<<: [{b: 1}, x]}\n", ["1:5 yaml.merge"]),
-        ("{a: 1}: b\n", ["1:1 yaml.key"]),
-        ("a: 1\n---\nb: 2\n", ["2:1 yaml.documents"]),
-        ("a:\n\t- x\n", ["2:1 yaml.tab"]),
-        ("a:\n  b: 1\n\tc: 2\n", ["3:1 yaml.tab"]),
-        ("a: b: c\n", ["1:5 yaml.syntax"]),
-        ("a: \"b\n", ["1:4 yaml.syntax"]),
-        ("a: [1, 2\nb: 3\n", ["1:4 yaml.syntax"]),
-        ("a: @b\n", ["1:4 yaml.syntax"]),
-        ("a: 1\n b: 2\n", ["2:3 yaml.syntax"]),
-        ("a: \"\\q\"\n", ["1:5 yaml.syntax"]),
-        ("a: \u{1}\n", ["1:4 yaml.syntax"]),
-        ("just\nkey: v\n", ["2:4 yaml.syntax"]),
-        ("a:\n  - 1\n  b: 2\n", ["3:3 yaml.syntax"]),
-    ] as [(String, [String])])
+    @Test(
+        arguments: [
+            ("a: 1\na: 2\n", ["2:1 yaml.key.duplicate"]),
+            ("x: &x {a: 1}\nb: {<<: *x, <<: *x}\n", ["2:13 yaml.key.duplicate"]),
+            ("a: *x\nb: *y\n", ["1:4 yaml.alias.unknown", "2:4 yaml.alias.unknown"]),
+            ("a: &x [1, *x]\n", ["1:11 yaml.alias.recursive"]),
+            ("a: {<<: 5}\n", ["1:5 yaml.merge"]),
+            ("a: {<<: [{b: 1}, x]}\n", ["1:5 yaml.merge"]),
+            ("{a: 1}: b\n", ["1:1 yaml.key"]),
+            ("a: 1\n---\nb: 2\n", ["2:1 yaml.documents"]),
+            ("a:\n\t- x\n", ["2:1 yaml.tab"]),
+            ("a:\n  b: 1\n\tc: 2\n", ["3:1 yaml.tab"]),
+            ("a: b: c\n", ["1:5 yaml.syntax"]),
+            ("a: \"b\n", ["1:4 yaml.syntax"]),
+            ("a: [1, 2\nb: 3\n", ["1:4 yaml.syntax"]),
+            ("a: @b\n", ["1:4 yaml.syntax"]),
+            ("a: 1\n b: 2\n", ["2:3 yaml.syntax"]),
+            ("a: \"\\q\"\n", ["1:5 yaml.syntax"]),
+            ("a: \u{1}\n", ["1:4 yaml.syntax"]),
+            ("just\nkey: v\n", ["2:4 yaml.syntax"]),
+            ("a:\n  - 1\n  b: 2\n", ["3:3 yaml.syntax"]),
+        ] as [(String, [String])]
+    )
     func refusesWithAPosition(text: String, expected: [String]) {
-        #expect(problems(text) == expected, "\(YAMLDocument.parse(text: text, file: "t").diagnostics.map { $0.rendered() })")
+        #expect(
+            problems(text) == expected,
+            "\(YAMLDocument.parse(text: text, file: "t").diagnostics.map { $0.rendered() })"
+        )
     }
 
     @Test(arguments: ["", "\n\n", "# nothing\n", "---\n", "--- \n...\n"])
@@ -151,7 +161,10 @@ import Testing
     }
 
     @Test func bytesThatAreNoUTF8AreRefused() {
-        let (root, diagnostics) = YAMLDocument.parse(bytes: Array("a: 1\nb: é".utf8) + [0xE9, 0x0A], file: "t.yaml")
+        let (root, diagnostics) = YAMLDocument.parse(
+            bytes: Array("a: 1\nb: é".utf8) + [0xE9, 0x0A],
+            file: "t.yaml"
+        )
         #expect(root == nil)
         #expect(diagnostics.first?.code.rawValue == "yaml.encoding")
         #expect(diagnostics.first?.position == SourcePosition(file: "t.yaml", line: 2, column: 5))

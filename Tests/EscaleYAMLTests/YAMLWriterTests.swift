@@ -13,39 +13,59 @@ import Testing
         let tree = YAMLValue.map([
             .init("name", .string("shop")),
             .init("empty", .map([])),
-            .init("services", .map([.init("web", .map([
-                .init("command", .list([.string("sh"), .string("-c"), .string("a\nb\n")])),
-                .init("on", .string("yes")),
-                .init("nested", .list([.list([.int(1), .null]), .map([.init("a", .bool(true)), .init("b", .list([]))])])),
-            ]))])),
+            .init(
+                "services",
+                .map([
+                    .init(
+                        "web",
+                        .map([
+                            .init("command", .list([.string("sh"), .string("-c"), .string("a\nb\n")])),
+                            .init("on", .string("yes")),
+                            .init(
+                                "nested",
+                                .list([
+                                    .list([.int(1), .null]),
+                                    .map([.init("a", .bool(true)), .init("b", .list([]))]),
+                                ])
+                            ),
+                        ])
+                    )
+                ])
+            ),
         ])
-        #expect(YAMLWriter.text(tree) == """
-            name: shop
-            empty: {}
-            services:
-              web:
-                command:
-                  - sh
-                  - "-c"
-                  - |
-                    a
-                    b
-                "on": "yes"
-                nested:
-                  - - 1
-                    - null
-                  - a: true
-                    b: []
+        #expect(
+            YAMLWriter.text(tree) == """
+                name: shop
+                empty: {}
+                services:
+                  web:
+                    command:
+                      - sh
+                      - -c
+                      - |
+                        a
+                        b
+                    "on": "yes"
+                    nested:
+                      - - 1
+                        - null
+                      - a: true
+                        b: []
 
-            """)
+                """
+        )
         #expect(readBack(YAMLWriter.text(tree)) == tree)
     }
 
     @Test(arguments: [
-        "", " ", "a", "a ", " a", "true", "no", "Y", "null", "~", "5", "-5", "0x1", "1.5", "1e3", "12:30:45", "2024-01-01",
-        "0755", "1_000", "a: b", "a:", "a #b", "#a", "- a", "-", "?", "---", "[a", "{a", "*a", "&a", "!a", "|", ">", "%", "@",
-        "`", "'", "\"", "it's", "a\"b", "a\\b", "a\nb", "a\n", "a\n\n", "\na", "a\n  b\n", " a\nb", "a \nb", "\t", "a\tb",
-        "a\tb\nc", "\u{7}", "\r\n", "é", "日本", "👩‍👩‍👧", "\u{FEFF}x", "\u{85}", "\u{2028}", "./x", "..", ".", "=", "<<", "a,b", "{}", "[]",
+        "", " ", "a", "a ", " a", "true", "no", "Y", "null", "~", "5", "-5", "0x1", "1.5", "1e3", "12:30:45",
+        "2024-01-01",
+        "0755", "1_000", "a: b", "a:", "a #b", "#a", "- a", "-", "?", "---", "[a", "{a", "*a", "&a", "!a",
+        "|", ">", "%", "@",
+        "`", "'", "\"", "it's", "a\"b", "a\\b", "a\nb", "a\n", "a\n\n", "\na", "a\n  b\n", " a\nb", "a \nb",
+        "\t", "a\tb",
+        "a\tb\nc", "\u{7}", "\r\n", "é", "日本", "👩‍👩‍👧", "\u{FEFF}x", "\u{85}", "\u{2028}", "./x", "..", ".", "=",
+        "<<", "a,b", "{}", "[]",
         "a]b", "8080:80", "127.0.0.1:80", "100m", "$$x", "key: |", "x: y\nz", "a\n\n\nb\n\n", "\n", "\n\n",
     ])
     func everyStringComesBack(text: String) {
@@ -76,17 +96,27 @@ import Testing
         case 3: return .string(randomText(&generator))
         case 4: return .string(randomText(&generator) + "\n" + randomText(&generator))
         case 5:
-            return .list((0..<Int.random(in: 0...3, using: &generator)).map { _ in randomTree(depth: depth - 1, &generator) })
+            return .list(
+                (0..<Int.random(in: 0...3, using: &generator)).map { _ in
+                    randomTree(depth: depth - 1, &generator)
+                }
+            )
         default:
-            return .map((0..<Int.random(in: 0...3, using: &generator)).map { index in
-                .init("\(index)\(randomText(&generator))", randomTree(depth: depth - 1, &generator))
-            })
+            return .map(
+                (0..<Int.random(in: 0...3, using: &generator)).map { index in
+                    .init("\(index)\(randomText(&generator))", randomTree(depth: depth - 1, &generator))
+                }
+            )
         }
     }
 
     private func randomText(_ generator: inout SplitMix) -> String {
         let alphabet = Array("ab1 :#-?[]{}&*!|>'\"%@`,\\\t\n.~é$/=<")
-        return String((0..<Int.random(in: 0...6, using: &generator)).compactMap { _ in alphabet.randomElement(using: &generator) })
+        return String(
+            (0..<Int.random(in: 0...6, using: &generator)).compactMap { _ in
+                alphabet.randomElement(using: &generator)
+            }
+        )
     }
 }
 

@@ -26,7 +26,11 @@ package enum JSONWriter {
     }
 
     private static func enclose<Element>(
-        _ open: String, _ close: String, _ elements: [Element], indent: Int, to output: inout String,
+        _ open: String,
+        _ close: String,
+        _ elements: [Element],
+        indent: Int,
+        to output: inout String,
         _ body: (Element, inout String) -> Void
     ) {
         output += open

@@ -33,8 +33,11 @@ struct YAMLComposer {
                 case .documentStart:
                     guard root == nil else {
                         report(
-                            "yaml.documents", "a second document begins here; one file holds one document",
-                            event.mark, hint: "remove the `---` line, or move what follows to a file of its own")
+                            "yaml.documents",
+                            "a second document begins here; one file holds one document",
+                            event.mark,
+                            hint: "remove the `---` line, or move what follows to a file of its own"
+                        )
                         return root
                     }
                     let content = try node(try next(), depth: 0)
@@ -64,8 +67,11 @@ struct YAMLComposer {
             let size = scalar.text.utf8.count
             guard size <= limits.scalarBytes else {
                 throw abandon(
-                    "yaml.limit", "this value is longer than \(limits.scalarBytes >> 10) KiB", event.mark,
-                    hint: "put large data into a file and mount it")
+                    "yaml.limit",
+                    "this value is longer than \(limits.scalarBytes >> 10) KiB",
+                    event.mark,
+                    hint: "put large data into a file and mount it"
+                )
             }
             try count(0, bytes: size, event.mark)
             content = .scalar(scalar)
@@ -101,8 +107,12 @@ struct YAMLComposer {
         } else {
             let known = anchors.keys.sorted().map { "*" + $0 }.joined(separator: ", ")
             report(
-                "yaml.alias.unknown", "*\(name) refers to an anchor that is not defined above it", mark,
-                hint: known.isEmpty ? "mark the value to repeat with &\(name) first" : "anchors so far: \(known)")
+                "yaml.alias.unknown",
+                "*\(name) refers to an anchor that is not defined above it",
+                mark,
+                hint: known.isEmpty
+                    ? "mark the value to repeat with &\(name) first" : "anchors so far: \(known)"
+            )
         }
         return YAMLNode(.scalar(YAMLScalar("", style: .plain)), at: place(mark))
     }
@@ -121,15 +131,22 @@ struct YAMLComposer {
             let value = try node(try next(), depth: depth + 1)
             guard let key = keyNode.scalar else {
                 report(
-                    "yaml.key", "a key must be plain text, not \(keyNode.spokenKind)", event.mark,
-                    hint: "text that begins with { or [ needs quotes")
+                    "yaml.key",
+                    "a key must be plain text, not \(keyNode.spokenKind)",
+                    event.mark,
+                    hint: "text that begins with { or [ needs quotes"
+                )
                 continue
             }
             if let first = seen[key.text] {
                 report(
-                    "yaml.key.duplicate", "\"\(key.text)\" is given twice, first at \(first)", event.mark,
-                    hint: key.text == "<<" ? "merge several maps with one list: `<<: [*a, *b]`"
-                        : "a key may stand once in a mapping; remove one of the two")
+                    "yaml.key.duplicate",
+                    "\"\(key.text)\" is given twice, first at \(first)",
+                    event.mark,
+                    hint: key.text == "<<"
+                        ? "merge several maps with one list: `<<: [*a, *b]`"
+                        : "a key may stand once in a mapping; remove one of the two"
+                )
                 continue
             }
             seen[key.text] = position
@@ -149,10 +166,15 @@ struct YAMLComposer {
     /// The mappings that a merge key names, the winner of a conflict first.
     private mutating func mergeSources(_ value: YAMLNode, at mark: YAMLMark) -> [YAMLNode] {
         let sources = value.sequence ?? [value]
-        if let wrong = sources.first(where: { $0.mapping == nil }) {
+        // An alias to nothing was reported where it stands.
+        let reported = Set(diagnostics.compactMap(\.position))
+        if let wrong = sources.first(where: { $0.mapping == nil && !reported.contains($0.position) }) {
             report(
-                "yaml.merge", "`<<` merges mappings, but this is \(wrong.spokenKind)", mark,
-                hint: "name an anchored mapping (`<<: *base`) or a list of them (`<<: [*a, *b]`)")
+                "yaml.merge",
+                "`<<` merges mappings, but this is \(wrong.spokenKind)",
+                mark,
+                hint: "name an anchored mapping (`<<: *base`) or a list of them (`<<: [*a, *b]`)"
+            )
         }
         return sources.filter { $0.mapping != nil }
     }
@@ -177,7 +199,9 @@ struct YAMLComposer {
                 total.nodes > limits.nodes
                     ? "the document holds more than \(limits.nodes) values once its aliases are expanded"
                     : "the document holds more than \(limits.expandedBytes >> 20) MiB once its aliases are expanded",
-                mark, hint: "aliases that refer to aliases multiply; repeat less")
+                mark,
+                hint: "aliases that refer to aliases multiply; repeat less"
+            )
         }
     }
 
@@ -186,13 +210,19 @@ struct YAMLComposer {
     }
 
     private mutating func report(
-        _ code: String, _ message: String, _ mark: YAMLMark, hint: String? = nil
+        _ code: String,
+        _ message: String,
+        _ mark: YAMLMark,
+        hint: String? = nil
     ) {
         diagnostics.append(Diagnostic(.error, .init(code), message, at: place(mark), hint: hint))
     }
 
     private mutating func abandon(
-        _ code: String, _ message: String, _ mark: YAMLMark, hint: String? = nil
+        _ code: String,
+        _ message: String,
+        _ mark: YAMLMark,
+        hint: String? = nil
     ) -> Abandoned {
         report(code, message, mark, hint: hint)
         return Abandoned()

@@ -32,9 +32,13 @@ package enum YAMLDocument {
     {
         guard text.utf8.count <= limits.textBytes else {
             let problem = Diagnostic(
-                .error, .init("yaml.limit"), "\(file) is larger than \(limits.textBytes >> 20) MiB",
+                .error,
+                .init("yaml.limit"),
+                "\(file) is larger than \(limits.textBytes >> 20) MiB",
                 at: SourcePosition(file: file, line: 1, column: 1),
-                hint: "check that this is the right file; data belongs in files that are mounted, not in this one")
+                hint:
+                    "check that this is the right file; data belongs in files that are mounted, not in this one"
+            )
             return (nil, [problem])
         }
         var composer = YAMLComposer(text: text, file: file, limits: limits)
@@ -57,9 +61,12 @@ package enum YAMLDocument {
         if let text = String(validating: bytes, as: UTF8.self) { return .success(text) }
         if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
             let problem = Diagnostic(
-                .error, .init("yaml.encoding"), "\(file) is UTF-16; only UTF-8 is read",
+                .error,
+                .init("yaml.encoding"),
+                "\(file) is UTF-16; only UTF-8 is read",
                 at: SourcePosition(file: file, line: 1, column: 1),
-                hint: "convert it: iconv -f UTF-16 -t UTF-8 FILE")
+                hint: "convert it: iconv -f UTF-16 -t UTF-8 FILE"
+            )
             return .failure(YAMLRefusal(diagnostic: problem))
         }
         var good = 0
@@ -74,10 +81,16 @@ package enum YAMLDocument {
         let byte = bytes.indices.contains(good) ? hexadecimal(bytes[good]) : "??"
         let lines = lines(of: String(decoding: bytes.prefix(good), as: UTF8.self))
         let problem = Diagnostic(
-            .error, .init("yaml.encoding"), "\(file) is not UTF-8: byte 0x\(byte) at offset \(good) is not part of any character",
+            .error,
+            .init("yaml.encoding"),
+            "\(file) is not UTF-8: byte 0x\(byte) at offset \(good) is not part of any character",
             at: SourcePosition(
-                file: file, line: max(1, lines.count), column: (lines.last?.unicodeScalars.count ?? 0) + 1),
-            hint: "save the file as UTF-8, or convert it: iconv -f LATIN1 -t UTF-8 FILE")
+                file: file,
+                line: max(1, lines.count),
+                column: (lines.last?.unicodeScalars.count ?? 0) + 1
+            ),
+            hint: "save the file as UTF-8, or convert it: iconv -f LATIN1 -t UTF-8 FILE"
+        )
         return .failure(YAMLRefusal(diagnostic: problem))
     }
 
@@ -97,7 +110,8 @@ package enum YAMLDocument {
                 index = next
             case "\r":
                 lines.append(text[start..<index])
-                let afterFeed = next < scalars.endIndex && scalars[next] == "\n" ? scalars.index(after: next) : next
+                let afterFeed =
+                    next < scalars.endIndex && scalars[next] == "\n" ? scalars.index(after: next) : next
                 start = afterFeed
                 index = afterFeed
             default: index = next

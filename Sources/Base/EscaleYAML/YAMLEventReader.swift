@@ -65,7 +65,11 @@ final class YAMLEventReader {
         guard isReady, yaml_parser_parse(parser, &event) == 1 else { throw fault() }
         defer { yaml_event_delete(&event) }
         let mark = YAMLMark(line: event.start_mark.line, column: event.start_mark.column)
-        func make(_ kind: YAMLEvent.Kind, _ anchor: UnsafeMutablePointer<UInt8>? = nil, _ tag: UnsafeMutablePointer<UInt8>? = nil)
+        func make(
+            _ kind: YAMLEvent.Kind,
+            _ anchor: UnsafeMutablePointer<UInt8>? = nil,
+            _ tag: UnsafeMutablePointer<UInt8>? = nil
+        )
             -> YAMLEvent
         {
             YAMLEvent(kind: kind, anchor: text(anchor), tag: text(tag), mark: mark)
@@ -90,7 +94,9 @@ final class YAMLEventReader {
         }
     }
 
-    private func text(_ pointer: UnsafeMutablePointer<UInt8>?) -> String? { pointer.map { String(cString: $0) } }
+    private func text(_ pointer: UnsafeMutablePointer<UInt8>?) -> String? {
+        pointer.map { String(cString: $0) }
+    }
 
     private static func style(_ style: yaml_scalar_style_t) -> YAMLScalar.Style {
         switch style {
@@ -108,12 +114,20 @@ final class YAMLEventReader {
         guard isReady else {
             let start = YAMLMark(line: 0, column: 0)
             return YAMLSyntaxFault(
-                problem: "out of memory", mark: start, context: nil, contextMark: start, byteOffset: nil)
+                problem: "out of memory",
+                mark: start,
+                context: nil,
+                contextMark: start,
+                byteOffset: nil
+            )
         }
         let state = parser.pointee
         return YAMLSyntaxFault(
-            problem: text(state.problem) ?? "the text could not be read", mark: mark(state.problem_mark),
-            context: text(state.context), contextMark: mark(state.context_mark),
-            byteOffset: state.error == YAML_READER_ERROR ? state.problem_offset : nil)
+            problem: text(state.problem) ?? "the text could not be read",
+            mark: mark(state.problem_mark),
+            context: text(state.context),
+            contextMark: mark(state.context_mark),
+            byteOffset: state.error == YAML_READER_ERROR ? state.problem_offset : nil
+        )
     }
 }

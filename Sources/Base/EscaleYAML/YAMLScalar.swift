@@ -27,7 +27,8 @@ package struct YAMLScalar: Hashable, Sendable {
     package func resolved(tag: String? = nil) -> Value {
         switch tag {
         case "tag:yaml.org,2002:str", "!": .string(text)
-        case "tag:yaml.org,2002:int", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:null":
+        case "tag:yaml.org,2002:int", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float",
+            "tag:yaml.org,2002:null":
             Self.coreValue(of: text)
         default: style == .plain ? Self.coreValue(of: text) : .string(text)
         }
@@ -55,7 +56,9 @@ package struct YAMLScalar: Hashable, Sendable {
     }
 
     private static func digits(_ text: Substring, radix: Int) -> Int64? {
-        guard let first = text.utf8.first, first != UInt8(ascii: "-"), first != UInt8(ascii: "+") else { return nil }
+        guard let first = text.utf8.first, first != UInt8(ascii: "-"), first != UInt8(ascii: "+") else {
+            return nil
+        }
         return Int64(text, radix: radix)
     }
 
@@ -90,5 +93,7 @@ package struct YAMLScalar: Hashable, Sendable {
         return rest.isEmpty ? Double(text.hasSuffix(".") ? text + "0" : text) : nil
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
 }

@@ -81,12 +81,20 @@ package enum YAMLWriter {
     /// Whether the bare text reads back as this very string.
     static func isPlainSafe(_ text: String) -> Bool {
         guard let first = text.unicodeScalars.first, let last = text.unicodeScalars.last else { return false }
-        guard case .string = YAMLScalar(text, style: .plain).resolved(), !isOldKeyword(text) else { return false }
-        let starts = Set("-?:,[]{}#&*!|>'\"%@`=<. ".unicodeScalars)
-        guard !starts.contains(first) || (first == "." && text.unicodeScalars.contains("/")), last != " ", last != ":"
-        else { return false }
+        guard case .string = YAMLScalar(text, style: .plain).resolved(), !isOldKeyword(text) else {
+            return false
+        }
+        let second = text.unicodeScalars.dropFirst().first
+        let isOption = first == "-" && second.map { $0 != " " && $0 != "-" || text.count > 3 } == true
+        let isPath = first == "." && text.unicodeScalars.contains("/")
+        guard !"-?:,[]{}#&*!|>'\"%@`=<. ".unicodeScalars.contains(first) || isOption || isPath else {
+            return false
+        }
+        guard last != " ", last != ":" else { return false }
         guard text.unicodeScalars.allSatisfy(isPrintable) else { return false }
-        if text.contains(": ") || text.contains(" #") || text.hasPrefix("---") { return false }
+        if text.contains(": ") || text.contains(" #") || text.hasPrefix("---") || text.hasPrefix("- ") {
+            return false
+        }
         return !looksLikeOldNumber(text)
     }
 
@@ -99,13 +107,20 @@ package enum YAMLWriter {
     private static func looksLikeOldNumber(_ text: String) -> Bool {
         let body = text.drop { $0 == "-" || $0 == "+" }
         guard let first = body.first, first.isASCII, first.isNumber else { return false }
-        return body.unicodeScalars.allSatisfy { "0123456789_:.-+eExXoOabcdefABCDEFTZ ".unicodeScalars.contains($0) }
+        let isAddress =
+            body.count(where: { $0 == "." }) > 1 && body.allSatisfy { $0.isASCII && $0.isNumber || $0 == "." }
+        if isAddress { return false }
+        return body.unicodeScalars.allSatisfy {
+            "0123456789_:.-+eExXoOabcdefABCDEFTZ ".unicodeScalars.contains($0)
+        }
     }
 
     /// Printable and without a role in line breaking; others are escaped.
     private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        case 0x20...0x7E, 0xA0...0x2027, 0x202A...0xD7FF, 0xE000...0xFEFE, 0xFF00...0xFFFD, 0x10000...0x10FFFF: true
+        case 0x20...0x7E, 0xA0...0x2027, 0x202A...0xD7FF, 0xE000...0xFEFE, 0xFF00...0xFFFD,
+            0x10000...0x10FFFF:
+            true
         default: false
         }
     }

@@ -56,8 +56,7 @@ package enum Daemon {
         await ending.wait()
         log.info("ending")
         await server.stop()
-        try await supervisor.retire()
-        if try await blocking({ try Files.list("\(root.runtime)/containers").isEmpty }) {
+        if await supervisor.summaries().isEmpty {
             try await blocking { try slots.release(root: root.directory ?? "/") }
         }
     }

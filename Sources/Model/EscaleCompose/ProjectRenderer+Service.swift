@@ -11,7 +11,10 @@ extension ProjectRenderer {
         members.add("command", commandLine(service.command))
         members.add("container_name", service.containerName.map(text))
         members.add("depends_on", dependencies(service))
-        members.add("deploy", service.replicas == 1 ? nil : .map([.init("replicas", .int(Int64(service.replicas)))]))
+        members.add(
+            "deploy",
+            service.replicas == 1 ? nil : .map([.init("replicas", .int(Int64(service.replicas)))])
+        )
         members.add("entrypoint", commandLine(service.entrypoint))
         members.add("environment", pairs(service.environment))
         members.add("healthcheck", service.healthcheck.map(healthcheck))
@@ -51,13 +54,15 @@ extension ProjectRenderer {
     }
 
     private static func dependencies(_ service: Service) -> YAMLValue? {
-        mapOrNothing(service.dependencies.sorted { $0.service < $1.service }.map { dependency in
-            var members = Members()
-            members.add("condition", .string(dependency.condition.rawValue))
-            members.add("restart", flag(dependency.restart))
-            members.add("required", .bool(dependency.required))
-            return .init(dependency.service.rawValue, members.map)
-        })
+        mapOrNothing(
+            service.dependencies.sorted { $0.service < $1.service }.map { dependency in
+                var members = Members()
+                members.add("condition", .string(dependency.condition.rawValue))
+                members.add("restart", flag(dependency.restart))
+                members.add("required", .bool(dependency.required))
+                return .init(dependency.service.rawValue, members.map)
+            }
+        )
     }
 
     private static func healthcheck(_ check: Healthcheck) -> YAMLValue {
@@ -77,9 +82,14 @@ extension ProjectRenderer {
     }
 
     private static func networks(_ service: Service) -> YAMLValue? {
-        mapOrNothing(service.networks.map { attachment in
-            .init(attachment.network, list(attachment.aliases).map { .map([.init("aliases", $0)]) } ?? .null)
-        })
+        mapOrNothing(
+            service.networks.map { attachment in
+                .init(
+                    attachment.network,
+                    list(attachment.aliases).map { .map([.init("aliases", $0)]) } ?? .null
+                )
+            }
+        )
     }
 
     private static func port(_ mapping: PortMapping) -> YAMLValue {

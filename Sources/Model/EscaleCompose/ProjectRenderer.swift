@@ -13,7 +13,10 @@ package enum ProjectRenderer {
     package static func tree(_ project: Project) -> YAMLValue {
         var root = Members()
         root.add("name", .string(project.name.rawValue))
-        root.add("services", .map(project.services.sorted { $0.name < $1.name }.map { .init($0.name.rawValue, service($0)) }))
+        root.add(
+            "services",
+            .map(project.services.sorted { $0.name < $1.name }.map { .init($0.name.rawValue, service($0)) })
+        )
         root.add("networks", networks(project))
         root.add("volumes", volumes(project))
         root.add("secrets", secrets(project))
@@ -21,32 +24,42 @@ package enum ProjectRenderer {
     }
 
     private static func networks(_ project: Project) -> YAMLValue? {
-        mapOrNothing(project.networks.sorted { $0.key < $1.key }.map { network in
-            var members = Members()
-            members.add("name", text(network.name.rawValue))
-            if network.isExternal { members.add("external", .bool(true)) }
-            if network.isInternal { members.add("internal", .bool(true)) }
-            members.add("labels", pairs(network.labels))
-            return .init(network.key, members.map)
-        })
+        mapOrNothing(
+            project.networks.sorted { $0.key < $1.key }.map { network in
+                var members = Members()
+                members.add("name", text(network.name.rawValue))
+                if network.isExternal { members.add("external", .bool(true)) }
+                if network.isInternal { members.add("internal", .bool(true)) }
+                members.add("labels", pairs(network.labels))
+                return .init(network.key, members.map)
+            }
+        )
     }
 
     private static func volumes(_ project: Project) -> YAMLValue? {
-        mapOrNothing(project.volumes.sorted { $0.key < $1.key }.map { volume in
-            var members = Members()
-            members.add("name", text(volume.name.rawValue))
-            if volume.isExternal { members.add("external", .bool(true)) }
-            members.add("labels", pairs(volume.labels))
-            return .init(volume.key, members.map)
-        })
+        mapOrNothing(
+            project.volumes.sorted { $0.key < $1.key }.map { volume in
+                var members = Members()
+                members.add("name", text(volume.name.rawValue))
+                if volume.isExternal { members.add("external", .bool(true)) }
+                members.add("labels", pairs(volume.labels))
+                return .init(volume.key, members.map)
+            }
+        )
     }
 
     private static func secrets(_ project: Project) -> YAMLValue? {
-        mapOrNothing(project.secrets.sorted { $0.key < $1.key }.map { secret in
-            .init(secret.key, .map([
-                .init("name", text("\(project.name)_\(secret.key)")), .init("file", text(secret.file)),
-            ]))
-        })
+        mapOrNothing(
+            project.secrets.sorted { $0.key < $1.key }.map { secret in
+                .init(
+                    secret.key,
+                    .map([
+                        .init("name", text("\(project.name)_\(secret.key)")),
+                        .init("file", text(secret.file)),
+                    ])
+                )
+            }
+        )
     }
 
     // MARK: Pieces
@@ -77,5 +90,7 @@ package enum ProjectRenderer {
         mapOrNothing(pairs.sorted { $0.key < $1.key }.map { .init($0.key, text($0.value)) })
     }
 
-    static func mapOrNothing(_ members: [YAMLValue.Member]) -> YAMLValue? { members.isEmpty ? nil : .map(members) }
+    static func mapOrNothing(_ members: [YAMLValue.Member]) -> YAMLValue? {
+        members.isEmpty ? nil : .map(members)
+    }
 }

@@ -11,11 +11,29 @@ package struct ContainerBlueprint: Codable, Hashable, Sendable {
     package var name: String
     /// The image's layers as overlayfs wants them: topmost first, relative to the layers' directory.
     package var layers: [String]
+    /// Where its changes go; `nil` for a place of the engine's that lives as long as the container.
+    package var writable: WritableLayer?
 
-    package init(spec: ContainerSpec, name: String, layers: [String]) {
+    package init(spec: ContainerSpec, name: String, layers: [String], writable: WritableLayer? = nil) {
         self.spec = spec
         self.name = name
         self.layers = layers
+        self.writable = writable
+    }
+}
+
+/// The writable part of a root that somebody else owns, such as a layer being built.
+package struct WritableLayer: Codable, Hashable, Sendable {
+    /// Absolute, on one file system.
+    package var upper: String
+    package var work: String
+    /// More of overlayfs' mount options, separated by commas.
+    package var options: String
+
+    package init(upper: String, work: String, options: String) {
+        self.upper = upper
+        self.work = work
+        self.options = options
     }
 }
 
@@ -37,10 +55,12 @@ struct Bundle: Sendable {
     func file(_ name: String) -> String { "\(state)/\(name)" }
 
     /// The overlay that is the container's root, for a private mount namespace.
-    func overlay(layers: [String]) -> PrivateMount {
-        PrivateMount(
-            source: "overlay", target: root, type: "overlay",
-            data: "lowerdir=\(layers.joined(separator: ":")),upperdir=\(upper),workdir=\(work)")
+    func overlay(of blueprint: ContainerBlueprint) -> PrivateMount {
+        let writable = blueprint.writable ?? WritableLayer(upper: upper, work: work, options: "")
+        var data = "lowerdir=\(blueprint.layers.joined(separator: ":"))"
+        data += ",upperdir=\(writable.upper),workdir=\(writable.work)"
+        if !writable.options.isEmpty { data += ",\(writable.options)" }
+        return PrivateMount(source: "overlay", target: root, type: "overlay", data: data)
     }
 
     /// Makes the directories; an earlier run's remains in the bundle go, the writable layer and the log stay.

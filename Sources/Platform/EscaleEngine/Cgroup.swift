@@ -47,7 +47,11 @@ struct Cgroup: Sendable {
             usleep(5000)
         }
         for name in children { Cgroup(path: "\(path)/\(name)", layout: layout).clear() }
-        // A group that is in use or gone is left alone: whoever uses it removes it.
+        removeIfEmpty()
+    }
+
+    /// Removes it where nothing is in it; one in use is left to whoever uses it.
+    func removeIfEmpty() {
         for directory in directories { rmdir(directory) }
     }
 }

@@ -205,13 +205,14 @@ package struct Engine: Sendable {
         }
     }
 
-    /// Removes the directories and cgroups that all containers share. For a host that nothing of Escale shall stay on.
-    package func tearDown() async throws {
-        try await sweep(keeping: [])
-        try await blocking {
-            Cgroup(path: cgroupParent, layout: facts.cgroups).clear()
-            for path in ["containers", "oci"] { try Files.remove("\(directories.runtime)/\(path)") }
-            try Files.remove("\(directories.state)/containers")
+    /// Removes the directories and cgroups that containers share, as far as none is in them. For a host that nothing of
+    /// Escale shall stay on.
+    package func tidy() async {
+        // Nothing in it throws: what isn't empty stays.
+        try? await blocking {
+            Cgroup(path: cgroupParent, layout: facts.cgroups).removeIfEmpty()
+            for path in ["containers", "oci"] { rmdir("\(directories.runtime)/\(path)") }
+            rmdir("\(directories.state)/containers")
         }
     }
 
@@ -232,7 +233,7 @@ package struct Engine: Sendable {
         return Command(
             facts.conmon, arguments, environment: environment,
             namespace: MountNamespace(
-                unmounts: facts.hiddenMounts, mounts: [bundle.overlay(layers: blueprint.layers)],
+                unmounts: facts.hiddenMounts, mounts: [bundle.overlay(of: blueprint)],
                 directory: directories.layers),
             newSession: true)
     }

@@ -6,6 +6,7 @@ import Glibc
 /// The resolvers of one instance and the files they read, in a directory of their own.
 struct NameService: Sendable {
     let directory: String
+    let upstreamFile: String
     let log: Log
 
     private var recordsRoot: String { "\(directory)/names" }
@@ -33,7 +34,7 @@ struct NameService: Sendable {
                 let process = process(address)
                 let config = ResolverConfig(
                     address: address, recordDirectories: resolver.networks.map(self.records),
-                    territory: territory, upstreamFile: resolver.isOutward ? "/etc/resolv.conf" : nil,
+                    territory: territory, upstreamFile: resolver.isOutward ? upstreamFile : nil,
                     user: user, pidFile: process.pidFile)
                 group.addTask { try await process.ensure(config, log: log) }
             }

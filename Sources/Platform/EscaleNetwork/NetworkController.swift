@@ -28,15 +28,19 @@ package actor NetworkController {
 
     private var bookFile: String { "\(directory)/network.json" }
 
-    /// - Parameter runtimeDirectory: for what vanishes with a reboot; made here if need be.
-    package init(instance: NetworkInstance, runtimeDirectory: String, log: Log) throws(EscaleError) {
+    /// - Parameters:
+    ///   - runtimeDirectory: for what vanishes with a reboot; made here if need be.
+    ///   - upstreamFile: names the servers that names outside are asked of.
+    package init(
+        instance: NetworkInstance, runtimeDirectory: String, upstreamFile: String = "/etc/resolv.conf", log: Log
+    ) throws(EscaleError) {
         self.instance = instance
         self.log = log
         directory = runtimeDirectory
         try Files.createDirectories(runtimeDirectory)
         book = try NetworkBook.load("\(runtimeDirectory)/network.json", log: log)
         routing = HostRouting(instance: instance)
-        names = NameService(directory: runtimeDirectory, log: log)
+        names = NameService(directory: runtimeDirectory, upstreamFile: upstreamFile, log: log)
     }
 
     /// Connects a created container, by its first process, before it is started. Many may be under way at a time.

@@ -12,6 +12,18 @@ package struct ResolverConfig: Hashable, Sendable {
     package var user: String
     package var pidFile: String
 
+    package init(
+        address: IPv4Address, recordDirectories: [String], territory: [IPv4Subnet], upstreamFile: String?,
+        user: String, pidFile: String
+    ) {
+        self.address = address
+        self.recordDirectories = recordDirectories
+        self.territory = territory
+        self.upstreamFile = upstreamFile
+        self.user = user
+        self.pidFile = pidFile
+    }
+
     /// The configuration file's text.
     package var text: String {
         var lines = [

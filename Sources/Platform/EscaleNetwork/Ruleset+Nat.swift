@@ -48,9 +48,9 @@ extension Ruleset {
         ]
         return services.sorted() + published.sorted() + [
             Self.chain("destinations", destinations),
-            Self.chain("route_in", hook: "nat hook prerouting priority dstnat", ["jump destinations"]),
-            Self.chain("redirect_own", hook: "nat hook output priority -100", ["jump destinations"]),
-            Self.chain("disguise", hook: "nat hook postrouting priority srcnat", sources),
+            Self.chain("destinations_arriving", hook: "nat hook prerouting priority dstnat", ["jump destinations"]),
+            Self.chain("destinations_own", hook: "nat hook output priority -100", ["jump destinations"]),
+            Self.chain("senders", hook: "nat hook postrouting priority srcnat", sources),
         ]
     }
 

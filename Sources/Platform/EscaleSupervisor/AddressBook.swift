@@ -48,10 +48,15 @@ actor AddressBook {
         networks[spec.name] = record
     }
 
+    /// Removes a network; with the last one goes everything that the host has of Escale's networking.
     func remove(_ network: NetworkName) async throws {
         try store.remove(network)
         networks[network] = nil
-        try await controller.apply(state)
+        if networks.isEmpty && projects.isEmpty {
+            try await controller.tearDown()
+        } else {
+            try await controller.apply(state)
+        }
     }
 
     // MARK: Addresses
@@ -158,13 +163,6 @@ actor AddressBook {
             "/etc/hosts": hosts, "/etc/hostname": hostname + "\n",
             "/etc/resolv.conf": "nameserver \(resolver)\noptions ndots:0\n",
         ]
-    }
-
-    /// Removes every trace on the host.
-    func tearDown() async throws {
-        projects = [:]
-        networks = [:]
-        try await controller.tearDown()
     }
 
     // MARK: The state

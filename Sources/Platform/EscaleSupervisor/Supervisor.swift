@@ -9,12 +9,18 @@ package actor Supervisor {
     package let platform: Platform
     private var projects: [ProjectName: ProjectSupervisor] = [:]
 
-    package init(platform: Platform) { self.platform = platform }
+    package nonisolated let builds: BuildContainers
+
+    package init(platform: Platform) {
+        self.platform = platform
+        builds = BuildContainers(platform: platform)
+    }
 
     /// Takes up what a former daemon left, and removes what it left half done.
     package func adopt() async throws {
         let containers = try platform.store.containers()
         try await platform.engine.sweep(keeping: Set(containers.map(\.id)))
+        try await builds.disconnectIfIdle()
         let records = try platform.store.projects()
         let networks = Dictionary(grouping: try platform.store.networks(), by: \.project)
         let volumes = Dictionary(grouping: try platform.store.volumes(), by: \.project)
@@ -49,6 +55,7 @@ package actor Supervisor {
         _ name: ProjectName, _ request: DownRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
     ) async throws {
         try await project(name).down(request, observer: observer)
+        try await tidy()
     }
 
     package func stop(
@@ -62,15 +69,13 @@ package actor Supervisor {
         for (_, project) in projects.sorted(by: { $0.key < $1.key }) {
             try await project.down(DownRequest(removeVolumes: true), observer: observer)
         }
-        try await platform.engine.tearDown()
-        try await platform.network.tearDown()
+        try await tidy()
     }
 
-    /// Removes what the host has of Escale beyond containers, if there are none. For a daemon that ends.
-    package func retire() async throws {
-        guard try platform.store.containers().isEmpty else { return }
-        try await platform.engine.tearDown()
-        try await platform.network.tearDown()
+    /// Removes what the host has of Escale beyond containers, if there are none.
+    private func tidy() async throws {
+        try await builds.disconnectIfIdle()
+        if try platform.store.containers().isEmpty { await platform.engine.tidy() }
     }
 
     // MARK: Questions

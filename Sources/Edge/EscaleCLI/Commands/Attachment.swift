@@ -10,8 +10,8 @@ import Synchronization
 struct Attachment: Sendable {
     let client: DaemonClient
     let project: ProjectName
-    /// Only these; all if empty.
-    let services: [ServiceName]
+    /// Only these are shown and waited for.
+    let services: Set<ServiceName>
     /// From when on output is shown.
     let since: Timestamp
     let stopTimeout: Duration?
@@ -71,9 +71,9 @@ struct Attachment: Sendable {
         var from = since
         while true {
             try await untilLost {
-                try await client.logs(of: project, LogQuery(services: services, follow: true, since: from)) { record in
+                try await client.logs(of: project, LogQuery(follow: true, since: from)) { record in
                     from = max(from, record.at + .nanoseconds(1))
-                    printer.print(record)
+                    if services.contains(record.service) { printer.print(record) }
                 }
             }
             if try await hasEnded() { return .logsEnded }
@@ -112,7 +112,7 @@ struct Attachment: Sendable {
             var containers: [ContainerSummary]?
             try await untilLost { containers = try await client.containers(of: project) }
             if let containers {
-                return !containers.contains { $0.isLive && (services.isEmpty || services.contains($0.service)) }
+                return !containers.contains { $0.isLive && services.contains($0.service) }
             }
             try await Task.sleep(for: Self.pause)
         }

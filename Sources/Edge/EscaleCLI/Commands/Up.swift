@@ -80,7 +80,8 @@ enum Up: CLICommand {
         let printer = LogPrinter(
             project.name, console: session.console, style: style, expected: target.expectedContainers)
         let attachment = Attachment(
-            client: client, project: project.name, services: request.services, since: started,
+            client: client, project: project.name,
+            services: Set(request.services.isEmpty ? project.services.map(\.name) : request.services), since: started,
             stopTimeout: options.timeout, printer: printer, session: session)
         return try await attachment.run()
     }

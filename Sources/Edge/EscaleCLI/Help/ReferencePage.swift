@@ -69,3 +69,13 @@ package enum ReferencePage {
         list.map { "`\($0.name)`" + ($0.instead.map { " (\($0))" } ?? "") }.joined(separator: ", ")
     }
 }
+
+extension ReferencePage {
+    /// The commands that it is about.
+    package static var commands: [CommandEntry] { CommandTable.commands }
+
+    /// The names that it promises for a command's JSON output.
+    package static func fields(of path: [String]) -> [String] {
+        commands.first { $0.path == path }?.fields.map(\.name) ?? []
+    }
+}

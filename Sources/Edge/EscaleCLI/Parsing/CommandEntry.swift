@@ -6,7 +6,7 @@ package struct CommandEntry: Sendable {
     let summary: String
     let details: String?
     let operands: Operands
-    let flags: [FlagInfo]
+    package let flags: [FlagInfo]
     let unavailable: [Unavailable]
     let fields: [JSONField]
     private let prepare: @Sendable ([String]) throws -> Prepared

@@ -94,9 +94,6 @@ struct FlagParser<Options> {
 
     private func unknown(_ name: String) -> EscaleError {
         if let known = unavailable.first(where: { $0.matches(name) }) { return known.error(in: command) }
-        let names = flags.flatMap { flag in
-            ["--\(flag.info.long)"] + (flag.info.short.map { ["-\($0)"] } ?? [])
-        }
         let isGlobal = GlobalOptions.flags.map(\.info).contains {
             "--\($0.long)" == name || $0.short.map { "-\($0)" } == name
         }
@@ -106,7 +103,7 @@ struct FlagParser<Options> {
                 "unknown flag \(name)",
                 hint: "it is a global flag and goes before the command: `\(EscaleCLI.name) \(name) … \(verb)`")
         }
-        let similar = name.hasPrefix("--") ? closest(to: name, in: names) : nil
+        let similar = name.hasPrefix("--") ? closest(to: name, in: flags.map { "--\($0.info.long)" } + ["--help"]) : nil
         return usage("unknown flag \(name)", hint: similar.map { "did you mean \($0)?" })
     }
 

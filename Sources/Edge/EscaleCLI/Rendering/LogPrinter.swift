@@ -16,6 +16,8 @@ package struct LogStyle: Hashable, Sendable {
 }
 
 /// Prints containers' output with their names before it, each in a colour of its own. Called from any task.
+///
+/// Both of a container's streams go to standard output, in the order of their lines.
 package final class LogPrinter: Sendable {
     private struct State {
         var width: Int
@@ -40,11 +42,7 @@ package final class LogPrinter: Sendable {
 
     package func print(_ record: LogRecord) {
         let time = logStyle.timestamps ? "\(record.at) " : ""
-        let text = prefix(for: shortName(record.container)) + time + record.line
-        switch record.stream {
-        case .stdout: console.print(text)
-        case .stderr: console.print(text, to: logStyle.prefix ? .output : .error)
-        }
+        console.print(prefix(for: shortName(record.container)) + time + record.line)
     }
 
     /// Says something about a container where its output is: `web-1 exited with code 3`.

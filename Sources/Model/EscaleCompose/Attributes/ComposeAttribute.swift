@@ -63,13 +63,19 @@ extension ComposeAttribute {
     }
 
     static func warned(
-        _ scope: Scope, _ names: String..., instead: String, harmless: Set<String> = []
+        _ scope: Scope,
+        _ names: String...,
+        instead: String,
+        harmless: Set<String> = []
     ) -> [ComposeAttribute] {
         names.map { ComposeAttribute(scope: scope, name: $0, status: .warned(instead), harmless: harmless) }
     }
 
     static func refused(
-        _ scope: Scope, _ names: String..., hint: String, harmless: Set<String> = []
+        _ scope: Scope,
+        _ names: String...,
+        hint: String,
+        harmless: Set<String> = []
     ) -> [ComposeAttribute] {
         names.map { ComposeAttribute(scope: scope, name: $0, status: .refused(hint), harmless: harmless) }
     }

@@ -5,29 +5,66 @@ extension ComposeAttribute {
         + executed(.dependency, "condition", "restart", "required")
         + executed(.environmentFile, "path", "required", "format")
         + executed(
-            .healthcheck, "test", "interval", "timeout", "retries", "start_period", "start_interval", "disable")
+            .healthcheck,
+            "test",
+            "interval",
+            "timeout",
+            "retries",
+            "start_period",
+            "start_interval",
+            "disable"
+        )
         + executed(.serviceNetwork, "aliases")
-        + warned(.serviceNetwork, "priority", "gw_priority", instead: "the order of networks has no meaning here")
+        + warned(
+            .serviceNetwork,
+            "priority",
+            "gw_priority",
+            instead: "the order of networks has no meaning here"
+        )
         + warned(.serviceNetwork, "driver_opts", instead: "the options are left out")
         + refused(
-            .serviceNetwork, "ipv4_address", "ipv6_address", "link_local_ips", "mac_address", "interface_name",
-            hint: "Escale chooses the addresses; reach the service by its name")
+            .serviceNetwork,
+            "ipv4_address",
+            "ipv6_address",
+            "link_local_ips",
+            "mac_address",
+            "interface_name",
+            hint: "Escale chooses the addresses; reach the service by its name"
+        )
         + executed(.port, "target", "published", "host_ip", "protocol", "name")
-        + warned(.port, "mode", instead: "every published port is balanced over the replicas", harmless: ["ingress"])
         + warned(
-            .port, "app_protocol", instead: "the port is served as plain TCP until the gateway exists",
-            harmless: ["tcp", "udp"])
+            .port,
+            "mode",
+            instead: "every published port is balanced over the replicas",
+            harmless: ["ingress"]
+        )
+        + warned(
+            .port,
+            "app_protocol",
+            instead: "the port is served as plain TCP until the gateway exists",
+            harmless: ["tcp", "udp"]
+        )
         + executed(.serviceSecret, "source", "target")
         + refused(
-            .serviceSecret, "uid", "gid", "mode",
-            hint: "secrets are read-only files that belong to root and everybody in the container can read")
+            .serviceSecret,
+            "uid",
+            "gid",
+            "mode",
+            hint: "secrets are read-only files that belong to root and everybody in the container can read"
+        )
 
     private static let buildAttributes: [ComposeAttribute] =
         executed(.build, "context", "dockerfile", "args", "target")
         + warned(.build, "labels", "tags", "annotations", instead: "the image is built without them")
         + warned(
-            .build, "cache_from", "cache_to", "no_cache", "pull", instead: "the local build cache is used",
-            harmless: ["false"])
+            .build,
+            "cache_from",
+            "cache_to",
+            "no_cache",
+            "pull",
+            instead: "the local build cache is used",
+            harmless: ["false"]
+        )
         + warned(.build, "shm_size", "ulimits", instead: "the build runs with the usual limits")
         + warned(.build, "platforms", instead: "the image is built for this machine's architecture")
         + warned(.build, "provenance", "sbom", instead: "no attestation is made", harmless: ["false"])
@@ -43,14 +80,26 @@ extension ComposeAttribute {
         executed(.deploy, "replicas")
         + warned(.deploy, "labels", instead: "the service's own labels are used")
         + warned(
-            .deploy, "update_config", "rollback_config", instead: "a changed service is replaced one replica at a time")
+            .deploy,
+            "update_config",
+            "rollback_config",
+            instead: "a changed service is replaced one replica at a time"
+        )
         + warned(.deploy, "resources", instead: "the service runs without these limits")
         + warned(.deploy, "restart_policy", instead: "the service's `restart` is used")
         + warned(.deploy, "placement", instead: "everything runs on this machine")
         + warned(
-            .deploy, "endpoint_mode", instead: "the service has one address that is balanced over its replicas",
-            harmless: ["vip"])
-        + refused(.deploy, "mode", hint: "set the number of replicas with `replicas`", harmless: ["replicated"])
+            .deploy,
+            "endpoint_mode",
+            instead: "the service has one address that is balanced over its replicas",
+            harmless: ["vip"]
+        )
+        + refused(
+            .deploy,
+            "mode",
+            hint: "set the number of replicas with `replicas`",
+            harmless: ["replicated"]
+        )
 
     private static let mountAttributes: [ComposeAttribute] =
         executed(.mount, "type", "source", "target", "read_only", "bind", "volume", "tmpfs")
@@ -58,12 +107,26 @@ extension ComposeAttribute {
         + refused(.mount, "image", hint: "copy the files into the service's own image")
         + executed(.mountBind, "create_host_path")
         + warned(.mountBind, "selinux", instead: "files are not relabelled")
-        + warned(.mountBind, "recursive", instead: "mounts below the path are visible too", harmless: ["enabled"])
-        + refused(.mountBind, "propagation", hint: "mounts are private to the container", harmless: ["rprivate"])
+        + warned(
+            .mountBind,
+            "recursive",
+            instead: "mounts below the path are visible too",
+            harmless: ["enabled"]
+        )
+        + refused(
+            .mountBind,
+            "propagation",
+            hint: "mounts are private to the container",
+            harmless: ["rprivate"]
+        )
         + executed(.mountTmpfs, "size", "mode")
         + warned(.mountVolume, "labels", instead: "give labels where the volume is declared")
         + warned(
-            .mountVolume, "nocopy", instead: "an empty volume takes the image's files", harmless: ["false"])
+            .mountVolume,
+            "nocopy",
+            instead: "an empty volume takes the image's files",
+            harmless: ["false"]
+        )
         + refused(.mountVolume, "subpath", hint: "use a volume of its own for the directory")
 
     /// Attributes of networks, volumes and secrets.
@@ -76,12 +139,21 @@ extension ComposeAttribute {
         + warned(.network, "enable_ipv6", instead: "containers have IPv4 addresses only", harmless: ["false"])
         + executed(.volume, "name", "external", "labels", "driver")
         + refused(
-            .volume, "driver_opts",
-            hint: "data would end up in another place; mount the directory with a bind mount instead")
+            .volume,
+            "driver_opts",
+            hint: "data would end up in another place; mount the directory with a bind mount instead"
+        )
         + executed(.secret, "file")
         + accepted(.secret, "name", "a secret of a file is found by its key")
         + warned(.secret, "labels", instead: "the labels are left out")
         + refused(
-            .secret, "environment", "external", "driver", "driver_opts", "template_driver",
-            hint: "put the value into a file and name it with `file`", harmless: ["false"])
+            .secret,
+            "environment",
+            "external",
+            "driver",
+            "driver_opts",
+            "template_driver",
+            hint: "put the value into a file and name it with `file`",
+            harmless: ["false"]
+        )
 }

@@ -24,13 +24,15 @@ package struct ComposeFileSystem: Sendable {
     /// The machine's own files. Reading blocks, and stops with a failure beyond 16 MiB.
     package static let host = ComposeFileSystem(
         read: { path in readFile(path, limit: 16 << 20) },
-        exists: { path in access(path, F_OK) == 0 })
+        exists: { path in access(path, F_OK) == 0 }
+    )
 
     /// Exactly these files, by absolute path.
     package static func memory(_ files: [String: String]) -> Self {
         ComposeFileSystem(
             read: { path in files[path].map { .contents(Array($0.utf8)) } ?? .missing },
-            exists: { path in files[path] != nil || files.keys.contains { $0.hasPrefix(path + "/") } })
+            exists: { path in files[path] != nil || files.keys.contains { $0.hasPrefix(path + "/") } }
+        )
     }
 
     private static func readFile(_ path: String, limit: Int) -> Reading {

@@ -11,7 +11,10 @@ extension ComposeLoader {
         var chosen = files.isEmpty ? Self.split(list, context.shell) : files
         var discovered: String?
         if chosen.isEmpty {
-            discovered = discover(from: context.resolveDirectory(projectDirectory) ?? context.workingDirectory, context)
+            discovered = discover(
+                from: context.resolveDirectory(projectDirectory) ?? context.workingDirectory,
+                context
+            )
         }
         context.projectDirectory =
             context.resolveDirectory(projectDirectory)
@@ -20,14 +23,18 @@ extension ComposeLoader {
             } ?? context.workingDirectory
         readEnvironmentFiles(into: context)
         if chosen.isEmpty, let list = context.variables["COMPOSE_FILE"] {
-            chosen = Self.split(list, context.variables).map { ComposePath.absolute($0, in: context.projectDirectory) }
+            chosen = Self.split(list, context.variables).map {
+                ComposePath.absolute($0, in: context.projectDirectory)
+            }
         }
         guard chosen.isEmpty else { return explicit(chosen, context) }
         guard let discovered else {
             context.error(
                 "compose.file.missing",
-                "there is no compose file in \(context.workingDirectory) or a directory above it", at: nil,
-                hint: "create compose.yaml there, or name a file with -f")
+                "there is no compose file in \(context.workingDirectory) or a directory above it",
+                at: nil,
+                hint: "create compose.yaml there, or name a file with -f"
+            )
             return nil
         }
         reportNeighbours(of: discovered, context)
@@ -44,13 +51,18 @@ extension ComposeLoader {
             context.error(
                 "compose.files.several",
                 "several compose files are given (\(chosen.joined(separator: ", "))); merging is not supported yet",
-                at: nil, hint: "put everything into one file and name only that one with -f")
+                at: nil,
+                hint: "put everything into one file and name only that one with -f"
+            )
             return nil
         }
         guard first != "-" else {
             context.error(
-                "compose.file.stdin", "reading the compose file from standard input is not supported yet", at: nil,
-                hint: "write it to a file and name that with -f")
+                "compose.file.stdin",
+                "reading the compose file from standard input is not supported yet",
+                at: nil,
+                hint: "write it to a file and name that with -f"
+            )
             return nil
         }
         return ComposePath.absolute(first, in: context.workingDirectory)
@@ -75,16 +87,24 @@ extension ComposeLoader {
         func existing(_ names: [String]) -> [String] {
             names.filter { context.fileSystem.exists(ComposePath.absolute($0, in: directory)) }
         }
-        let overrides = ["compose.override", "docker-compose.override"].flatMap { ["\($0).yaml", "\($0).yml"] }
+        let overrides = ["compose.override", "docker-compose.override"].flatMap {
+            ["\($0).yaml", "\($0).yml"]
+        }
         for name in existing(overrides) {
             context.error(
-                "compose.file.override", "\(name) is not merged into \(ComposePath.baseName(of: file)) yet", at: top,
-                hint: "to go without it, name the file: escale -f \(context.display(file)) …")
+                "compose.file.override",
+                "\(name) is not merged into \(ComposePath.baseName(of: file)) yet",
+                at: top,
+                hint: "to go without it, name the file: escale -f \(context.display(file)) …"
+            )
         }
         for name in existing(Self.names) where name != ComposePath.baseName(of: file) {
             context.warning(
-                "compose.file.other", "\(name) is there too and is not used", at: top,
-                hint: "remove one of the two, or name the one you mean with -f")
+                "compose.file.other",
+                "\(name) is there too and is not used",
+                at: top,
+                hint: "remove one of the two, or name the one you mean with -f"
+            )
         }
     }
 
@@ -100,20 +120,32 @@ extension ComposeLoader {
             case .text(let text):
                 let known = context.variables
                 let entries = EnvironmentFile.parse(
-                    text, file: context.display(path), outer: known, context: context)
+                    text,
+                    file: context.display(path),
+                    outer: known,
+                    context: context
+                )
                 for entry in entries {
                     // The shell wins; of several files, the last.
-                    if let value = entry.value, context.shell[entry.key] == nil { context.variables[entry.key] = value }
+                    if let value = entry.value, context.shell[entry.key] == nil {
+                        context.variables[entry.key] = value
+                    }
                 }
             case .reported: break
             case .failed(let reason):
                 context.error(
-                    "compose.env-file.unreadable", "\(context.display(path)) can't be read: \(reason)", at: nil)
+                    "compose.env-file.unreadable",
+                    "\(context.display(path)) can't be read: \(reason)",
+                    at: nil
+                )
             case .missing:
                 guard !explicit.isEmpty else { break }
                 context.error(
-                    "compose.env-file.missing", "there is no file \(context.display(path))", at: nil,
-                    hint: "check the path after --env-file; it is relative to \(context.workingDirectory)")
+                    "compose.env-file.missing",
+                    "there is no file \(context.display(path))",
+                    at: nil,
+                    hint: "check the path after --env-file; it is relative to \(context.workingDirectory)"
+                )
             }
         }
     }

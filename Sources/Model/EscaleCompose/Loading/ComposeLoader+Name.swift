@@ -21,20 +21,29 @@ extension ComposeLoader {
         let name = Self.normalised(base)
         if !ProjectName.accepts(name), node == nil {
             context.error(
-                "compose.name", "the directory \"\(base)\" makes no project name", at: nil,
-                hint: "name the project with -p, or with `name:` at the top of the file")
+                "compose.name",
+                "the directory \"\(base)\" makes no project name",
+                at: nil,
+                hint: "name the project with -p, or with `name:` at the top of the file"
+            )
         }
         return ProjectName(rawValue: name)
     }
 
     private func check(
-        _ text: String, of what: String, at position: SourcePosition?, _ context: LoadContext
+        _ text: String,
+        of what: String,
+        at position: SourcePosition?,
+        _ context: LoadContext
     ) -> ProjectName {
         if !ProjectName.accepts(text) {
             context.error(
-                "compose.name", "\(what): \"\(text)\" is not a valid project name", at: position,
+                "compose.name",
+                "\(what): \"\(text)\" is not a valid project name",
+                at: position,
                 hint: "use up to 63 lower-case letters, digits, '-' and '_', beginning with a letter or digit"
-                    + (ProjectName.accepts(Self.normalised(text)) ? ", such as \(Self.normalised(text))" : ""))
+                    + (ProjectName.accepts(Self.normalised(text)) ? ", such as \(Self.normalised(text))" : "")
+            )
         }
         return ProjectName(rawValue: text)
     }

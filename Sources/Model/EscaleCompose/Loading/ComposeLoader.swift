@@ -46,7 +46,10 @@ package struct ComposeLoader: Sendable {
     ///   `YAMLDocument.lines(of:)` for excerpts.
     package func load() -> (project: Project?, diagnostics: [Diagnostic], sources: [String: String]) {
         let context = LoadContext(
-            workingDirectory: ComposePath.clean(workingDirectory), shell: environment, fileSystem: fileSystem)
+            workingDirectory: ComposePath.clean(workingDirectory),
+            shell: environment,
+            fileSystem: fileSystem
+        )
         let project = project(in: context)
         let diagnostics = context.diagnostics.sortedByPosition()
         return (diagnostics.hasErrors ? nil : project, diagnostics, context.sources)
@@ -57,17 +60,21 @@ package struct ComposeLoader: Sendable {
         let shown = context.display(file)
         let (root, problems) = YAMLDocument.parse(text: text, file: shown)
         context.add(problems)
+        for problem in problems { if let position = problem.position { context.spoil(position) } }
         guard let root else {
             if problems.isEmpty { reportEmpty(shown, in: context) }
             return nil
         }
         guard root.mapping != nil else {
             context.error(
-                "compose.type", "\(shown) must be a mapping, not \(root.spokenKind)", at: root.position,
-                hint: "a compose file begins with `services:`")
+                "compose.type",
+                "\(shown) must be a mapping, not \(root.spokenKind)",
+                at: root.position,
+                hint: "a compose file begins with `services:`"
+            )
             return nil
         }
-        checkTags(of: root, in: context)
+        checkScalarsAndTags(of: root, in: context)
         let interpolation = Interpolation(context: context, text: text)
         let name = name(given: root.mapping?["name"].map(interpolation.apply), in: context)
         context.variables["COMPOSE_PROJECT_NAME"] = name.rawValue
@@ -83,36 +90,57 @@ package struct ComposeLoader: Sendable {
         case .text(let text): return text
         case .reported: return nil
         case .failed(let reason):
-            context.error("compose.file.unreadable", "\(context.display(file)) can't be read: \(reason)", at: nil)
+            context.error(
+                "compose.file.unreadable",
+                "\(context.display(file)) can't be read: \(reason)",
+                at: nil
+            )
         case .missing:
             context.error(
-                "compose.file.missing", "there is no file \(context.display(file))", at: nil,
-                hint: "check the path after -f; it is relative to \(context.workingDirectory)")
+                "compose.file.missing",
+                "there is no file \(context.display(file))",
+                at: nil,
+                hint: "check the path after -f; it is relative to \(context.workingDirectory)"
+            )
         }
         return nil
     }
 
     private func reportEmpty(_ file: String, in context: LoadContext) {
         context.error(
-            "compose.file.empty", "\(file) is empty; a compose file needs `services:`",
+            "compose.file.empty",
+            "\(file) is empty; a compose file needs `services:`",
             at: SourcePosition(file: file, line: 1, column: 1),
-            hint: "the smallest one is: services: {web: {image: nginx}}")
+            hint: "the smallest one is: services: {web: {image: nginx}}"
+        )
     }
 
-    /// Tags say how to merge files, or make types that compose files don't have.
-    private func checkTags(of node: YAMLNode, in context: LoadContext) {
-        let core = ["str", "int", "bool", "float", "null", "map", "seq"].map { "tag:yaml.org,2002:" + $0 } + ["!"]
+    /// Tags say how to merge files, or make types that compose files don't have; no value of a program may hold NUL.
+    private func checkScalarsAndTags(of node: YAMLNode, in context: LoadContext) {
+        let core =
+            ["str", "int", "bool", "float", "null", "map", "seq"].map { "tag:yaml.org,2002:" + $0 } + ["!"]
         if let tag = node.tag, !core.contains(tag) {
             let isMerging = tag == "!reset" || tag == "!override"
             context.error(
-                "compose.tag", isMerging ? "the tag \(tag) is not supported yet" : "the tag \(tag) has no meaning here",
+                "compose.tag",
+                isMerging ? "the tag \(tag) is not supported yet" : "the tag \(tag) has no meaning here",
                 at: node.position,
-                hint: isMerging ? "it directs the merging of several files; remove it" : "remove it")
+                hint: isMerging ? "it directs the merging of several files; remove it" : "remove it"
+            )
         }
         switch node.content {
-        case .scalar: break
-        case .sequence(let items): for item in items { checkTags(of: item, in: context) }
-        case .mapping(let mapping): for pair in mapping.pairs { checkTags(of: pair.value, in: context) }
+        case .scalar(let scalar):
+            if scalar.text.utf8.contains(0) {
+                context.error(
+                    "compose.nul",
+                    "the text holds a NUL character",
+                    at: node.position,
+                    hint: "remove the \\0"
+                )
+            }
+        case .sequence(let items): for item in items { checkScalarsAndTags(of: item, in: context) }
+        case .mapping(let mapping):
+            for pair in mapping.pairs { checkScalarsAndTags(of: pair.value, in: context) }
         }
     }
 }

@@ -23,6 +23,7 @@ enum ComposePath {
     /// The path as people read it: relative where it lies below the directory, else absolute.
     static func display(_ path: String, from directory: String) -> String {
         let prefix = directory == "/" ? "/" : directory + "/"
-        return path.hasPrefix(prefix) && path.count > prefix.count ? String(path.dropFirst(prefix.count)) : path
+        return path.hasPrefix(prefix) && path.count > prefix.count
+            ? String(path.dropFirst(prefix.count)) : path
     }
 }

@@ -25,7 +25,10 @@ struct EnvironmentFile {
 
     /// Reads the text; problems go to the context.
     static func parse(
-        _ text: String, file: String, outer: [String: String], context: LoadContext
+        _ text: String,
+        file: String,
+        outer: [String: String],
+        context: LoadContext
     ) -> [Entry] {
         var parser = EnvironmentFile(text, file: file, outer: outer, context: context)
         return parser.entries()
@@ -90,7 +93,8 @@ struct EnvironmentFile {
         let start = index
         skip { !Self.isBreak($0) }
         var end = index
-        for place in start..<index where scalars[place] == "#" && (place == start || Self.isBlank(scalars[place - 1])) {
+        for place in start..<index
+        where scalars[place] == "#" && (place == start || Self.isBlank(scalars[place - 1])) {
             end = place
             break
         }
@@ -131,8 +135,11 @@ struct EnvironmentFile {
         }
         guard peek() != nil else {
             context.error(
-                "compose.env-file.quote", "the quote that is opened here is never closed", at: startPosition,
-                hint: "close it, or remove it")
+                "compose.env-file.quote",
+                "the quote that is opened here is never closed",
+                at: startPosition,
+                hint: "close it, or remove it"
+            )
             return nil
         }
         index += 1
@@ -154,19 +161,29 @@ struct EnvironmentFile {
             template = try VariableTemplate(text)
         } catch {
             context.error(
-                "compose.variable.syntax", error.message, at: place,
-                hint: "\(error.hint); in single quotes nothing is replaced")
+                "compose.variable.syntax",
+                error.message,
+                at: place,
+                hint: "\(error.hint); in single quotes nothing is replaced"
+            )
             return text
         }
         return template.filled(lookup: { outer[$0] ?? own[$0] }) { finding in
             switch finding {
             case .unset(let name, _):
-                context.warning("compose.variable.unset", "the variable \(name) is not set; it counts as empty", at: place)
+                context.warning(
+                    "compose.variable.unset",
+                    "the variable \(name) is not set; it counts as empty",
+                    at: place
+                )
             case .required(let name, let message, _):
                 context.error(
                     "compose.variable.required",
-                    "the variable \(name) must be set" + (message.isEmpty ? "" : ": \(message)"), at: place)
-            case .tooLong: context.error("compose.variable.size", "the value is too long with its variables", at: place)
+                    "the variable \(name) must be set" + (message.isEmpty ? "" : ": \(message)"),
+                    at: place
+                )
+            case .tooLong:
+                context.error("compose.variable.size", "the value is too long with its variables", at: place)
             }
         }
     }
@@ -208,11 +225,16 @@ struct EnvironmentFile {
 
     private func report(_ message: String, at place: Int) {
         context.error(
-            "compose.env-file.syntax", message, at: position(place),
-            hint: "lines read KEY=value; comments begin with #")
+            "compose.env-file.syntax",
+            message,
+            at: position(place),
+            hint: "lines read KEY=value; comments begin with #"
+        )
     }
 
-    private static func isBlank(_ scalar: Unicode.Scalar) -> Bool { scalar == " " || scalar == "\t" || scalar == "\r" }
+    private static func isBlank(_ scalar: Unicode.Scalar) -> Bool {
+        scalar == " " || scalar == "\t" || scalar == "\r"
+    }
     private static func isBreak(_ scalar: Unicode.Scalar) -> Bool { scalar == "\n" }
 
     private static func isKeyScalar(_ scalar: Unicode.Scalar) -> Bool {

@@ -30,8 +30,24 @@ struct Field {
         error(
             "compose.type",
             node.isNull
-                ? "\(path) is empty; it must be \(expected)" : "\(path) must be \(expected), not \(node.spokenKind)",
-            hint: hint)
+                ? "\(path) is empty; it must be \(expected)"
+                : "\(path) must be \(expected), not \(node.spokenKind)",
+            hint: hint
+        )
+    }
+
+    /// A path of this value's made absolute against the project directory, `~` meaning the home directory.
+    func resolve(_ path: String) -> String {
+        guard path.hasPrefix("~") else { return ComposePath.absolute(path, in: context.projectDirectory) }
+        guard path == "~" || path.hasPrefix("~/"), let home = context.variables["HOME"], !home.isEmpty else {
+            error(
+                "compose.path.home",
+                "\(self.path): \"\(path)\" names no directory",
+                hint: "~/ is the home directory and needs HOME to be set; else write the path out"
+            )
+            return path
+        }
+        return ComposePath.clean(home + path.dropFirst())
     }
 
     // MARK: Scalars
@@ -54,7 +70,11 @@ struct Field {
     func filledText(hint: String? = nil) -> String? {
         guard let text = text(hint: hint) else { return nil }
         guard !text.isEmpty else {
-            error("compose.empty", "\(path) is an empty text", hint: hint ?? "give a value, or remove the line")
+            error(
+                "compose.empty",
+                "\(path) is an empty text",
+                hint: hint ?? "give a value, or remove the line"
+            )
             return nil
         }
         return text
@@ -73,7 +93,9 @@ struct Field {
             return nil
         }
         guard range.contains(value) else {
-            let bounds = range.upperBound == .max ? "at least \(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"
+            let bounds =
+                range.upperBound == .max
+                ? "at least \(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"
             error("compose.range", "\(path) is \(value); it must be \(bounds)")
             return nil
         }
@@ -90,8 +112,10 @@ struct Field {
         case "y", "yes", "on", "n", "no", "off":
             let value = ["y", "yes", "on"].contains(word)
             warning(
-                "compose.boolean", "\(path): \"\(word)\" is text in YAML 1.2; it is read as \(value)",
-                hint: "write \(value)")
+                "compose.boolean",
+                "\(path): \"\(word)\" is text in YAML 1.2; it is read as \(value)",
+                hint: "write \(value)"
+            )
             return value
         default:
             mismatch("true or false")
@@ -140,8 +164,10 @@ struct Field {
         }
         return mapping.pairs.map { pair in
             Member(
-                key: pair.key, position: pair.keyPosition,
-                value: Field(path: "\(path).\(pair.key)", node: pair.value, context: context))
+                key: pair.key,
+                position: pair.keyPosition,
+                value: Field(path: "\(path).\(pair.key)", node: pair.value, context: context)
+            )
         }
     }
 
@@ -160,7 +186,19 @@ struct Field {
         var seen: Set<String> = []
         func add(_ key: String, _ value: String?, at position: SourcePosition) {
             if key.isEmpty {
-                context.error("compose.key", "\(path): a name is missing before the '='", at: position, hint: example)
+                context.error(
+                    "compose.key",
+                    "\(path): a name is missing before the '='",
+                    at: position,
+                    hint: example
+                )
+            } else if key.contains("=") {
+                context.error(
+                    "compose.key",
+                    "\(path): a name can't contain '=': \"\(key)\"",
+                    at: position,
+                    hint: example
+                )
             } else if seen.insert(key).inserted {
                 pairs.append((key, value))
             } else {
@@ -173,8 +211,10 @@ struct Field {
                 guard let text = item.text(hint: example) else { continue }
                 let cut = text.firstIndex(of: "=")
                 add(
-                    String(text[..<(cut ?? text.endIndex)]), cut.map { String(text[text.index(after: $0)...]) },
-                    at: item.position)
+                    String(text[..<(cut ?? text.endIndex)]),
+                    cut.map { String(text[text.index(after: $0)...]) },
+                    at: item.position
+                )
             }
             return pairs
         }
@@ -186,7 +226,8 @@ struct Field {
             switch member.value.node.resolved {
             case nil: member.value.mismatch("text, a number or a boolean", hint: example)
             case .null: add(member.key, nil, at: member.position)
-            case .string, .int, .float, .bool: add(member.key, member.value.node.scalar?.text, at: member.position)
+            case .string, .int, .float, .bool:
+                add(member.key, member.value.node.scalar?.text, at: member.position)
             }
         }
         return pairs

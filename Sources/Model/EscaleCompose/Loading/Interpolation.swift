@@ -16,7 +16,9 @@ struct Interpolation {
         switch node.content {
         case .sequence(let items): node.content = .sequence(items.map(apply))
         case .mapping(var mapping):
-            for index in mapping.pairs.indices { mapping.pairs[index].value = apply(to: mapping.pairs[index].value) }
+            for index in mapping.pairs.indices {
+                mapping.pairs[index].value = apply(to: mapping.pairs[index].value)
+            }
             node.content = .mapping(mapping)
         case .scalar(let scalar):
             guard scalar.text.unicodeScalars.contains("$") else { break }
@@ -32,23 +34,38 @@ struct Interpolation {
             template = try VariableTemplate(scalar.text)
         } catch {
             context.error(
-                "compose.variable.syntax", error.message, at: place(error.offset, scalar, node), hint: error.hint)
+                "compose.variable.syntax",
+                error.message,
+                at: place(error.offset, scalar, node),
+                hint: error.hint
+            )
+            context.spoil(node.position)
             return scalar.text
         }
         return template.filled(lookup: { context.variables[$0] }) { finding in
             switch finding {
             case .unset(let name, let offset):
                 context.warning(
-                    "compose.variable.unset", "the variable \(name) is not set; it counts as empty",
+                    "compose.variable.unset",
+                    "the variable \(name) is not set; it counts as empty",
                     at: place(offset, scalar, node),
-                    hint: "set it in the shell or in .env, or give a default: ${\(name):-value}")
+                    hint: "set it in the shell or in .env, or give a default: ${\(name):-value}"
+                )
             case .required(let name, let message, let offset):
                 context.error(
                     "compose.variable.required",
                     "the variable \(name) must be set" + (message.isEmpty ? "" : ": \(message)"),
-                    at: place(offset, scalar, node), hint: "set it in the shell or in .env")
+                    at: place(offset, scalar, node),
+                    hint: "set it in the shell or in .env"
+                )
+                context.spoil(node.position)
             case .tooLong:
-                context.error("compose.variable.size", "the value is too long with its variables", at: node.position)
+                context.error(
+                    "compose.variable.size",
+                    "the value is too long with its variables",
+                    at: node.position
+                )
+                context.spoil(node.position)
             }
         }
     }
@@ -72,8 +89,14 @@ struct Interpolation {
             let line = text[lineStart...].prefix { $0 != "\n" }
             guard lines.indices.contains(index) else { return position }
             let indent = lines[index].unicodeScalars.count - line.count
-            guard indent >= 0, lines[index].unicodeScalars.dropFirst(indent).elementsEqual(line) else { return position }
-            return SourcePosition(file: position.file, line: index + 1, column: indent + offset - lineStart + 1)
+            guard indent >= 0, lines[index].unicodeScalars.dropFirst(indent).elementsEqual(line) else {
+                return position
+            }
+            return SourcePosition(
+                file: position.file,
+                line: index + 1,
+                column: indent + offset - lineStart + 1
+            )
         case .folded: return position
         }
     }

@@ -13,8 +13,12 @@ final class LoadContext {
     var projectDirectory: String
     /// Texts of the files that were read, by the name that positions use.
     private(set) var sources: [String: String] = [:]
-    /// Where the parts of the project are written, such as `services.web.depends_on.db`.
-    var places: [String: SourcePosition] = [:]
+    /// Where the parts of the project are written.
+    var places: [Place: SourcePosition] = [:]
+    /// In the order of the file.
+    var publishedPorts: [PublishedPort] = []
+    /// Values that could not be made out; what else seems wrong with them follows from that and isn't reported.
+    private var broken: Set<SourcePosition> = []
     private(set) var diagnostics: [Diagnostic] = []
 
     init(workingDirectory: String, shell: [String: String], fileSystem: ComposeFileSystem) {
@@ -25,23 +29,30 @@ final class LoadContext {
         projectDirectory = workingDirectory
     }
 
+    /// Reports an error, unless the value at the position is already known to be ``spoil(_:)``ed.
     func error(_ code: String, _ message: String, at position: SourcePosition?, hint: String? = nil) {
-        diagnostics.append(Diagnostic(.error, .init(code), message, at: position, hint: hint))
+        add(.error, code, message, at: position, hint: hint)
     }
 
     func warning(_ code: String, _ message: String, at position: SourcePosition?, hint: String? = nil) {
-        diagnostics.append(Diagnostic(.warning, .init(code), message, at: position, hint: hint))
+        add(.warning, code, message, at: position, hint: hint)
+    }
+
+    private func add(
+        _ severity: Diagnostic.Severity,
+        _ code: String,
+        _ message: String,
+        at position: SourcePosition?,
+        hint: String?
+    ) {
+        if let position, broken.contains(position), !code.hasPrefix("compose.variable.") { return }
+        diagnostics.append(Diagnostic(severity, .init(code), message, at: position, hint: hint))
     }
 
     func add(_ more: [Diagnostic]) { diagnostics += more }
 
-    /// A path from a file of the user's, `~` meaning the home directory.
-    func resolve(_ path: String) -> String {
-        if path == "~" || path.hasPrefix("~/"), let home = variables["HOME"], !home.isEmpty {
-            return ComposePath.clean(home + path.dropFirst())
-        }
-        return ComposePath.absolute(path, in: projectDirectory)
-    }
+    /// Silences later problems with the value at the position.
+    func spoil(_ position: SourcePosition) { broken.insert(position) }
 
     /// The name of a file in positions and messages.
     func display(_ path: String) -> String { ComposePath.display(path, from: workingDirectory) }

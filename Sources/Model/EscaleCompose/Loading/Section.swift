@@ -9,6 +9,13 @@ struct Section {
     /// The attribute's value; `nil` where the file has none, or where it is not one that Escale executes.
     subscript(_ name: String) -> Field? { known[name] }
 
+    /// Whether an unknown key was reported that is likely to mean one of the names.
+    func misspells(_ names: String...) -> Bool {
+        (field.node.mapping?.pairs ?? []).contains { pair in
+            known[pair.key] == nil && Suggestion.nearest(to: pair.key, among: names) != nil
+        }
+    }
+
     fileprivate init(field: Field, known: [String: Field]) {
         self.field = field
         self.known = known
@@ -25,7 +32,11 @@ extension Field {
         let attributes = ComposeAttribute.attributes(of: scope)
         var known: [String: Field] = [:]
         for pair in mapping.pairs {
-            let inner = Field(path: path.isEmpty ? pair.key : "\(path).\(pair.key)", node: pair.value, context: context)
+            let inner = Field(
+                path: path.isEmpty ? pair.key : "\(path).\(pair.key)",
+                node: pair.value,
+                context: context
+            )
             if pair.key.hasPrefix("x-") {
                 inner.checkExtension(pair)
             } else if let attribute = attributes[pair.key] {
@@ -40,8 +51,11 @@ extension Field {
     private func checkExtension(_ pair: YAMLMapping.Pair) {
         guard pair.key == "x-escale" else { return }
         context.warning(
-            "compose.x-escale", "\(path) is not executed yet", at: pair.keyPosition,
-            hint: "services are started and replaced as if it were not there")
+            "compose.x-escale",
+            "\(path) is not executed yet",
+            at: pair.keyPosition,
+            hint: "services are started and replaced as if it were not there"
+        )
     }
 
     /// Whether the reader shall look at the value; reports a warned or refused attribute.
@@ -51,11 +65,19 @@ extension Field {
         case .warned(let instead):
             if !isHarmless(attribute) {
                 context.warning(
-                    "compose.attribute.ignored", "\(path) has no effect yet: \(instead)", at: position)
+                    "compose.attribute.ignored",
+                    "\(path) has no effect yet: \(instead)",
+                    at: position
+                )
             }
         case .refused(let hint):
             if !isHarmless(attribute) {
-                context.error("compose.attribute.unsupported", "\(path) is not supported yet", at: position, hint: hint)
+                context.error(
+                    "compose.attribute.unsupported",
+                    "\(path) is not supported yet",
+                    at: position,
+                    hint: hint
+                )
             }
         }
         return false
@@ -71,36 +93,63 @@ extension Field {
     }
 
     private func reportUnknown(
-        _ pair: YAMLMapping.Pair, among attributes: [String: ComposeAttribute], in scope: ComposeAttribute.Scope
+        _ pair: YAMLMapping.Pair,
+        among attributes: [String: ComposeAttribute],
+        in scope: ComposeAttribute.Scope
     ) {
         let owner = path.isEmpty ? "a compose file" : path
+        // Nobody reads hundreds of hints, and each takes time to find.
+        let hint =
+            context.diagnostics.count < 200 ? hint(forUnknown: pair, among: attributes, in: scope) : nil
         context.error(
-            "compose.attribute.unknown", "\(owner) has no attribute \"\(pair.key)\"", at: pair.keyPosition,
-            hint: hint(forUnknown: pair, among: attributes, in: scope))
+            "compose.attribute.unknown",
+            "\(owner) has no attribute \"\(pair.key)\"",
+            at: pair.keyPosition,
+            hint: hint
+        )
     }
 
     private func hint(
-        forUnknown pair: YAMLMapping.Pair, among attributes: [String: ComposeAttribute],
+        forUnknown pair: YAMLMapping.Pair,
+        among attributes: [String: ComposeAttribute],
         in scope: ComposeAttribute.Scope
     ) -> String {
         let key = pair.key
         if let meant = Self.otherNames[key], attributes[meant] != nil { return "did you mean \"\(meant)\"?" }
-        if let near = Suggestion.nearest(to: key, among: attributes.keys) { return "did you mean \"\(near)\"?" }
+        if let near = Suggestion.nearest(to: key, among: attributes.keys) {
+            return "did you mean \"\(near)\"?"
+        }
         if scope == .file, let inner = pair.value.mapping, inner["image"] != nil || inner["build"] != nil {
             return "services stand below `services:`; indent \"\(key)\" under it"
         }
-        let elsewhere = ComposeAttribute.table.filter { $0.name == key && $0.status == .executed }.map(\.scope)
+        let elsewhere = ComposeAttribute.table.filter { $0.name == key && $0.status == .executed }.map(
+            \.scope
+        )
         if let place = elsewhere.min(by: { $0.rawValue.count < $1.rawValue.count }) {
-            return place == .file ? "it belongs at the top level of the file, not inside \(path)" : "it belongs in \(place.rawValue)"
+            return place == .file
+                ? "it belongs at the top level of the file, not inside \(path)"
+                : "it belongs in \(spoken(place))"
         }
         let names = attributes.values.filter { $0.status == .executed }.map(\.name).sorted()
-        return "known here: \(names.joined(separator: ", ")); your own data may go under a key that begins with x-"
+        return
+            "known here: \(names.joined(separator: ", ")); your own data may go under a key that begins with x-"
+    }
+
+    /// The scope with this service's name in it, where there is one.
+    private func spoken(_ scope: ComposeAttribute.Scope) -> String {
+        var names = path.split(separator: ".").map(String.init)
+        let parts = scope.rawValue.split(separator: ".").map(String.init)
+        names = zip(names, parts).prefix { $0 == $1 || $1 == "*" }.map(\.0)
+        return (names + parts.dropFirst(names.count)).map { $0 == "*" ? "NAME" : $0 }.joined(separator: ".")
     }
 
     /// What people write who come from `docker run` and elsewhere.
     private static let otherNames = [
-        "env": "environment", "envs": "environment", "variables": "environment", "cmd": "command", "args": "command",
-        "mount": "volumes", "mounts": "volumes", "publish": "ports", "workdir": "working_dir", "name": "container_name",
-        "depends": "depends_on", "requires": "depends_on", "health": "healthcheck", "health_check": "healthcheck",
+        "env": "environment", "envs": "environment", "variables": "environment", "cmd": "command",
+        "args": "command",
+        "mount": "volumes", "mounts": "volumes", "publish": "ports", "workdir": "working_dir",
+        "name": "container_name",
+        "depends": "depends_on", "requires": "depends_on", "health": "healthcheck",
+        "health_check": "healthcheck",
     ]
 }

@@ -45,9 +45,15 @@ struct VariableTemplate {
 
     /// The text with its variables filled in. An unset variable is empty and a finding.
     func filled(
-        limit: Int = 1 << 20, lookup: (String) -> String?, report: (Finding) -> Void
+        limit: Int = 1 << 20,
+        lookup: (String) -> String?,
+        report: (Finding) -> Void
     ) -> String {
-        let text = Self.fill(parts, limit: limit, lookup, report)
+        var count = 0
+        let text = Self.fill(parts, limit: limit, lookup) { finding in
+            count += 1
+            if count <= Self.mostFindings { report(finding) }
+        }
         guard text.utf8.count <= limit else {
             report(.tooLong)
             return ""
@@ -55,8 +61,14 @@ struct VariableTemplate {
         return text
     }
 
+    /// Of one text; who gets that many has a file of another kind.
+    private static let mostFindings = 20
+
     private static func fill(
-        _ parts: [Part], limit: Int, _ lookup: (String) -> String?, _ report: (Finding) -> Void
+        _ parts: [Part],
+        limit: Int,
+        _ lookup: (String) -> String?,
+        _ report: (Finding) -> Void
     ) -> String {
         var output = ""
         for part in parts where output.utf8.count <= limit {
@@ -69,7 +81,10 @@ struct VariableTemplate {
     }
 
     private static func value(
-        _ variable: Variable, limit: Int, _ lookup: (String) -> String?, _ report: (Finding) -> Void
+        _ variable: Variable,
+        limit: Int,
+        _ lookup: (String) -> String?,
+        _ report: (Finding) -> Void
     ) -> String {
         let value = lookup(variable.name)
         guard let rule = variable.rule else {
@@ -131,16 +146,24 @@ private struct VariableTemplateParser {
             throw Fault(
                 offset: start,
                 message: isBraced ? "a variable's name is missing after \"${\"" : "a lone $ stands here",
-                hint: "write $$ for a dollar sign; a name has letters, digits and _ and begins with no digit")
+                hint: "write $$ for a dollar sign; a name has letters, digits and _ and begins with no digit"
+            )
         }
         guard isBraced else { return .init(name: name, offset: start, rule: nil) }
         guard depth < 16 else {
-            throw Fault(offset: start, message: "variables are nested too deep", hint: "use fewer defaults of defaults")
+            throw Fault(
+                offset: start,
+                message: "variables are nested too deep",
+                hint: "use fewer defaults of defaults"
+            )
         }
         let rule = try rule(name, start, depth: depth)
         guard peek() == "}" else {
             throw Fault(
-                offset: start, message: "\"${\(name)\" is not closed", hint: "put a } at the end of the variable")
+                offset: start,
+                message: "\"${\(name)\" is not closed",
+                hint: "put a } at the end of the variable"
+            )
         }
         index += 1
         return .init(name: name, offset: start, rule: rule)
@@ -159,8 +182,11 @@ private struct VariableTemplateParser {
         case "+": kind = .replacement
         default:
             throw Fault(
-                offset: start, message: "\"\(peek().map(String.init) ?? String(first))\" can't follow \"${\(name)\"",
-                hint: "possible are ${V}, ${V:-default}, ${V-default}, ${V:?error}, ${V?error}, ${V:+other}, ${V+other}")
+                offset: start,
+                message: "\"\(peek().map(String.init) ?? String(first))\" can't follow \"${\(name)\"",
+                hint:
+                    "possible are ${V}, ${V:-default}, ${V-default}, ${V:?error}, ${V?error}, ${V:+other}, ${V+other}"
+            )
         }
         index += 1
         return .init(kind: kind, whenEmpty: whenEmpty, word: try parts(depth: depth + 1))

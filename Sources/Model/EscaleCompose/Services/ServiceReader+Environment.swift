@@ -16,7 +16,10 @@ extension ServiceReader {
             }
         }
         let labels = section["labels"]?.keyValues(example: "write com.example.team: web") ?? []
-        service.labels = Dictionary(labels.map { ($0.key, $0.value ?? "") }, uniquingKeysWith: { first, _ in first })
+        service.labels = Dictionary(
+            labels.map { ($0.key, $0.value ?? "") },
+            uniquingKeysWith: { first, _ in first }
+        )
     }
 
     private func readFiles(_ field: Field, into environment: inout [String: String]) {
@@ -36,7 +39,11 @@ extension ServiceReader {
         if item.isMapping {
             guard let section = item.section(.environmentFile) else { return nil }
             guard let path = section["path"] else {
-                item.error("compose.env-file.path", "\(item.path) has no `path`", hint: "name the file: path: ./app.env")
+                item.error(
+                    "compose.env-file.path",
+                    "\(item.path) has no `path`",
+                    hint: "name the file: path: ./app.env"
+                )
                 return nil
             }
             pathField = path
@@ -45,21 +52,30 @@ extension ServiceReader {
                 isRaw = text == "raw"
                 if !isRaw, !text.isEmpty {
                     format.error(
-                        "compose.env-file.format", "\(format.path): \"\(text)\" is no format",
-                        hint: "leave it out, or write raw for values without quotes and variables")
+                        "compose.env-file.format",
+                        "\(format.path): \"\(text)\" is no format",
+                        hint: "leave it out, or write raw for values without quotes and variables"
+                    )
                 }
             }
         }
         guard let path = pathField.filledText() else { return nil }
-        return read(context.resolve(path), pathField, isRequired: isRequired, isRaw: isRaw)
+        return read(pathField.resolve(path), pathField, isRequired: isRequired, isRaw: isRaw)
     }
 
-    private func read(_ path: String, _ field: Field, isRequired: Bool, isRaw: Bool) -> [EnvironmentFile.Entry]? {
+    private func read(_ path: String, _ field: Field, isRequired: Bool, isRaw: Bool) -> [EnvironmentFile
+        .Entry]?
+    {
         switch context.text(ofFile: path) {
         case .text(let text):
             return isRaw
                 ? EnvironmentFile.parseRaw(text)
-                : EnvironmentFile.parse(text, file: context.display(path), outer: context.variables, context: context)
+                : EnvironmentFile.parse(
+                    text,
+                    file: context.display(path),
+                    outer: context.variables,
+                    context: context
+                )
         case .reported: return nil
         case .failed(let reason):
             field.error("compose.env-file.unreadable", "\(context.display(path)) can't be read: \(reason)")
@@ -67,8 +83,10 @@ extension ServiceReader {
         case .missing:
             if isRequired {
                 field.error(
-                    "compose.env-file.missing", "there is no file \(context.display(path))",
-                    hint: "create it, or write {path: …, required: false} if it may be missing")
+                    "compose.env-file.missing",
+                    "there is no file \(context.display(path))",
+                    hint: "create it, or write {path: …, required: false} if it may be missing"
+                )
             }
             return nil
         }

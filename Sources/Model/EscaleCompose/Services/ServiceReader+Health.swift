@@ -3,7 +3,9 @@ import EscaleCore
 /// Health checks and capabilities.
 extension ServiceReader {
     func healthcheck(_ field: Field) -> Healthcheck? {
-        guard let section = field.section(.healthcheck, hint: "write at least test: curl -f http://localhost/") else { return nil }
+        guard
+            let section = field.section(.healthcheck, hint: "write at least test: curl -f http://localhost/")
+        else { return nil }
         var check = Healthcheck()
         check.test = section["test"].flatMap(test)
         check.interval = positive(section["interval"])
@@ -13,7 +15,11 @@ extension ServiceReader {
         check.retries = section["retries"]?.integer(in: 0...1000).flatMap { $0 == 0 ? nil : $0 }
         if section["disable"]?.boolean() == true {
             if let test = check.test, test != .none {
-                section["test"]?.warning("compose.healthcheck.disabled", "\(field.path): the test never runs, since `disable` is true", hint: "remove one of the two")
+                section["test"]?.warning(
+                    "compose.healthcheck.disabled",
+                    "\(field.path): the test never runs, since `disable` is true",
+                    hint: "remove one of the two"
+                )
             }
             check.test = Healthcheck.Test.none
         }
@@ -21,10 +27,13 @@ extension ServiceReader {
     }
 
     /// Zero means "as the image says", as in Docker.
-    private func positive(_ field: Field?) -> Duration? { field?.duration().flatMap { $0 == .zero ? nil : $0 } }
+    private func positive(_ field: Field?) -> Duration? {
+        field?.duration().flatMap { $0 == .zero ? nil : $0 }
+    }
 
     private func test(_ field: Field) -> Healthcheck.Test? {
-        let forms = "write a command line, or [\"CMD\", \"pg_isready\"], or [\"CMD-SHELL\", \"curl -f localhost || exit 1\"]"
+        let forms =
+            "write a command line, or [\"CMD\", \"pg_isready\"], or [\"CMD-SHELL\", \"curl -f localhost || exit 1\"]"
         if field.isScalar { return field.filledText(hint: forms).map { .shell($0) } }
         guard let items = field.items(hint: forms) else { return nil }
         let words = items.compactMap { $0.text() }
@@ -39,11 +48,15 @@ extension ServiceReader {
                 words.count == 1
                     ? "\(field.path): a command is missing after \(words[0])"
                     : "\(field.path): \(words[0]) takes \(words[0] == "NONE" ? "nothing" : "one command line") behind it",
-                hint: forms)
+                hint: forms
+            )
         case let first:
             field.error(
                 "compose.healthcheck.test",
-                "\(field.path) must begin with CMD, CMD-SHELL or NONE" + (first.map { ", not \"\($0)\"" } ?? ""), hint: forms)
+                "\(field.path) must begin with CMD, CMD-SHELL or NONE"
+                    + (first.map { ", not \"\($0)\"" } ?? ""),
+                hint: forms
+            )
         }
         return nil
     }
@@ -61,9 +74,11 @@ extension ServiceReader {
             let name = upper.hasPrefix("CAP_") ? String(upper.dropFirst(4)) : upper
             if name == "ALL" || Self.capabilities.contains(name) { return text }
             item.error(
-                "compose.capability", "\(item.path): there is no capability \"\(text)\"",
+                "compose.capability",
+                "\(item.path): there is no capability \"\(text)\"",
                 hint: Suggestion.nearest(to: name, among: Self.capabilities).map { "did you mean \($0)?" }
-                    ?? "capabilities are listed in man 7 capabilities; write them without CAP_, such as NET_ADMIN")
+                    ?? "capabilities are listed in man 7 capabilities; write them without CAP_, such as NET_ADMIN"
+            )
             return nil
         }
     }
@@ -71,9 +86,11 @@ extension ServiceReader {
     private static let capabilities: Set<String> = [
         "AUDIT_CONTROL", "AUDIT_READ", "AUDIT_WRITE", "BLOCK_SUSPEND", "BPF", "CHECKPOINT_RESTORE", "CHOWN",
         "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "IPC_LOCK", "IPC_OWNER", "KILL", "LEASE",
-        "LINUX_IMMUTABLE", "MAC_ADMIN", "MAC_OVERRIDE", "MKNOD", "NET_ADMIN", "NET_BIND_SERVICE", "NET_BROADCAST",
+        "LINUX_IMMUTABLE", "MAC_ADMIN", "MAC_OVERRIDE", "MKNOD", "NET_ADMIN", "NET_BIND_SERVICE",
+        "NET_BROADCAST",
         "NET_RAW", "PERFMON", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYSLOG", "SYS_ADMIN", "SYS_BOOT",
-        "SYS_CHROOT", "SYS_MODULE", "SYS_NICE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO", "SYS_RESOURCE", "SYS_TIME",
+        "SYS_CHROOT", "SYS_MODULE", "SYS_NICE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO", "SYS_RESOURCE",
+        "SYS_TIME",
         "SYS_TTY_CONFIG", "WAKE_ALARM",
     ]
 }

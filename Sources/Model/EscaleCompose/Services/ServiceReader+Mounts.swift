@@ -7,7 +7,11 @@ extension ServiceReader {
         func add(_ mount: Mount?, from item: Field) {
             guard let mount else { return }
             if let first = targets[mount.target] {
-                item.error("compose.mount.twice", "\(item.path): \(mount.target) is mounted twice, first at \(first)", hint: "remove one of the two")
+                item.error(
+                    "compose.mount.twice",
+                    "\(item.path): \(mount.target) is mounted twice, first at \(first)",
+                    hint: "remove one of the two"
+                )
                 return
             }
             targets[mount.target] = item.position
@@ -36,18 +40,22 @@ extension ServiceReader {
         guard isTarget(parts[1], item, hint: forms) else { return nil }
         let target = ComposePath.clean(parts[1])
         let source = source(parts[0], item)
-        guard let isReadOnly = isReadOnly(options: parts.count == 3 ? parts[2] : "rw", item) else { return nil }
+        guard let isReadOnly = isReadOnly(options: parts.count == 3 ? parts[2] : "rw", item) else {
+            return nil
+        }
         return Mount(source, target: target, readOnly: isReadOnly)
     }
 
     private func source(_ text: String, _ item: Field) -> Mount.Source {
-        if let first = text.first, "/.~".contains(first) { return .bind(path: context.resolve(text), create: true) }
+        if let first = text.first, "/.~".contains(first) {
+            return .bind(path: item.resolve(text), create: true)
+        }
         noteVolume(text, item)
         return .volume(key: text)
     }
 
     private func noteVolume(_ key: String, _ item: Field) {
-        let place = "services.\(name).volumes.\(key)"
+        let place = Place.use(.volume, key, by: name.rawValue)
         context.places[place] = context.places[place] ?? item.position
     }
 
@@ -59,12 +67,17 @@ extension ServiceReader {
             case "rw", "cached", "delegated", "consistent", "rprivate": break
             case "z", "Z", "nocopy":
                 item.warning(
-                    "compose.mount.option", "\(item.path): the option \(option) has no effect yet",
-                    hint: option == "nocopy" ? "an empty volume takes the image's files" : "files are not relabelled for SELinux")
+                    "compose.mount.option",
+                    "\(item.path): the option \(option) has no effect yet",
+                    hint: option == "nocopy"
+                        ? "an empty volume takes the image's files" : "files are not relabelled for SELinux"
+                )
             default:
                 item.error(
-                    "compose.mount.option", "\(item.path): the option \"\(option)\" is not supported",
-                    hint: "possible are ro and rw")
+                    "compose.mount.option",
+                    "\(item.path): the option \"\(option)\" is not supported",
+                    hint: "possible are ro and rw"
+                )
                 return nil
             }
         }
@@ -80,12 +93,21 @@ extension ServiceReader {
         }
         guard let type = typeField.text(hint: kinds) else { return nil }
         guard let targetField = section["target"] else {
-            item.error("compose.mount.target", "\(item.path) has no `target`", hint: "name the path in the container: target: /data")
+            item.error(
+                "compose.mount.target",
+                "\(item.path) has no `target`",
+                hint: "name the path in the container: target: /data"
+            )
             return nil
         }
-        guard let target = targetField.filledText(), isTarget(target, targetField, hint: "write an absolute path") else { return nil }
+        guard let target = targetField.filledText(),
+            isTarget(target, targetField, hint: "write an absolute path")
+        else { return nil }
         for kind in ["bind", "volume", "tmpfs"] where kind != type && section[kind]?.isNull == false {
-            section[kind]?.warning("compose.mount.options", "\(item.path).\(kind) has no effect on a mount of type \(type)")
+            section[kind]?.warning(
+                "compose.mount.options",
+                "\(item.path).\(kind) has no effect on a mount of type \(type)"
+            )
         }
         let source: Mount.Source?
         switch type {
@@ -95,8 +117,10 @@ extension ServiceReader {
         default:
             let isKnown = ["cluster", "npipe", "image"].contains(type)
             typeField.error(
-                "compose.mount.type", "\(typeField.path): \"\(type)\" is \(isKnown ? "not supported yet" : "no type of mount")",
-                hint: kinds)
+                "compose.mount.type",
+                "\(typeField.path): \"\(type)\" is \(isKnown ? "not supported yet" : "no type of mount")",
+                hint: kinds
+            )
             source = nil
         }
         let isReadOnly = section["read_only"]?.boolean() ?? false
@@ -106,11 +130,15 @@ extension ServiceReader {
     private func bind(_ section: Section, _ item: Field) -> Mount.Source? {
         let options = section["bind"].flatMap { $0.isNull ? nil : $0.section(.mountBind) }
         guard let field = section["source"] else {
-            item.error("compose.mount.source", "\(item.path) has no `source`", hint: "name the path on this machine: source: ./data")
+            item.error(
+                "compose.mount.source",
+                "\(item.path) has no `source`",
+                hint: "name the path on this machine: source: ./data"
+            )
             return nil
         }
         return field.filledText().map {
-            .bind(path: context.resolve($0), create: options?["create_host_path"]?.boolean() ?? true)
+            .bind(path: field.resolve($0), create: options?["create_host_path"]?.boolean() ?? true)
         }
     }
 
@@ -123,7 +151,10 @@ extension ServiceReader {
     }
 
     private func tmpfs(_ section: Section, _ item: Field) -> Mount.Source {
-        section["source"]?.warning("compose.mount.source", "\(item.path): a tmpfs has no source; it is left out")
+        section["source"]?.warning(
+            "compose.mount.source",
+            "\(item.path): a tmpfs has no source; it is left out"
+        )
         let options = section["tmpfs"].flatMap { $0.isNull ? nil : $0.section(.mountTmpfs) }
         return .tmpfs(size: options?["size"]?.bytes(), mode: options?["mode"].flatMap(mode))
     }
@@ -145,7 +176,11 @@ extension ServiceReader {
             case ("ro", ""): readOnly = true
             case ("rw", ""), ("nosuid", ""), ("nodev", ""), ("noexec", ""), ("noatime", ""): break
             default:
-                item.error("compose.tmpfs.option", "\(item.path): the option \"\(option)\" is not supported", hint: form)
+                item.error(
+                    "compose.tmpfs.option",
+                    "\(item.path): the option \"\(option)\" is not supported",
+                    hint: form
+                )
                 return nil
             }
         }
@@ -157,13 +192,21 @@ extension ServiceReader {
         guard let text = field.text() else { return nil }
         let digits = text.hasPrefix("0o") ? String(text.dropFirst(2)) : text
         if let mode = UInt32(digits, radix: 8), mode <= 0o7777 { return mode }
-        field.error("compose.mode", "\(field.path): \"\(text)\" are no permissions", hint: "write them in octal, such as 0755")
+        field.error(
+            "compose.mode",
+            "\(field.path): \"\(text)\" are no permissions",
+            hint: "write them in octal, such as 0755"
+        )
         return nil
     }
 
     private func isTarget(_ path: String, _ item: Field, hint: String) -> Bool {
         if path.hasPrefix("/") { return true }
-        item.error("compose.mount.target", "\(item.path): \"\(path)\" is no absolute path in the container", hint: hint)
+        item.error(
+            "compose.mount.target",
+            "\(item.path): \"\(path)\" is no absolute path in the container",
+            hint: hint
+        )
         return false
     }
 
@@ -176,14 +219,18 @@ extension ServiceReader {
             if item.isMapping {
                 guard let long = item.section(.serviceSecret) else { continue }
                 guard let source = long["source"] else {
-                    item.error("compose.secret.source", "\(item.path) has no `source`", hint: "name the secret")
+                    item.error(
+                        "compose.secret.source",
+                        "\(item.path) has no `source`",
+                        hint: "name the secret"
+                    )
                     continue
                 }
                 keyField = source
                 target = long["target"]?.filledText()
             }
             guard let key = keyField.filledText() else { continue }
-            context.places["services.\(name).secrets.\(key)"] = keyField.position
+            context.places[.use(.secret, key, by: name.rawValue)] = keyField.position
             let path = ComposePath.absolute(target ?? key, in: "/run/secrets")
             service.secrets.append(SecretMount(secret: key, target: path))
         }

@@ -11,19 +11,31 @@ extension ServiceReader {
                 }
             } else {
                 for item in field.items(hint: "write a list such as [front], or a mapping") ?? [] {
-                    if let key = item.filledText() { attach(to: key, aliases: [], at: item.position, &service) }
+                    if let key = item.filledText() {
+                        attach(to: key, aliases: [], at: item.position, &service)
+                    }
                 }
             }
         }
         if service.networks.isEmpty { service.networks = [NetworkAttachment(network: "default")] }
     }
 
-    private func attach(to key: String, aliases: [String], at position: SourcePosition, _ service: inout Service) {
+    private func attach(
+        to key: String,
+        aliases: [String],
+        at position: SourcePosition,
+        _ service: inout Service
+    ) {
         if service.networks.contains(where: { $0.network == key }) {
-            context.error("compose.network.twice", "services.\(name).networks names \"\(key)\" twice", at: position, hint: "remove one of the two")
+            context.error(
+                "compose.network.twice",
+                "services.\(name).networks names \"\(key)\" twice",
+                at: position,
+                hint: "remove one of the two"
+            )
             return
         }
-        context.places["services.\(name).networks.\(key)"] = position
+        context.places[.use(.network, key, by: name.rawValue)] = position
         service.networks.append(NetworkAttachment(network: key, aliases: aliases))
     }
 
@@ -32,7 +44,11 @@ extension ServiceReader {
         return (section["aliases"]?.items(hint: "write a list such as [api]") ?? []).compactMap { item in
             guard let alias = item.filledText() else { return nil }
             guard ServiceName.accepts(alias) else {
-                item.error("compose.name", "\(item.path): \"\(alias)\" is not a valid name", hint: "use letters, digits, '_', '.' and '-'")
+                item.error(
+                    "compose.name",
+                    "\(item.path): \"\(alias)\" is not a valid name",
+                    hint: "use letters, digits, '_', '.' and '-'"
+                )
                 return nil
             }
             return alias
@@ -46,7 +62,9 @@ extension ServiceReader {
                 add(dependency(member), at: member.position, &service)
             }
         } else {
-            for item in field.items(hint: "write a list such as [db], or db: {condition: service_healthy}") ?? [] {
+            for item in field.items(hint: "write a list such as [db], or db: {condition: service_healthy}")
+                ?? []
+            {
                 if let other = item.filledText() {
                     add(Dependency(ServiceName(rawValue: other)), at: item.position, &service)
                 }
@@ -57,11 +75,14 @@ extension ServiceReader {
     private func add(_ dependency: Dependency, at position: SourcePosition, _ service: inout Service) {
         if service.dependencies.contains(where: { $0.service == dependency.service }) {
             context.error(
-                "compose.depends-on.twice", "services.\(name).depends_on names \"\(dependency.service)\" twice",
-                at: position, hint: "remove one of the two")
+                "compose.depends-on.twice",
+                "services.\(name).depends_on names \"\(dependency.service)\" twice",
+                at: position,
+                hint: "remove one of the two"
+            )
             return
         }
-        context.places["services.\(name).depends_on.\(dependency.service)"] = position
+        context.places[.dependency(of: name.rawValue, on: dependency.service.rawValue)] = position
         service.dependencies.append(dependency)
     }
 
@@ -74,7 +95,11 @@ extension ServiceReader {
             if let condition = Dependency.Condition(rawValue: text) {
                 dependency.condition = condition
             } else {
-                field.error("compose.depends-on.condition", "\(field.path): \"\(text)\" is no condition", hint: conditions)
+                field.error(
+                    "compose.depends-on.condition",
+                    "\(field.path): \"\(text)\" is no condition",
+                    hint: conditions
+                )
             }
         }
         dependency.restart = section["restart"]?.boolean() ?? false

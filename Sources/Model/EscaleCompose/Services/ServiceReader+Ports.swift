@@ -5,11 +5,20 @@ extension ServiceReader {
     func readPorts(_ section: Section, into service: inout Service) {
         for item in section["ports"]?.items(hint: "write a list such as [\"8080:80\"]") ?? [] {
             let mappings = !item.isMapping ? shortPort(item) : longPort(item)
+            guard service.ports.count + mappings.count <= Self.mostPorts else {
+                item.error(
+                    "compose.port.count",
+                    "services.\(name) has more than \(Self.mostPorts) ports",
+                    hint: "publish smaller ranges"
+                )
+                return
+            }
+            service.ports += mappings
             for mapping in mappings {
-                if let port = mapping.hostPort {
-                    context.places[Self.portPlace(name, port, mapping)] = context.places[Self.portPlace(name, port, mapping)] ?? item.position
-                }
-                service.ports.append(mapping)
+                guard let port = mapping.hostPort else { continue }
+                context.publishedPorts.append(
+                    .init(service: name, port: port, mapping: mapping, position: item.position)
+                )
             }
         }
         if let expose = section["expose"] {
@@ -17,13 +26,13 @@ extension ServiceReader {
         }
     }
 
-    static func portPlace(_ service: ServiceName, _ port: UInt16, _ mapping: PortMapping) -> String {
-        "services.\(service).ports.\(mapping.hostAddress ?? "")-\(port)/\(mapping.transport.rawValue)"
-    }
+    /// Enough for a wide range of media ports, and still a rule set that the kernel handles.
+    private static let mostPorts = 20_000
 
     /// `[[address:]host:]container[/protocol]`.
     private func shortPort(_ item: Field) -> [PortMapping] {
-        let forms = "write CONTAINER, HOST:CONTAINER or ADDRESS:HOST:CONTAINER, such as \"127.0.0.1:8080:80/tcp\""
+        let forms =
+            "write CONTAINER, HOST:CONTAINER or ADDRESS:HOST:CONTAINER, such as \"127.0.0.1:8080:80/tcp\""
         guard let text = item.filledText(hint: forms) else { return [] }
         let slash = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         var transport = PortMapping.Transport.tcp
@@ -39,7 +48,14 @@ extension ServiceReader {
         guard let target = range(container, item, what: "container port", hint: forms) else { return [] }
         guard target.lowerBound > 0 else { return refuseZero(item) }
         guard let host, !host.isEmpty else {
-            return target.map { PortMapping(hostAddress: address.map(unbracketed), hostPort: nil, containerPort: $0, transport: transport) }
+            return target.map {
+                PortMapping(
+                    hostAddress: address.map(unbracketed),
+                    hostPort: nil,
+                    containerPort: $0,
+                    transport: transport
+                )
+            }
         }
         guard let published = range(host, item, what: "host port", hint: forms) else { return [] }
         return pair(published, target, address.map(unbracketed), transport, item)
@@ -58,10 +74,16 @@ extension ServiceReader {
     private func longPort(_ item: Field) -> [PortMapping] {
         guard let section = item.section(.port) else { return [] }
         guard let targetField = section["target"] else {
-            item.error("compose.port.target", "\(item.path) has no `target`", hint: "name the container's port: target: 80")
+            item.error(
+                "compose.port.target",
+                "\(item.path) has no `target`",
+                hint: "name the container's port: target: 80"
+            )
             return []
         }
-        guard let target = targetField.integer(in: 1...65535).flatMap(UInt16.init(exactly:)) else { return [] }
+        guard let target = targetField.integer(in: 1...65535).flatMap(UInt16.init(exactly:)) else {
+            return []
+        }
         var transport = PortMapping.Transport.tcp
         if let field = section["protocol"] {
             guard let text = field.filledText(), let named = self.transport(text, field) else { return [] }
@@ -74,10 +96,19 @@ extension ServiceReader {
         }
         var mappings: [PortMapping]
         if let field = section["published"], let text = field.text(), !text.isEmpty {
-            guard let published = range(text[...], field, what: "host port", hint: "write a port such as \"8080\"") else { return [] }
+            guard
+                let published = range(
+                    text[...],
+                    field,
+                    what: "host port",
+                    hint: "write a port such as \"8080\""
+                )
+            else { return [] }
             mappings = pair(published, target...target, address, transport, field)
         } else {
-            mappings = [PortMapping(hostAddress: address, hostPort: nil, containerPort: target, transport: transport)]
+            mappings = [
+                PortMapping(hostAddress: address, hostPort: nil, containerPort: target, transport: transport)
+            ]
         }
         let name = section["name"]?.filledText()
         for index in mappings.indices { mappings[index].name = name }
@@ -85,25 +116,35 @@ extension ServiceReader {
     }
 
     private func pair(
-        _ host: ClosedRange<UInt16>, _ target: ClosedRange<UInt16>, _ address: String?,
-        _ transport: PortMapping.Transport, _ item: Field
+        _ host: ClosedRange<UInt16>,
+        _ target: ClosedRange<UInt16>,
+        _ address: String?,
+        _ transport: PortMapping.Transport,
+        _ item: Field
     ) -> [PortMapping] {
         guard host.count == target.count else {
             if target.count == 1 {
                 item.error(
-                    "compose.port.choice", "\(item.path): choosing a free host port out of a range is not supported yet",
-                    hint: "name one host port, or leave it out to get any free one")
+                    "compose.port.choice",
+                    "\(item.path): choosing a free host port out of a range is not supported yet",
+                    hint: "name one host port, or leave it out to get any free one"
+                )
             } else {
                 item.error(
                     "compose.port.range",
                     "\(item.path): \(host.count) host port\(host.count == 1 ? "" : "s") for \(target.count) container ports",
-                    hint: "both ranges must be equally long, such as 8080-8082:80-82")
+                    hint: "both ranges must be equally long, such as 8080-8082:80-82"
+                )
             }
             return []
         }
         return zip(host, target).map { host, container in
             PortMapping(
-                hostAddress: address, hostPort: host == 0 ? nil : host, containerPort: container, transport: transport)
+                hostAddress: address,
+                hostPort: host == 0 ? nil : host,
+                containerPort: container,
+                transport: transport
+            )
         }
     }
 
@@ -118,7 +159,11 @@ extension ServiceReader {
                 return nil
             }
             guard let port = UInt16(end) else {
-                item.error("compose.port.range", "\(item.path): \(what) \(end) is above 65535", hint: "ports go from 1 to 65535")
+                item.error(
+                    "compose.port.range",
+                    "\(item.path): \(what) \(end) is above 65535",
+                    hint: "ports go from 1 to 65535"
+                )
                 return nil
             }
             ports.append(port)
@@ -128,28 +173,42 @@ extension ServiceReader {
             return nil
         }
         guard first <= last else {
-            item.error("compose.port.range", "\(item.path): the range \(text) runs backwards", hint: "write \(last)-\(first)")
+            item.error(
+                "compose.port.range",
+                "\(item.path): the range \(text) runs backwards",
+                hint: "write \(last)-\(first)"
+            )
             return nil
         }
         return first...last
     }
 
     private func refuseZero(_ item: Field) -> [PortMapping] {
-        item.error("compose.port.range", "\(item.path): container port 0 doesn't exist", hint: "ports go from 1 to 65535")
+        item.error(
+            "compose.port.range",
+            "\(item.path): container port 0 doesn't exist",
+            hint: "ports go from 1 to 65535"
+        )
         return []
     }
 
     private func transport(_ text: String, _ item: Field) -> PortMapping.Transport? {
         if let transport = PortMapping.Transport(rawValue: text.lowercased()) { return transport }
-        item.error("compose.port.protocol", "\(item.path): the protocol \"\(text)\" is not supported", hint: "possible are tcp and udp")
+        item.error(
+            "compose.port.protocol",
+            "\(item.path): the protocol \"\(text)\" is not supported",
+            hint: "possible are tcp and udp"
+        )
         return nil
     }
 
     private func isAddress(_ text: String, _ item: Field) -> Bool {
         if HostAddress.isValid(unbracketed(text)) { return true }
         item.error(
-            "compose.port.address", "\(item.path): \"\(text)\" is not an address of this machine",
-            hint: "write an IPv4 address such as 127.0.0.1, or an IPv6 address in brackets such as [::1]")
+            "compose.port.address",
+            "\(item.path): \"\(text)\" is not an address of this machine",
+            hint: "write an IPv4 address such as 127.0.0.1, or an IPv6 address in brackets such as [::1]"
+        )
         return false
     }
 

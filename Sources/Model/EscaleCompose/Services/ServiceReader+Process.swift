@@ -10,7 +10,11 @@ extension ServiceReader {
             if path.hasPrefix("/") {
                 service.workingDirectory = path
             } else {
-                field.error("compose.path", "\(field.path): \"\(path)\" must be absolute", hint: "write /\(path)")
+                field.error(
+                    "compose.path",
+                    "\(field.path): \"\(path)\" must be absolute",
+                    hint: "write /\(path)"
+                )
             }
         }
         service.containerName = section["container_name"].flatMap(containerName)
@@ -26,19 +30,23 @@ extension ServiceReader {
     private func commandLine(_ field: Field) -> [String]? {
         if field.isNull { return nil }
         if field.isList { return field.items()?.compactMap { $0.text() } }
-        guard let text = field.text(hint: "write one line, or a list such as [\"sh\", \"-c\", \"echo hi\"]") else { return nil }
+        guard let text = field.text(hint: "write one line, or a list such as [\"sh\", \"-c\", \"echo hi\"]")
+        else { return nil }
         switch ShellWords.split(text) {
         case .unclosedQuote(let quote):
             field.error(
-                "compose.command.quote", "\(field.path): a \(quote) is never closed",
-                hint: "close it, or write the command as a list")
+                "compose.command.quote",
+                "\(field.path): a \(quote) is never closed",
+                hint: "close it, or write the command as a list"
+            )
             return nil
         case .words(let words, let shellSign):
             if let shellSign {
                 field.warning(
                     "compose.command.shell",
                     "\(field.path): \"\(shellSign)\" is passed to the program as it is, since no shell runs the command",
-                    hint: "to use a shell, write [\"sh\", \"-c\", \"…\"]; else put it in quotes")
+                    hint: "to use a shell, write [\"sh\", \"-c\", \"…\"]; else put it in quotes"
+                )
             }
             return words
         }
@@ -48,8 +56,10 @@ extension ServiceReader {
         guard let name = field.filledText() else { return nil }
         guard ServiceName.accepts(name) else {
             field.error(
-                "compose.name", "\(field.path): \"\(name)\" is not a valid container name",
-                hint: "use letters, digits, '_', '.' and '-', beginning with a letter or digit")
+                "compose.name",
+                "\(field.path): \"\(name)\" is not a valid container name",
+                hint: "use letters, digits, '_', '.' and '-', beginning with a letter or digit"
+            )
             return nil
         }
         return name
@@ -61,12 +71,18 @@ extension ServiceReader {
             name.utf8.count <= 64
             && name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
                 !label.isEmpty && label.utf8.count <= 63 && !label.hasPrefix("-") && !label.hasSuffix("-")
-                    && label.unicodeScalars.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || $0.properties.numericType != nil || $0 == "-" || $0 == "_") }
+                    && label.unicodeScalars.allSatisfy {
+                        $0.isASCII
+                            && ($0.properties.isAlphabetic || $0.properties.numericType != nil || $0 == "-"
+                                || $0 == "_")
+                    }
             }
         guard isValid else {
             field.error(
-                "compose.hostname", "\(field.path): \"\(name)\" is not a valid host name",
-                hint: "use up to 64 letters, digits, '-' and '.'")
+                "compose.hostname",
+                "\(field.path): \"\(name)\" is not a valid host name",
+                hint: "use up to 64 letters, digits, '-' and '.'"
+            )
             return nil
         }
         return name
@@ -80,15 +96,19 @@ extension ServiceReader {
         let number = Int(text).map { (1...64).contains($0) }
         if number ?? (Self.signals.contains(name) || isRealTime) { return text }
         field.error(
-            "compose.signal", "\(field.path): \"\(text)\" is no signal",
+            "compose.signal",
+            "\(field.path): \"\(text)\" is no signal",
             hint: Suggestion.nearest(to: name, among: Self.signals).map { "did you mean SIG\($0)?" }
-                ?? "use a name such as SIGTERM, or a number from 1 to 64")
+                ?? "use a name such as SIGTERM, or a number from 1 to 64"
+        )
         return nil
     }
 
     private static let signals: Set<String> = [
-        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "IOT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
-        "ALRM", "TERM", "STKFLT", "CHLD", "CLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "IOT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
+        "PIPE",
+        "ALRM", "TERM", "STKFLT", "CHLD", "CLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU",
+        "XFSZ",
         "VTALRM", "PROF", "WINCH", "IO", "POLL", "PWR", "SYS",
     ]
 }

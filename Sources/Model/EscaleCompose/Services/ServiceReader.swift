@@ -8,7 +8,9 @@ struct ServiceReader {
 
     /// The service as far as it can be read, so that the others' references to it hold.
     func read(_ field: Field) -> Service? {
-        guard let section = field.section(.service, hint: "a service looks like web: {image: nginx}") else { return nil }
+        guard let section = field.section(.service, hint: "a service looks like web: {image: nginx}") else {
+            return nil
+        }
         var service = Service(name: name)
         readOrigin(section, into: &service)
         readProcess(section, into: &service)
@@ -27,12 +29,16 @@ struct ServiceReader {
     private func readOrigin(_ section: Section, into service: inout Service) {
         service.image = section["image"]?.filledText(hint: "name an image such as nginx:1.27")
         service.build = section["build"].flatMap(build)
-        let isRefused = section.field.has("provider") || section.field.has("extends")
-        if section["image"] == nil, section["build"] == nil, !isRefused {
+        let isExplained =
+            section.field.has("provider") || section.field.has("extends")
+            || section.misspells("image", "build")
+        if section["image"] == nil, section["build"] == nil, !isExplained {
             context.error(
-                "compose.service.image", "\(section.field.path) has neither `image` nor `build`",
-                at: context.places[section.field.path],
-                hint: "say what to run: `image: nginx:1.27`, or `build: .` for a directory with a Dockerfile")
+                "compose.service.image",
+                "\(section.field.path) has neither `image` nor `build`",
+                at: context.places[.service(name.rawValue)],
+                hint: "say what to run: `image: nginx:1.27`, or `build: .` for a directory with a Dockerfile"
+            )
         }
     }
 
@@ -41,7 +47,11 @@ struct ServiceReader {
             guard let context = field.filledText() else { return nil }
             return buildContext(context, field).map(Build.init)
         }
-        guard let section = field.section(.build, hint: "write a directory, or context, dockerfile, args and target")
+        guard
+            let section = field.section(
+                .build,
+                hint: "write a directory, or context, dockerfile, args and target"
+            )
         else { return nil }
         let contextField = section["context"]
         guard let path = contextField == nil ? "." : contextField?.filledText(),
@@ -62,11 +72,13 @@ struct ServiceReader {
     private func buildContext(_ path: String, _ field: Field) -> String? {
         guard !path.contains("://"), !path.hasPrefix("git@"), !path.hasPrefix("github.com/") else {
             field.error(
-                "compose.build.remote", "\(field.path): building from \"\(path)\" is not supported yet",
-                hint: "clone it and name the directory")
+                "compose.build.remote",
+                "\(field.path): building from \"\(path)\" is not supported yet",
+                hint: "clone it and name the directory"
+            )
             return nil
         }
-        return context.resolve(path)
+        return field.resolve(path)
     }
 
     private func readReplicas(_ section: Section, into service: inout Service) {
@@ -77,8 +89,10 @@ struct ServiceReader {
         let replicaCount = replicas?.integer(in: 0...Self.mostReplicas)
         if let scale, let scaleCount, let replicaCount, scaleCount != replicaCount {
             scale.error(
-                "compose.scale", "\(scale.path) is \(scaleCount), but deploy.replicas is \(replicaCount)",
-                hint: "both say how many replicas run; remove one of the two")
+                "compose.scale",
+                "\(scale.path) is \(scaleCount), but deploy.replicas is \(replicaCount)",
+                hint: "both say how many replicas run; remove one of the two"
+            )
         }
         service.replicas = replicaCount ?? scaleCount ?? 1
     }
@@ -88,7 +102,11 @@ struct ServiceReader {
     private func restartPolicy(_ field: Field) -> RestartPolicy? {
         let allowed = "possible are \"no\", always, unless-stopped, on-failure and on-failure:3"
         if case .bool(let value) = field.node.resolved {
-            field.error("compose.restart", "\(field.path) can't be \(value)", hint: value ? allowed : "write restart: \"no\"")
+            field.error(
+                "compose.restart",
+                "\(field.path) can't be \(value)",
+                hint: value ? allowed : "write restart: \"no\""
+            )
             return nil
         }
         guard let text = field.text(hint: allowed) else { return nil }
@@ -101,7 +119,11 @@ struct ServiceReader {
             if text.hasPrefix("on-failure:"), let retries = Int(text.dropFirst(11)), retries >= 0 {
                 return .onFailure(retries: retries == 0 ? nil : retries)
             }
-            field.error("compose.restart", "\(field.path): \"\(text)\" is not a restart policy", hint: allowed)
+            field.error(
+                "compose.restart",
+                "\(field.path): \"\(text)\" is not a restart policy",
+                hint: allowed
+            )
             return nil
         }
     }

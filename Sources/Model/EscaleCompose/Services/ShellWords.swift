@@ -8,32 +8,44 @@ enum ShellWords {
 
     static func split(_ text: String) -> Split {
         var words: [String] = []
-        var word: String.UnicodeScalarView?
+        var word = String.UnicodeScalarView()
+        /// A pair of quotes makes a word even with nothing inside.
+        var hasWord = false
         var quote: Unicode.Scalar?
         var sign: String?
         var isEscaped = false
+        func take(_ scalar: Unicode.Scalar) {
+            word.append(scalar)
+            hasWord = true
+        }
+        func finish() {
+            if hasWord { words.append(String(word)) }
+            word = .init()
+            hasWord = false
+        }
         for scalar in text.unicodeScalars {
             if isEscaped {
                 isEscaped = false
-                if quote == "\"", !"\"\\$`\n".unicodeScalars.contains(scalar) { word = (word ?? .init()) + ["\\"] }
-                if scalar != "\n" { word = (word ?? .init()) + [scalar] }
+                // Between double quotes only these four can be escaped; a line feed vanishes everywhere.
+                if quote == "\"", !"\"\\$`\n".unicodeScalars.contains(scalar) { take("\\") }
+                if scalar != "\n" { take(scalar) }
             } else if scalar == "\\", quote != "'" {
                 isEscaped = true
             } else if let open = quote {
-                if scalar == open { quote = nil } else { word = (word ?? .init()) + [scalar] }
+                if scalar == open { quote = nil } else { take(scalar) }
             } else if scalar == "'" || scalar == "\"" {
                 quote = scalar
-                word = word ?? .init()
-            } else if scalar == " " || scalar == "\t" || scalar == "\n" || scalar == "\r" {
-                if let done = word { words.append(String(done)) }
-                word = nil
+                hasWord = true
+            } else if " \t\n\r".unicodeScalars.contains(scalar) {
+                finish()
             } else {
                 if sign == nil, "|&;<>".unicodeScalars.contains(scalar) { sign = String(scalar) }
-                word = (word ?? .init()) + [scalar]
+                take(scalar)
             }
         }
         if let quote { return .unclosedQuote(Character(quote)) }
-        if let done = word { words.append(String(done)) }
+        if isEscaped { take("\\") }
+        finish()
         return .words(words, shellSign: sign)
     }
 }

@@ -1,0 +1,146 @@
+import EscaleCompose
+import EscaleCore
+package import EscaleEngine
+import EscaleImages
+import EscaleOCI
+import EscalePlan
+import EscaleSystem
+
+/// One command of an image build, to be run in a container.
+package struct BuildCommand: Sendable {
+    package var layers: [String]
+    package var writable: WritableLayer
+    package var arguments: [String]
+    package var environment: [String: String]
+    package var workingDirectory: String
+    /// A name or number of the image's, with a group if need be; empty for root.
+    package var user: String
+
+    package init(
+        layers: [String], writable: WritableLayer, arguments: [String], environment: [String: String],
+        workingDirectory: String, user: String
+    ) {
+        self.layers = layers
+        self.writable = writable
+        self.arguments = arguments
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.user = user
+    }
+}
+
+/// Runs the commands of image builds: ordinary containers on a network of their own, gone with the command.
+package actor BuildContainers {
+    private let platform: Platform
+    private var running: [ContainerID: ContainerRecord] = [:]
+
+    /// No project of a user's can have this name.
+    private static let project = ProjectName(rawValue: "_build")
+    private static let network = Network(key: "build", name: NetworkName(rawValue: "escale_build"))
+
+    init(platform: Platform) { self.platform = platform }
+
+    /// Runs the command to its end.
+    ///
+    /// - Parameter output: sees both streams' lines, line breaks included.
+    /// - Returns: the exit code, or 128 + the signal.
+    /// - Throws: where it can't be started; `CancellationError`, after ending it.
+    package func run(
+        _ command: BuildCommand, output: @escaping @Sendable ([UInt8]) async -> Void
+    ) async throws -> Int32 {
+        let container = try await admit(command)
+        do {
+            let code = try await execute(container, output)
+            try await dismiss(container.id)
+            return code
+        } catch {
+            try await dismiss(container.id)
+            throw error
+        }
+    }
+
+    private func admit(_ command: BuildCommand) async throws -> ContainerRecord {
+        try await platform.network.create(Self.network, of: Self.project)
+        var generator = SystemRandomNumberGenerator()
+        let id = ContainerID(using: &generator)
+        let user = try await user(of: command)
+        var environment = ["HOME": user.home]
+        environment.merge(command.environment) { $1 }
+        let spec = ContainerSpec(
+            id: id, arguments: command.arguments, environment: environment,
+            workingDirectory: command.workingDirectory, user: user.uid, group: user.gid,
+            additionalGroups: user.additionalGroups, hostname: "build")
+        let name = "build-\(id.short)"
+        let container = ContainerRecord(
+            id: id, name: name, project: Self.project,
+            replica: ReplicaID(service: ServiceName(rawValue: "build"), slot: 1), fingerprint: "",
+            blueprint: ContainerBlueprint(
+                spec: spec, name: name, layers: command.layers, writable: command.writable),
+            image: "", imageID: Digest(bytes: [UInt8](repeating: 0, count: 32)),
+            addresses: try await platform.network.allocate([Self.network.name], for: id), ports: [], stopSignal: 15,
+            createdAt: .now)
+        running[id] = container
+        try await publish()
+        return container
+    }
+
+    private func user(of command: BuildCommand) async throws -> ResolvedUser {
+        let tree = MergedTree(
+            directories: command.layers.map { "\(platform.engine.directories.layers)/\($0)" })
+        let text = command.user.isEmpty ? "0" : command.user
+        return try await blocking {
+            func file(_ path: String) throws -> String {
+                try tree.read(path).map { String(decoding: $0, as: UTF8.self) } ?? ""
+            }
+            return try resolveUser(text, passwd: file("/etc/passwd"), group: file("/etc/group"))
+        }
+    }
+
+    private func execute(
+        _ container: ContainerRecord, _ output: @escaping @Sendable ([UInt8]) async -> Void
+    ) async throws -> Int32 {
+        let engine = platform.engine
+        let files = try await platform.network.files(for: container)
+        let processes = try await engine.create(container.blueprint, files: files)
+        try await platform.network.attach(container, pid: processes.container.pid)
+        try await engine.start(container.id, name: container.name)
+        let log = Task {
+            var reader = engine.log(of: container.id)
+            while true {
+                // Cancelled when the container has ended: one last look, and that is all.
+                let isLast = Task.isCancelled
+                for line in try reader.next() { await output(line.text + [UInt8(ascii: "\n")]) }
+                if isLast { return }
+                try? await Task.sleep(for: .milliseconds(50))
+            }
+        }
+        let exit = try await withTaskCancellationHandler {
+            // Not cancelled with us: the container is killed, and then ends.
+            try await Task { try await engine.exit(of: container.id, processes) }.value
+        } onCancel: {
+            ProcessHandle(processes.container)?.signal(9)
+        }
+        log.cancel()
+        try await log.value
+        try Task.checkCancellation()
+        return exit.code
+    }
+
+    private func dismiss(_ id: ContainerID) async throws {
+        running[id] = nil
+        // Also when the build was cancelled: what was made goes.
+        let platform = platform
+        try await Task { try await platform.engine.discard(id) }.value
+        try await publish()
+    }
+
+    private func publish() async throws {
+        try await platform.network.publish(Self.project, containers: Array(running.values), services: [])
+    }
+
+    /// Gives the network back where no build is running.
+    func disconnectIfIdle() async throws {
+        guard running.isEmpty, await platform.network.exists(Self.network.name) else { return }
+        try await platform.network.remove(Self.network.name)
+    }
+}

@@ -1,0 +1,109 @@
+import EscaleCore
+import EscaleNetlink
+import EscaleNetwork
+import EscaleSystem
+import Testing
+
+@Suite struct PureTests {
+    @Test func anInstanceNamesItsThings() throws {
+        let main = try Sample.instance()
+        #expect(main.table == "escale")
+        #expect(main.interface(of: container("a")) == "esc-aaaaaaaaaaa")
+        #expect(try Sample.instance("t1").interface(of: container("a")) == "esct1-aaaaaaaaa")
+        #expect(main.reserved == subnet("10.210.252.0/22"))
+        #expect(main.hostAddress == address("10.210.252.1"))
+        #expect(main.freeResolver(excluding: []) == address("10.210.252.2"))
+        #expect(main.freeNetwork(excluding: [subnet("10.210.0.0/22")]) == subnet("10.210.4.0/22"))
+        let all = (0..<63).map { subnet("10.210.\($0 * 4).0/22") }
+        #expect(main.freeNetwork(excluding: all) == nil)
+        #expect(throws: EscaleError.self) { try NetworkInstance(id: "toolong", pool: main.pool) }
+        #expect(throws: EscaleError.self) { try NetworkInstance(id: "A", pool: main.pool) }
+    }
+
+    @Test func theFirstNetworkThatLeadsOutsideIsTheDefault() throws {
+        let attachment = try Attachment(
+            Sample.state.endpoints[1], networks: Sample.state.networks, instance: try Sample.instance())
+        #expect(attachment.addresses == [address("10.210.4.4"), address("10.210.0.4")])
+        #expect(attachment.mac.description == "02:42:0a:d2:04:04")
+        #expect(attachment.routes.map { "\($0.destination) \($0.source)" } == [
+            "10.210.252.0/22 10.210.4.4", "10.210.4.0/22 10.210.4.4", "0.0.0.0/0 10.210.0.4",
+        ])
+    }
+
+    @Test func onInternalNetworksThereIsNoDefaultRoute() throws {
+        var endpoint = Sample.state.endpoints[1]
+        endpoint.addresses.removeLast()
+        let attachment = try Attachment(
+            endpoint, networks: Sample.state.networks, instance: try Sample.instance())
+        #expect(!attachment.routes.contains { $0.destination == .everything })
+    }
+
+    @Test func anUnknownNetworkIsRefused() throws {
+        #expect(throws: EscaleError.self) {
+            try Attachment(Sample.state.endpoints[1], networks: [], instance: try Sample.instance())
+        }
+    }
+
+    @Test func recordsAreAnAddressPerLine() {
+        #expect(
+            NameFiles.records(of: network("shop_back"), in: Sample.state)
+                == "10.210.4.2 web api.shop\n10.210.4.4 web-2\n")
+        var state = Sample.state
+        state.services[1].names = ["", "a b", "c#d", "a\nb"]
+        #expect(NameFiles.records(of: network("shop_back"), in: state) == "10.210.4.4 web-2\n")
+    }
+
+    @Test func aContainerKnowsItselfAndItsResolver() {
+        let hosts = NameFiles.hosts(
+            hostname: "web.shop.test", address: address("10.210.0.3"), extra: [("db", "192.0.2.9")])
+        #expect(hosts.hasPrefix("127.0.0.1\tlocalhost\n"))
+        #expect(hosts.contains("192.0.2.9\tdb\n"))
+        #expect(hosts.hasSuffix("10.210.0.3\tweb.shop.test web\n"))
+        #expect(
+            NameFiles.resolvConf(resolver: address("10.210.252.2")) == "nameserver 10.210.252.2\noptions ndots:0\n")
+        #expect(
+            NameFiles.resolvConf(
+                resolver: address("10.210.252.2"), servers: ["9.9.9.9"], search: ["a", "b"], options: ["rotate"])
+                == "nameserver 9.9.9.9\nsearch a b\noptions rotate\n")
+    }
+
+    @Test func aResolverOfInternalNetworksAsksNobody() {
+        var config = ResolverConfig(
+            address: address("10.210.252.2"), recordDirectories: ["/b", "/a"],
+            territory: [subnet("10.210.0.0/16"), subnet("172.28.16.0/22")], upstreamFile: "/etc/resolv.conf",
+            user: "nobody", pidFile: "/p")
+        #expect(config.text.contains("hostsdir=/a\nhostsdir=/b\n"))
+        #expect(config.text.contains("local=/210.10.in-addr.arpa/\n"))
+        #expect(config.text.contains("local=/19.28.172.in-addr.arpa/\n"))
+        #expect(!config.text.contains("20.28.172.in-addr.arpa"))
+        #expect(config.text.hasSuffix("resolv-file=/etc/resolv.conf\n"))
+        config.upstreamFile = nil
+        #expect(config.text.hasSuffix("no-resolv\nlocal=/#/\n"))
+    }
+}
+
+@Suite struct InstanceSlotsTests {
+    @Test func everyRootHasASlotOfItsOwnUntilItIsGone() async throws {
+        try await withScratch { scratch in
+            let slots = InstanceSlots(directory: "\(scratch)/slots")
+            try Files.createDirectories("\(scratch)/a")
+            try Files.createDirectories("\(scratch)/b")
+            let a = try slots.claim(root: "\(scratch)/a")
+            let b = try slots.claim(root: "\(scratch)/b")
+            #expect(a.pool != b.pool && a.id != b.id)
+            #expect(try slots.claim(root: "\(scratch)/a") == a)
+            try Files.remove("\(scratch)/a")
+            #expect(try slots.claim(root: "\(scratch)/c") == a)
+            try slots.release(root: "\(scratch)/b")
+            #expect(try slots.claim(root: "\(scratch)/d", preferring: b) == b)
+        }
+    }
+}
+
+/// A directory for the body, removed after it.
+func withScratch(_ body: (String) async throws -> Void) async throws {
+    let path = "/tmp/escale-network-\(UInt32.random(in: 0 ... .max))"
+    try Files.createDirectories(path)
+    defer { try? Files.remove(path) }  // a leftover in /tmp is no failure
+    try await body(path)
+}
