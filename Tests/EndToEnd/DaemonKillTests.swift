@@ -100,7 +100,8 @@ import Testing
             try await Task.sleep(for: .milliseconds(200))  // until the traps are set
             try await escale.killDaemon()
             for container in [back, away] {
-                let identity = try #require(ProcessIdentity(pid: try #require(container.pid)))
+                let pid = try #require(container.pid)
+                let identity = try #require(ProcessIdentity(pid: pid))
                 kill(identity.pid, SIGTERM)
                 let ended = try await poll(within: .seconds(3), until: { !$0 }) { identity.isAlive }
                 #expect(!ended, "the process of \(container.name) didn't end")

@@ -1,5 +1,6 @@
 import EscaleSystem
 import Glibc
+import Testing
 
 /// What the host knows one Escale by, worked out from its pool of addresses.
 struct Instance: Sendable {
