@@ -143,6 +143,10 @@ let testTargets: [Target] = [
     tests("EndToEnd", ["EscaleCore", "EscaleAPI", "EscaleSystem", "escale", "escaled"]),
     tests("EscaleNetlinkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
     tests("EscaleNetworkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink", "EscaleNetwork"]),
+    tests("EscaleDockerfileTests", ["EscaleCore", "EscaleDockerfile"]),
+    tests(
+        "EscaleBuildTests",
+        ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages", "EscaleBuild"]),
 ]
 
 let package = Package(

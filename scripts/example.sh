@@ -14,13 +14,9 @@ escale() { "$ESCALE_BIN/escale" "$@"; }
 
 have_base_image() { escale image ls --format json | grep -q "$base\""; }
 
-# Any HTTP answer will do: Docker Hub answers 401 to those it does not know.
-registry_reachable() { curl --silent --output /dev/null --max-time 3 https://registry-1.docker.io/v2/; }
-
 base_image() {
     have_base_image && return
-    if registry_reachable && escale image pull "$base"; then return; fi
-    step "no image registry can be used: making $base from Debian's packages"
+    step "making $base from Debian's packages"
     escale image bootstrap "$base"
 }
 

@@ -1,4 +1,5 @@
 import EscaleAPI
+import EscaleBuild
 import EscaleCompose
 import EscaleCore
 import EscaleEngine
@@ -13,6 +14,7 @@ import Glibc
 struct API: Sendable {
     let supervisor: Supervisor
     let platform: Platform
+    let builder: Builder
     let root: EscaleRoot
     let pool: String
     let startedAt: Timestamp

@@ -1,4 +1,5 @@
 import EscaleAPI
+import EscaleBuild
 import EscaleCore
 import EscaleEngine
 import EscaleHTTP
@@ -48,7 +49,8 @@ package enum Daemon {
         let supervisor = Supervisor(platform: platform)
         try await supervisor.adopt()
         let api = API(
-            supervisor: supervisor, platform: platform, root: root, pool: "\(instance.pool)", startedAt: .now,
+            supervisor: supervisor, platform: platform,
+            builder: Builder(store: images, runner: ContainerBuildRunner(containers: supervisor.builds)), root: root, pool: "\(instance.pool)", startedAt: .now,
             ending: ending)
         let server = HTTPServer(address: .unix(path: root.socket), handler: api.answer)
         try server.start()

@@ -35,6 +35,18 @@ package struct Project: Codable, Hashable, Sendable {
     }
 
     package func service(_ name: ServiceName) -> Service? { services.first { $0.name == name } }
+
+    /// The services and, in turn, all that they depend on; every service for none. Unknown names are left out.
+    package func closure(of names: [ServiceName]) -> Set<ServiceName> {
+        guard !names.isEmpty else { return Set(services.map(\.name)) }
+        var found = Set<ServiceName>()
+        var queue = names
+        while let name = queue.popLast() {
+            guard let service = service(name), found.insert(name).inserted else { continue }
+            queue += service.dependencies.map(\.service)
+        }
+        return found
+    }
 }
 
 /// One service: what to run, how often, and what it needs.

@@ -27,6 +27,7 @@ extension ImageStore {
         config.rootfs.layers = layers
         let bytes = try encodeJSON(config)
         let id = SHA256.digest(of: bytes)
+        if let same = state.withLock({ $0.images[id] }), Set(references).isSubset(of: same.references) { return same }
         let records = state.withLock { $0.layers }
         let manifest = ImageManifest(
             config: Descriptor(mediaType: MediaType.config, digest: id, size: Int64(bytes.count)),

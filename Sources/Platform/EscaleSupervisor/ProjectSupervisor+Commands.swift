@@ -73,17 +73,11 @@ extension ProjectSupervisor {
     private func selection(_ request: UpRequest) throws -> Set<ServiceName> {
         let all = Set(request.project.services.map(\.name))
         guard !request.services.isEmpty else { return all }
-        var wanted = Set(record?.desired.services.map(\.name) ?? []).intersection(all)
-        var queue = request.services
-        while let name = queue.popLast() {
-            guard let service = request.project.service(name) else {
-                throw EscaleError.serviceUnknown(name, project: request.project.name)
-            }
-            if wanted.insert(name).inserted || request.services.contains(name) {
-                queue += service.dependencies.map(\.service).filter { !wanted.contains($0) }
-            }
+        if let unknown = request.services.first(where: { !all.contains($0) }) {
+            throw EscaleError.serviceUnknown(unknown, project: request.project.name)
         }
-        return wanted
+        let present = Set(record?.desired.services.map(\.name) ?? []).intersection(all)
+        return present.union(request.project.closure(of: request.services))
     }
 
     /// A service's recipe with the image as it is now.

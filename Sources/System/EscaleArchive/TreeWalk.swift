@@ -20,12 +20,16 @@ package struct TreeWalk {
 
     private let root: Directory
     private let readsAttributes: Bool
+    private let findsHardLinks: Bool
     private var names: [FileStatus.Identity: PathBytes] = [:]
 
-    /// - Parameter attributes: whether entries carry extended attributes, which costs two calls for each.
-    package init(_ root: Directory, attributes: Bool = true) {
+    /// - Parameters:
+    ///   - attributes: whether entries carry extended attributes, which costs two calls for each.
+    ///   - hardLinks: whether further names of a file come as links to its first, else as files of their own.
+    package init(_ root: Directory, attributes: Bool = true, hardLinks: Bool = true) {
         self.root = root
         readsAttributes = attributes
+        findsHardLinks = hardLinks
     }
 
     /// Visits all below the root, not the root itself. `skip` for a directory leaves out what is in it.
@@ -48,13 +52,14 @@ package struct TreeWalk {
     private mutating func entry(
         _ path: PathBytes, _ status: FileStatus, _ directory: Directory, _ name: PathBytes
     ) throws -> TreeEntry {
-        let known = status.kind != .directory && status.links > 1 ? names[status.identity] : nil
+        let canBeLink = findsHardLinks && status.kind != .directory && status.links > 1
+        let known = canBeLink ? names[status.identity] : nil
         let kind: TreeEntry.Kind
         if let known {
             kind = .hardLink(target: known)
         } else {
             kind = try TreeEntry.Kind(status, name, in: directory)
-            if status.links > 1 && status.kind != .directory { names[status.identity] = path }
+            if canBeLink { names[status.identity] = path }
         }
         return TreeEntry(
             path: path, kind: kind, permissions: status.permissions, owner: status.owner, group: status.group,

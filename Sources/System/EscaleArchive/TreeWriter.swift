@@ -31,13 +31,17 @@ package final class TreeWriter {
         return try parent.directory(name)
     }
 
+    /// Whether the path leads to a directory, links followed.
+    package func isDirectory(_ path: PathBytes) throws(EscaleError) -> Bool { try existing(path) != nil }
+
+    /// Whether the path itself is a symbolic link.
+    package func isLink(_ path: PathBytes) throws(EscaleError) -> Bool {
+        guard let (parent, name) = try parent(of: path) else { return false }
+        return try parent.status(name)?.kind == .symbolicLink
+    }
+
     private func existing(_ path: PathBytes) throws(EscaleError) -> Directory? {
-        do throws(EscaleError) {
-            return Directory(try root.open(path, O_RDONLY | O_DIRECTORY))
-        } catch {
-            if error.code.rawValue == "system.not-found" { return nil }
-            throw error
-        }
+        try root.openIfPresent(path, O_RDONLY | O_DIRECTORY).map { Directory($0) }
     }
 
     /// The directory that the path's last name is in, made if need be, and that name; `nil` for the root.

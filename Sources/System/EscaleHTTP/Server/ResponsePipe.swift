@@ -55,19 +55,24 @@ final class ResponsePipe: Sendable {
     }
 
     func write(_ bytes: [UInt8]) async throws {
-        while true {
-            try Task.checkCancellation()
-            let isStored = try state.withLock { state throws(EscaleError) in
-                guard !state.isClosed else { throw .clientGone }
-                guard !state.isFinished else {
-                    throw EscaleError(.internalFault, "written after the body's end")
-                }
-                guard state.buffer.count < Self.capacity else { return false }
-                state.buffer.append(bytes)
-                return true
-            }
-            if isStored { return signal() }
+        while try !store(bytes) {
             await state.wait { $0.isClosed || $0.buffer.count <= Self.capacity / 2 }
+        }
+        signal()
+    }
+
+    /// Takes the bytes if there is room. Inlined into its asynchronous caller it crashes the optimizer of Swift 6.3.1.
+    @inline(never)
+    private func store(_ bytes: [UInt8]) throws -> Bool {
+        try Task.checkCancellation()
+        return try state.withLock { state throws(EscaleError) in
+            guard !state.isClosed else { throw .clientGone }
+            guard !state.isFinished else {
+                throw EscaleError(.internalFault, "written after the body's end")
+            }
+            guard state.buffer.count < Self.capacity else { return false }
+            state.buffer.append(bytes)
+            return true
         }
     }
 

@@ -1,0 +1,63 @@
+package import EscaleCore
+package import EscaleOCI
+
+/// What to build.
+package struct BuildRequest: Codable, Hashable, Sendable {
+    /// Absolute.
+    package var contextDirectory: String
+    /// Absolute; `nil` for the context's `Dockerfile`.
+    package var dockerfilePath: String?
+    /// The Dockerfile's text, instead of a file.
+    package var inlineDockerfile: String?
+    /// A stage's name or number; `nil` for the last one.
+    package var target: String?
+    package var arguments: [String: String]
+    /// What the image is called afterwards. May be empty.
+    package var references: [ImageReference]
+    /// Runs every step, whatever is cached.
+    package var ignoresCache: Bool
+
+    package init(
+        contextDirectory: String, dockerfilePath: String? = nil, inlineDockerfile: String? = nil,
+        target: String? = nil, arguments: [String: String] = [:], references: [ImageReference] = [],
+        ignoresCache: Bool = false
+    ) {
+        self.contextDirectory = contextDirectory
+        self.dockerfilePath = dockerfilePath
+        self.inlineDockerfile = inlineDockerfile
+        self.target = target
+        self.arguments = arguments
+        self.references = references
+        self.ignoresCache = ignoresCache
+    }
+}
+
+/// One instruction that a build goes through.
+package struct BuildStep: Codable, Hashable, Sendable {
+    /// Unique within the build.
+    package let id: Int
+    /// The stage's name, or `stage-0`.
+    package let stage: String
+    /// Within the stage, from 1; the `FROM` is the first.
+    package let number: Int
+    package let count: Int
+    package let text: String
+    package let position: SourcePosition
+
+    /// `web 3/7`
+    package var label: String { "\(stage) \(number)/\(count)" }
+}
+
+/// What happens during a build, in order within each step. Stages run side by side, so steps of several may mix.
+package enum BuildEvent: Codable, Hashable, Sendable {
+    case began(steps: Int)
+    case warning(Diagnostic)
+    case stepStarted(BuildStep)
+    /// Nothing had to be done: the result was there from before. No other event of the step follows.
+    case stepCached(BuildStep)
+    /// A line of a command's output, without its line break.
+    case output(step: Int, line: String)
+    case stepFinished(BuildStep, seconds: Double)
+    case stepFailed(BuildStep, seconds: Double)
+    case finished(image: Digest, seconds: Double)
+}

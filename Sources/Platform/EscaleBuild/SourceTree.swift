@@ -1,0 +1,135 @@
+import EscaleArchive
+import EscaleCore
+import EscaleCrypto
+import EscaleDockerfile
+import EscaleSystem
+import Glibc
+
+/// What `COPY` copies from: the build context, or another stage's or image's files. Nothing outside of it is seen.
+struct SourceTree: Sendable {
+    /// One file or directory that a source names.
+    struct Item: Sendable {
+        /// After all links, relative to the tree; empty for the tree itself.
+        let path: String
+        /// What it is called at its destination.
+        let name: String
+        let status: FileStatus
+    }
+
+    let directory: String
+    /// How a message names it.
+    let name: String
+    let ignore: Dockerignore
+    /// Whether owners, extended attributes and hard links are kept, as from a stage, or not, as from a context.
+    let keepsOwners: Bool
+    private let root: RootedDirectory
+
+    init(_ directory: String, name: String, ignore: Dockerignore = Dockerignore(), keepsOwners: Bool) throws(EscaleError) {
+        // The real path, since items are found by theirs.
+        guard let real = realpath(directory, nil) else { throw Errno.current.during("open \(directory)") }
+        defer { free(real) }
+        self.directory = String(cString: real)
+        self.name = name
+        self.ignore = ignore
+        self.keepsOwners = keepsOwners
+        root = try RootedDirectory(self.directory)
+    }
+
+    /// What a source of `COPY` names; empty where nothing matches.
+    func items(matching source: String) throws -> [Item] {
+        let path = cleanPath(source)
+        guard isPathPattern(path) else { return try item(path).map { [$0] } ?? [] }
+        var found = [""]
+        for part in path.split(separator: "/").map(String.init) {
+            found = try found.flatMap { above -> [String] in
+                guard isPathPattern(part) else { return [above.isEmpty ? part : "\(above)/\(part)"] }
+                return try names(in: above).filter { pathMatches($0, pattern: part) }
+                    .map { above.isEmpty ? $0 : "\(above)/\($0)" }
+            }
+        }
+        return try found.compactMap { try item($0) }
+    }
+
+    /// The names in a directory of the tree; empty where it is none.
+    func names(in path: String) throws -> [String] {
+        guard let item = try resolve(path), item.status.kind == .directory else { return [] }
+        return try Files.list(absolute(item.path)).filter { !ignore.ignores(path.isEmpty ? $0 : "\(path)/\($0)") }
+    }
+
+    private func item(_ path: String) throws -> Item? {
+        guard let item = try resolve(path) else { return nil }
+        // A directory that is left out may still hold something that isn't.
+        if !item.path.isEmpty, ignore.ignores(item.path) || ignore.ignores(path) {
+            guard item.status.kind == .directory, ignore.hasExceptions else { return nil }
+        }
+        return item
+    }
+
+    private func absolute(_ path: String) -> String { path.isEmpty ? directory : "\(directory)/\(path)" }
+
+    private func resolve(_ path: String) throws -> Item? {
+        guard let file = try root.openIfPresent(Array(path.utf8), RootedDirectory.pathOnly) else { return nil }
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = try check("resolve \(path)") { readlink("/proc/self/fd/\(file.number)", &buffer, buffer.count) }
+        let real = String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let name = path.split(separator: "/").last.map(String.init) ?? ""
+        return Item(
+            path: String(real.dropFirst(directory.count).drop { $0 == "/" }), name: name, status: try FileStatus(file))
+    }
+
+    /// Opens a file of the tree.
+    func open(_ item: Item) throws -> FileDescriptor { try root.open(item.path, O_RDONLY | O_NOCTTY) }
+
+    /// Goes through what a directory holds, without what is left out. Paths begin with `prefix`.
+    func visit(_ item: Item, prefix: PathBytes, _ body: (TreeWalk.Step) throws -> Void) throws {
+        let top = Directory(try root.open(item.path, O_RDONLY | O_DIRECTORY))
+        var walk = TreeWalk(top, attributes: keepsOwners, hardLinks: keepsOwners)
+        let drop = prefix.isEmpty ? 0 : prefix.count + 1
+        try walk.visit(prefix) { step in
+            let relative = String(decoding: step.entry.path.dropFirst(drop), as: UTF8.self)
+            let path = item.path.isEmpty ? relative : "\(item.path)/\(relative)"
+            if ignore.ignores(path) {
+                return ignore.hasExceptions ? .descend : .skip
+            }
+            try body(step)
+            return .descend
+        }
+    }
+}
+
+extension SourceTree {
+    /// The digest of all that the items hold: names, kinds, permissions and content, but no times.
+    func digest(of items: [Item], cache: FileDigestCache) throws -> Digest {
+        var hash = StepKey("tree")
+        for item in items {
+            hash.add(item.name)
+            guard item.status.kind == .directory else {
+                hash.add(permissions: item.status.permissions, owner: keepsOwners ? item.status : nil)
+                hash.add(try cache.digest(of: open(item), item.status))
+                continue
+            }
+            try visit(item, prefix: []) { step in
+                hash.add(bytes: step.entry.path)
+                hash.add(permissions: step.entry.permissions, owner: keepsOwners ? step.status : nil)
+                for attribute in step.entry.attributes where attribute.isPortable {
+                    hash.add(attribute.name)
+                    hash.add(bytes: attribute.value)
+                }
+                switch step.entry.kind {
+                case .file: hash.add(try cache.digest(of: step.open(), step.status))
+                case .symbolicLink(let target): hash.add(bytes: Array("->".utf8) + target)
+                case .hardLink(let target): hash.add(bytes: Array("=".utf8) + target)
+                case .directory: hash.add("directory")
+                case .characterDevice, .blockDevice, .fifo, .socket: hash.add("\(step.entry.kind)")
+                }
+            }
+        }
+        return hash.finish()
+    }
+}
+
+extension StepKey {
+    fileprivate mutating func add(permissions: UInt32, owner: FileStatus?) {
+        add("\(permissions)" + (owner.map { " \($0.owner) \($0.group)" } ?? ""))
+    }
+}
