@@ -1,4 +1,5 @@
 import EscaleAPI
+import EscaleCore
 import EscaleSystem
 import Glibc
 import Testing
