@@ -129,7 +129,6 @@ let testTargets: [Target] = [
         "EscaleCLITests",
         [
             "EscaleCore", "EscaleAPI", "EscaleCLI", "EscaleClient", "EscaleCompose", "EscaleHTTP", "EscaleSystem",
-            "escale",
         ]),
     tests("EscaleCryptoTests", ["EscaleCore", "EscaleCrypto"]),
     tests("EscaleHTTPTests", ["EscaleCore", "EscaleHTTP"]),

@@ -80,7 +80,7 @@ extension DockerfileParser {
             report("dockerfile.flag", "\(name) \(key) needs a value", hint: "write \(key)=value")
         case ("--link", _):
             diagnostics.append(.warning("dockerfile.flag", "\(name) --link makes no difference here", position))
-        default: refuse(flag, of: name, known: ["--from", "--chown", "--chmod", "--link"])
+        default: refuse(flag, of: name, known: (copy.isAdd ? [] : ["--from"]) + ["--chown", "--chmod", "--link"])
         }
     }
 

@@ -170,24 +170,3 @@ struct InstructionText {
     var json: [String]? { rest.first == "[" ? parseStringArray(rest) : nil }
     var command: CommandLine { json.map { .exec($0) } ?? .shell(String(rest)) }
 }
-
-/// The candidate that differs least, if it differs little.
-package func nearest(_ text: String, to candidates: [String]) -> String? {
-    let scored = candidates.map { ($0, editDistance(Array(text), Array($0))) }
-    guard let best = scored.min(by: { $0.1 < $1.1 }), best.1 <= max(1, text.count / 3) else { return nil }
-    return best.0
-}
-
-private func editDistance(_ left: [Character], _ right: [Character]) -> Int {
-    var row = Array(0...right.count)
-    for (i, a) in left.enumerated() {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for (j, b) in right.enumerated() {
-            let above = row[j + 1]
-            row[j + 1] = min(above + 1, row[j] + 1, diagonal + (a == b ? 0 : 1))
-            diagonal = above
-        }
-    }
-    return row[right.count]
-}

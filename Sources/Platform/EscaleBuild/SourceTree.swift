@@ -58,11 +58,12 @@ struct SourceTree: Sendable {
 
     private func item(_ path: String) throws -> Item? {
         guard let item = try resolve(path) else { return nil }
+        guard !item.path.isEmpty, ignore.ignores(item.path) || ignore.ignores(path) else { return item }
         // A directory that is left out may still hold something that isn't.
-        if !item.path.isEmpty, ignore.ignores(item.path) || ignore.ignores(path) {
-            guard item.status.kind == .directory, ignore.hasExceptions else { return nil }
-        }
-        return item
+        guard item.status.kind == .directory, ignore.hasExceptions else { return nil }
+        var isEmpty = true
+        try visit(item, prefix: []) { if !$0.entry.isDirectory { isEmpty = false } }
+        return isEmpty ? nil : item
     }
 
     private func absolute(_ path: String) -> String { path.isEmpty ? directory : "\(directory)/\(path)" }

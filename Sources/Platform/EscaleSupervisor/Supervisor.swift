@@ -36,6 +36,18 @@ package actor Supervisor {
         for project in projects.values { try await project.adopt() }
     }
 
+    /// Looks after what the host may lose without anybody telling; until the task is cancelled.
+    package nonisolated func patrol(every interval: Duration = .seconds(5)) async throws {
+        while true {
+            try await Task.sleep(for: interval)
+            do {
+                if try await platform.network.repair() { platform.log.warning("the network was repaired") }
+            } catch {
+                platform.log.error("the network can't be repaired", ["error": "\(error)"])
+            }
+        }
+    }
+
     private func project(_ name: ProjectName) -> ProjectSupervisor {
         if let project = projects[name] { return project }
         let project = ProjectSupervisor(name: name, platform: platform)
