@@ -83,7 +83,12 @@ extension ProjectSupervisor {
     /// A service's recipe with the image as it is now.
     func recipe(_ service: Service, _ project: Project, imageID: Digest? = nil) throws -> Recipe {
         let imageName = service.imageName(in: project.name)
-        let image = try platform.images.image(imageID?.description ?? imageName)
+        let image: StoredImage
+        do {
+            image = try platform.images.image(imageID?.description ?? imageName)
+        } catch let error as EscaleError where error.code == .imageNotFound {
+            throw EscaleError(error.code, "service \(service.name): \(error.message)", hint: error.hint)
+        }
         return Recipe(
             service: service, project: project, imageName: imageName, imageID: image.id, image: image.config.config)
     }
