@@ -2,6 +2,7 @@ package import EscaleAPI
 import EscaleCompose
 package import EscaleCore
 import EscaleEngine
+import EscaleOCI
 import EscaleSystem
 
 /// All projects of the host: hands commands to the right one, and answers questions about them.
