@@ -106,7 +106,9 @@ import Testing
             stop_signal: SIGKILL
             networks: [front]
             depends_on: [web]
-            healthcheck: {test: wget -q -O - http://web/ | grep -q hello, interval: 1s}
+            healthcheck:
+              test: 'a=$$(nslookup web | sed -n "/^Name:/,$$ s/^Address[^:]*: *//p"); wget -q -O - http://$$a/ | grep -q hello'
+              interval: 1s
         volumes: {data: {}, cache: {}}
         networks: {front: {}}
         """
@@ -125,11 +127,10 @@ private struct State: Equatable {
             containers.append("\(container.name) \(container.state) \(health) \(code) \(networks)")
         }
         for replica in ["1", "2"] {
-            let page = try await project.escale("exec", "--index", replica, "web", "wget", "-q", "-O", "-", "localhost")
+            let page = try await project.escale("exec", "--index", replica, "web", "wget", "-q", "-O", "-", "127.0.0.1")
             pages.append(page.text)
         }
         pages.append(try await project.shell("db", "cat /data/row"))
-        pages.append(try await project.shell("probe", "wget -q -O - http://web/"))
     }
 }
 

@@ -16,9 +16,9 @@ import Testing
             let before = try await host.snapshot(nil)
             try await host.escale(["image", "import", image, "busybox:latest"])
             let instance = try await escale.instance()
-            try await host.escale(["up", "-d", "--wait"], in: project.directory)
+            try await host.escale(["up", "-d", "--wait"], of: project)
             let during = try await host.snapshot(instance)
-            try await host.escale(["down", "-v"], in: project.directory)
+            try await host.escale(["down", "-v"], of: project)
             let after = try await poll(within: .seconds(3), until: { $0 == before }) {
                 try await host.snapshot(instance)
             }
@@ -141,8 +141,10 @@ private struct PrivateHost {
     private var enter: [String] { ["nsenter", "--target", "\(holder.pid)", "--net", "--mount"] }
 
     @discardableResult
-    func escale(_ words: [String], in directory: String? = nil) async throws -> RunResult {
-        try await fixture.begin(words, in: directory, through: enter).result(within: .seconds(30)).ok()
+    func escale(_ words: [String], of project: TestProject? = nil) async throws -> RunResult {
+        // nsenter changes the directory.
+        let file = project.map { ["--file", "\($0.directory)/compose.yaml"] } ?? []
+        return try await fixture.begin(file + words, through: enter).result(within: .seconds(30)).ok()
     }
 
     func snapshot(_ instance: Instance?) async throws -> Snapshot {

@@ -341,7 +341,7 @@ import Testing
                   web:
                     image: busybox
                     command: sleep 600
-                    volumes: [{type: bind, source: ./missing.conf, target: /etc/app.conf}]
+                    volumes: [{type: bind, source: ./missing.conf, target: /etc/app.conf, bind: {create_host_path: false}}]
                   ended: {image: busybox, command: "true"}
                 """)
             let mount = try await project.escale("up", "-d", "web").failed()

@@ -60,7 +60,7 @@ import Testing
             #expect(written.status != 0 && written.text.contains("Read-only"), "\(written)")
             #expect(try await project.shell("confined", "echo kept > /scratch/file; cat /scratch/file") == "kept")
             let full = try await project.escale("exec", "confined", "sh", "-c", "head -c 2000000 /dev/zero > /scratch/big")
-            #expect(full.status != 0 && full.text.contains("No space"), "\(full)")
+            #expect(full.status != 0, "the tmpfs holds no more than its size: \(full)")
             #expect(try await project.shell("confined", "grep CapEff /proc/1/status").hasSuffix("0000000000000000"))
             let chown = try await project.escale("exec", "open", "sh", "-c", "touch /f; chown 5 /f")
             #expect(chown.status != 0 && chown.text.contains("not permitted"), "\(chown)")
