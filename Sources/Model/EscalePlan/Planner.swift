@@ -135,12 +135,17 @@ private struct Planner {
         for volume in observed.volumes.sorted() { add(.removeVolume(volume), .requested) }
     }
 
-    /// Whether nothing that still runs depends on it: the reverse of the order of starting.
+    /// Whether nothing that still runs depends on it, directly or through others: the reverse of the order of starting.
     private func mayStop(_ container: ObservedContainer) -> Bool {
-        !desired.services.contains { service in
-            service.dependencies.contains { $0.service == container.replica.service }
-                && (byService[service.name] ?? []).contains(where: \.isRunning)
+        var dependents: Set<ServiceName> = []
+        var queue = [container.replica.service]
+        while let name = queue.popLast() {
+            for service in desired.services where service.dependencies.contains(where: { $0.service == name }) {
+                if dependents.insert(service.name).inserted { queue.append(service.name) }
+            }
         }
+        dependents.remove(container.replica.service)
+        return !dependents.contains { (byService[$0] ?? []).contains(where: \.isRunning) }
     }
 
     // MARK: Steps

@@ -108,9 +108,18 @@ extension ProjectSupervisor {
     /// A service's recipe with the image as it is now.
     func recipe(_ service: Service, _ project: Project, imageID: Digest? = nil) throws -> Recipe {
         let imageName = service.imageName(in: project.name)
-        let image = try platform.images.image(imageID?.description ?? imageName)
+        let image = try storedImage(imageID?.description ?? imageName, for: service)
         return Recipe(
             service: service, project: project, imageName: imageName, imageID: image.id, image: image.config.config)
+    }
+
+    private func storedImage(_ name: String, for service: Service) throws -> StoredImage {
+        do {
+            return try platform.images.image(name)
+        } catch {
+            guard error.code == .imageNotFound else { throw error }
+            throw EscaleError(error.code, "service \(service.name): \(error.message)", hint: error.hint)
+        }
     }
 
     /// What must hold on the host before anything is begun: external objects exist, ports are free.

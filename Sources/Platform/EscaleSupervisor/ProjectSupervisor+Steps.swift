@@ -200,7 +200,7 @@ extension ProjectSupervisor {
             case .bind(let path, let create):
                 let service = recipe.service.name
                 try await blocking {
-                    if create { try Files.createDirectories(path) }
+                    if create && !Files.exists(path) { try Files.createDirectories(path) }
                     if !Files.exists(path) { throw EscaleError.bindSourceMissing(path, service: service) }
                 }
                 mounts.append(.init(.bind(source: path), target: mount.target, readOnly: mount.readOnly))

@@ -2,6 +2,7 @@ package import EscaleAPI
 import EscaleCompose
 package import EscaleCore
 import EscaleEngine
+import EscaleOCI
 import EscaleSystem
 
 /// All projects of the host: hands commands to the right one, and answers questions about them.
@@ -117,11 +118,14 @@ package actor Supervisor {
         guard let container = await projects[name]?.runningContainer(replica) else {
             throw EscaleError.replicaMissing(replica)
         }
+        let spec = container.blueprint.spec
+        // The runtime takes its own directory where none is given, and forgets the container's environment where one is.
         let command = platform.engine.execCommand(
             ContainerCommand(
                 request.command, terminal: request.tty, user: request.user,
-                workingDirectory: request.workingDirectory, environment: request.environment),
-            in: container)
+                workingDirectory: request.workingDirectory ?? spec.workingDirectory,
+                environment: spec.environment.merging(request.environment) { _, given in given }),
+            in: container.id)
         return ExecPlan(
             executable: command.executable, arguments: command.arguments,
             unmounts: command.namespace?.unmounts ?? [])

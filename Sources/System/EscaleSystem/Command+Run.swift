@@ -47,9 +47,16 @@ extension Command {
         let child = try await blockingSpawn([stdin, writing, writing])
         _ = consume writing
         return try await withTaskCancellationHandler {
-            async let outcome = supervise(child, timeout: timeout)
-            let output = try await collect(reading, limit: outputLimit, onOutput: onOutput)
-            let (status, timedOut) = try await outcome
+            let collecting = Task { try await collect(reading, limit: outputLimit, onOutput: onOutput) }
+            let (status, timedOut) = try await supervise(child, timeout: timeout)
+            // What it started may live on with the pipe; nobody waits for that one's output.
+            let lastCall = Task {
+                try await Task.sleep(for: .milliseconds(200))
+                collecting.cancel()
+            }
+            let output = try await collecting.value
+            lastCall.cancel()
+            try Task.checkCancellation()
             return CommandResult(status: status, output: output, timedOut: timedOut)
         } onCancel: {
             child.signal(SIGKILL)
@@ -79,10 +86,13 @@ extension Command {
     ) async throws -> [UInt8] {
         var output: [UInt8] = []
         while true {
-            // A cancelled task still reads to the end: the child is being killed and its pipe closes with it.
+            // A cancelled task doesn't wait, but reads what is there.
             try? await Reactor.shared.readable(pipe)
-            if Task.isCancelled { throw CancellationError() }
-            let piece = try pipe.read()
+            let piece: [UInt8]
+            do { piece = try pipe.read() } catch {
+                if Task.isCancelled { return output }
+                throw error
+            }
             if piece.isEmpty { return output }
             await onOutput?(piece)
             output += piece
