@@ -147,7 +147,7 @@ extension ProjectSupervisor {
 
     /// Whether an `up` has got there; throws why it never will.
     private func check(_ desired: DesiredProject, _ observed: ObservedProject, wait: Bool) async throws -> Bool {
-        switch progress(of: desired, observed, healthy: wait) {
+        switch progress(of: desired, observed, healthy: wait, now: .now) {
         case .met: return true
         case .pending: return false
         case .failed(let failure):
