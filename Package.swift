@@ -78,7 +78,7 @@ let system: [Target] = [
     library("System", "EscaleSystem", ["EscaleCore", "CEscaleLinux"]),
     library("System", "EscaleArchive", ["EscaleCore", "EscaleSystem", "CArchive"]),
     library("System", "EscaleCrypto", ["EscaleCore", "CCrypto"]),
-    library("System", "EscaleHTTP", ["EscaleCore", "CCurl", "CMicroHTTPD"]),
+    library("System", "EscaleHTTP", ["EscaleCore", "EscaleSystem", "CCurl", "CMicroHTTPD"]),
     library("System", "EscaleNetlink", ["EscaleCore", "EscaleSystem", "CEscaleLinux", "CNetlink", "CNFTables"]),
     library("System", "EscaleStore", ["EscaleCore", "CSQLite"]),
 ]

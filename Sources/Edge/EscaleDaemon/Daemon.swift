@@ -14,8 +14,8 @@ import Glibc
 package enum Daemon {
     /// Runs until it is told to end by SIGTERM, SIGINT or the API; returns its exit code.
     package static func run(_ arguments: [String], environment: [String: String]) async -> Int32 {
-        let ending = EndSignals()
         do {
+            let ending = try EndSignals()
             let options = try Options(arguments, environment)
             guard geteuid() == 0 else {
                 throw EscaleError(
@@ -130,7 +130,7 @@ private struct DaemonLock {
 final class EndSignals: Sendable {
     private let ended = Semaphore()
 
-    init() {
+    init() throws(EscaleError) {
         signal(SIGPIPE, SIG_IGN)
         var set = sigset_t()
         sigemptyset(&set)
@@ -139,7 +139,7 @@ final class EndSignals: Sendable {
         pthread_sigmask(SIG_BLOCK, &set, nil)
         let ended = ended
         let waiting = set
-        _ = startThread {
+        try startThread {
             var number: Int32 = 0
             var set = waiting
             while sigwait(&set, &number) != 0 {}

@@ -86,7 +86,7 @@ extension ImageStore {
             return state.leases == 0 && state.collectionIsDue
         }
         // What can't be removed now is tried again with the next removal.
-        if isDue { _ = startThread { try? self.collect() } }
+        if isDue { try? startThread { try? self.collect() } }
     }
 
     private func apply(_ removal: ImageRemoval) throws {

@@ -76,7 +76,7 @@ final class SteadyClient: Sendable {
 
     init(port: UInt16, every pause: Duration) {
         let began = ContinuousClock.now
-        let started = startThread { [self] in
+        let started: Void? = try? startThread { [self] in
             while !isOver.load(ordering: .relaxed) {
                 let start = ContinuousClock.now
                 let answer = Result { try HTTPProbe.get(port) }
@@ -93,7 +93,7 @@ final class SteadyClient: Sendable {
             }
             ended.signal()
         }
-        if !started { ended.signal() }
+        if started == nil { ended.signal() }
     }
 
     /// How it went so far.
