@@ -80,9 +80,8 @@ import Testing
     }
 }
 
-/// Takes a minute and the network, so it runs only when asked for: ESCALE_SLOW_TESTS=1.
-@Suite(.enabled(if: ProcessInfo.processInfo.environment["ESCALE_SLOW_TESTS"] == "1"))
-struct BootstrapTests {
+/// Takes half a minute, and needs the host's package sources.
+@Suite struct BootstrapTests {
     @Test func makesASlimImageWhoseAptWorks() async throws {
         let fixture = try StoreFixture()
         let start = ContinuousClock.now

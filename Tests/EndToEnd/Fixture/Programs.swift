@@ -10,14 +10,14 @@ enum Programs {
         return parent(bundle ?? Files.linkTarget("/proc/self/exe") ?? "")
     }()
 
-    /// The root file system tar that `scripts/base-image.sh` makes.
+    /// The root file system tar that `scripts/busybox-image.sh` makes.
     static func busyboxImage() throws -> String { try image("busybox.tar") }
     static func debianImage() throws -> String { try image("debian-bookworm-slim.tar") }
 
     private static func image(_ name: String) throws -> String {
         let package = parent(parent(parent(parent(#filePath))))
         let path = "\(package)/.build/images/\(name)"
-        guard Files.exists(path) else { throw Unexpected("\(path) is missing: run scripts/base-image.sh") }
+        guard Files.exists(path) else { throw Unexpected("\(path) is missing: run scripts/busybox-image.sh") }
         return path
     }
 
