@@ -35,7 +35,8 @@ import Testing
                 URIs: http://deb.debian.org/debian
                 Suites: bookworm
                 Components: main
-                """)
+                """
+        )
         sources.add(
             lines: """
                 # deb http://commented.example.org bookworm main
@@ -43,7 +44,8 @@ import Testing
                 deb http://deb.debian.org/debian bookworm-backports main
                 deb https://example.org/cloud cloud-sdk-bookworm main
                 deb-src http://deb.debian.org/debian bookworm main
-                """)
+                """
+        )
         #expect(
             sources.text == """
                 Types: deb deb-src
@@ -60,7 +62,8 @@ import Testing
                 Architectures: amd64 i386
                 Signed-By: /k.gpg
 
-                """)
+                """
+        )
     }
 
     @Test(arguments: [
@@ -72,7 +75,9 @@ import Testing
         ("Acquire::http::Proxy \"http://user:secret@proxy:3128\";", false),
         ("// nothing\n", false),
     ])
-    func keepsConfigurationAboutFetching(text: String, kept: Bool) { #expect(concernsOnlyAcquire(text) == kept) }
+    func keepsConfigurationAboutFetching(text: String, kept: Bool) {
+        #expect(concernsOnlyAcquire(text) == kept)
+    }
 }
 
 /// Takes a minute and the network, so it runs only when asked for: ESCALE_SLOW_TESTS=1.
@@ -83,16 +88,24 @@ struct BootstrapTests {
         let start = ContinuousClock.now
         let image = try await fixture.store.bootstrap(as: ImageReference("debian:slim")) { print($0) }
         print("bootstrap: \(ContinuousClock.now - start), \(image.size)")
-        #expect(image.size < ByteCount(120_000_000))
+        #expect(image.size < ByteCount(90_000_000))
         let tree = fixture.store.tree(of: image.layers)
-        for path in ["/bin/sh", "/usr/bin/apt-get", "/usr/share/keyrings/debian-archive-keyring.gpg", "/etc/passwd"] {
+        for path in [
+            "/bin/sh", "/usr/bin/apt-get", "/usr/share/keyrings/debian-archive-keyring.gpg", "/etc/passwd",
+        ] {
             #expect(try tree.find(path) != nil, "\(path)")
         }
-        for path in ["/etc/resolv.conf", "/etc/hostname", "/dev/null", "/usr/share/man/man1", "/etc/apt/sources.list"] {
+        for path in [
+            "/etc/resolv.conf", "/etc/hostname", "/dev/null", "/usr/share/man/man1", "/etc/apt/sources.list",
+        ] {
             #expect(try tree.find(path) == nil, "\(path)")
         }
         #expect(try tree.find("/var/lib/apt/lists")?.places.flatMap { try Files.list($0) } == ["partial"])
-        print(try tree.read("/etc/apt/sources.list.d/debian.sources").map { String(decoding: $0, as: UTF8.self) } ?? "")
+        print(
+            try tree.read("/etc/apt/sources.list.d/debian.sources").map {
+                String(decoding: $0, as: UTF8.self)
+            } ?? ""
+        )
 
         // apt-get update, in a copy of the image with the host's network.
         let area = try fixture.store.makeWorkArea()
@@ -105,14 +118,23 @@ struct BootstrapTests {
         let namespace = MountNamespace(
             mounts: [
                 PrivateMount(
-                    source: "overlay", target: area.merged, type: "overlay",
-                    data: "lowerdir=\(lower),upperdir=\(area.upper),workdir=\(area.work)"),
+                    source: "overlay",
+                    target: area.merged,
+                    type: "overlay",
+                    data: "lowerdir=\(lower),upperdir=\(area.upper),workdir=\(area.work)"
+                ),
                 PrivateMount(
-                    source: "/dev", target: area.merged + "/dev", type: "none",
-                    flags: PrivateMount.bind | PrivateMount.recursive),
-            ], directory: fixture.store.layersDirectory)
+                    source: "/dev",
+                    target: area.merged + "/dev",
+                    type: "none",
+                    flags: PrivateMount.bind | PrivateMount.recursive
+                ),
+            ],
+            directory: fixture.store.layersDirectory
+        )
         let update = try await Command(
-            "/usr/sbin/chroot", [area.merged, "sh", "-c", "apt-get update && apt-get install -y --no-install-recommends less"],
+            "/usr/sbin/chroot",
+            [area.merged, "sh", "-c", "apt-get update && apt-get install -y --no-install-recommends less"],
             namespace: namespace
         ).run()
         #expect(update.status == 0, "\(update.text)")

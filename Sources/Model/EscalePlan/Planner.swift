@@ -78,7 +78,7 @@ private struct Planner {
         switch container.phase {
         case .running: break
         case .created: start(container, unmet: unmet, .ready)
-        case .exited(_, let at) where at < desired.requestedAt: start(container, unmet: unmet, .requested)
+        case .exited(_, let at) where at < desired.requestTime(of: service): start(container, unmet: unmet, .requested)
         case .exited(let code, let at): restart(container, service, code: code, at: at)
         }
     }
@@ -114,7 +114,7 @@ private struct Planner {
     /// How a service stands towards what another one asks of it.
     private func standing(of service: DesiredService, for condition: Dependency.Condition) -> Standing {
         let containers = (byService[service.name] ?? []).filter { $0.replica.slot <= service.replicas }
-        return EscalePlan.standing(of: service, containers: containers, for: condition, since: desired.requestedAt)
+        return EscalePlan.standing(of: service, containers: containers, for: condition, since: desired.requestTime(of: service))
     }
 
     // MARK: Stop and down

@@ -90,6 +90,8 @@ extension ProjectSupervisor {
             createdAt: .now)
         try platform.store.save(container)
         containers[id] = container
+        // Its names and rules are there before it is.
+        try await publish()
         emit("Container \(containerName)", .done, "Created")
     }
 
@@ -122,7 +124,6 @@ extension ProjectSupervisor {
     private func launch(_ container: ContainerRecord, hasRun: Bool) async throws -> ContainerProcesses {
         let id = container.id
         if hasRun { try await platform.engine.release(id) }
-        try await publish()
         let files = try await platform.network.files(for: container)
         let processes = try await platform.engine.create(container.blueprint, files: files)
         try await platform.network.attach(container, pid: processes.container.pid)
