@@ -51,6 +51,27 @@ import Testing
         }
     }
 
+    @Test("a probe runs as the container's user, in its directory, with its environment")
+    func probesUser() async throws {
+        try await EscaleFixture.with { escale in
+            let project = try escale.project(
+                "app",
+                """
+                services:
+                  web:
+                    image: busybox
+                    command: sleep 600
+                    stop_signal: SIGKILL
+                    user: "1000:1001"
+                    working_dir: /etc
+                    environment: {COLOUR: red}
+                    healthcheck: {test: "echo $$(id -u) $$(id -g) $$(pwd) $$COLOUR; exit 1", interval: 200ms, retries: 1}
+                """)
+            let result = try await project.escale("up", "-d", "--wait").failed()
+            #expect(result.errors.contains("1000 1001 /etc red"), "\(result)")
+        }
+    }
+
     @Test("a probe that hangs is cut off at its time-out and leaves no process")
     func hangingProbe() async throws {
         try await EscaleFixture.with { escale in

@@ -13,7 +13,7 @@ import Testing
                 services:
                   web:
                     image: busybox
-                    command: ["sh", "-c", "echo first; echo problem >&2; sleep 1.2; echo last; printf unfinished; exec sleep 600"]
+                    command: ["sh", "-c", "echo first; echo problem >&2; sleep 1.2; echo last; exec sleep 600"]
                     stop_signal: SIGKILL
                 """)
             try await project.up()

@@ -348,6 +348,7 @@ import Testing
             for text in ["web", "\(project.directory)/missing.conf", "hint: "] {
                 #expect(mount.errors.contains(text), "\"\(text)\" is missing:\n\(mount)")
             }
+            try await project.down()
             try await project.up("ended")
             _ = try await project.container("ended", within: .seconds(3)) { $0.state == .exited }
             let ended = try await project.escale("exec", "ended", "true").failed()

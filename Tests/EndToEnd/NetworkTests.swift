@@ -64,7 +64,7 @@ import Testing
             // Even a forged route or address doesn't lead there.
             let forged = try await project.escale(
                 "exec", "front", "sh", "-c",
-                "ip route add \(db)/32 via 169.254.1.1 dev eth0; wget -q -T 2 -O - http://\(db)/")
+                "ip route add \(db)/32 via 169.254.1.1 dev eth0; timeout 2 wget -q -O - http://\(db)/")
             #expect(forged.status != 0, "\(forged)")
         }
     }
@@ -125,11 +125,11 @@ import Testing
             let answers = try await project.shell(
                 "client", "\(Self.lookUp("web")); for i in $(seq 30); do wget -q -O - http://$a/; done | sort | uniq -c | wc -l")
             #expect(answers == "3")
-            let addresses = try await project.shell("client", "\(Self.lookUp("web")); echo $a")
-            #expect(addresses.split(whereSeparator: \.isWhitespace).count == 1, "one address: \(addresses)")
+            let addresses = try await project.shell("client", "nslookup web | sed -n '/^Name:/,$ s/^Address[^:]*: *//p' | wc -l")
+            #expect(addresses == "1", "one address for the service")
             // A replica that calls its own service's name reaches all, itself too.
             let own = try await project.shell(
-                "web", "\(Self.lookUp("web")); for i in $(seq 30); do wget -q -T 2 -O - http://$a/; done | sort | uniq -c | wc -l")
+                "web", "\(Self.lookUp("web")); for i in $(seq 30); do timeout 2 wget -q -O - http://$a/; done | sort | uniq -c | wc -l")
             #expect(own == "3")
         }
     }
@@ -139,14 +139,14 @@ import Testing
     ) async throws -> Bool {
         let isAddress = host.allSatisfy { $0.isNumber || $0 == "." }
         let find = isAddress ? "a=\(host)" : Self.lookUp(host)
-        let fetch = "\(find); test -n \"$a\" && wget -q -T 1 -O /dev/null http://$a:\(port)/\(path)"
+        let fetch = "\(find); test -n \"$a\" && timeout 1 wget -q -O /dev/null http://$a:\(port)/\(path)"
         return try await project.escale("exec", service, "sh", "-c", fetch).status == 0
     }
 
     /// Finds a name's addresses, for `$a`. The static busybox of the tests asks the resolver only in `nslookup`: its
-    /// other programs would need the C library's plug-ins.
+    /// other programs would need the C library's plug-ins. (Nor does its `wget -T` work.)
     private static func lookUp(_ name: String) -> String {
-        "a=$(nslookup \(name) 2>/dev/null | sed -n '/^Name:/,$ s/^Address[^:]*: *//p' | sort -u)"
+        "a=$(nslookup \(name) 2>/dev/null | sed -n '/^Name:/,$ s/^Address[^:]*: *//p' | head -n 1)"
     }
 }
 

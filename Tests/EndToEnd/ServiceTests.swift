@@ -56,6 +56,8 @@ import Testing
                 """)
             try await project.up()
             #expect(try await project.shell("confined", "id -u; id -g; pwd") == "1000\n1000\n/work")
+            let caps = try await project.shell("confined", "grep CapEff /proc/self/status")
+            #expect(caps.hasSuffix("0000000000000000"), "exec has no more rights than the container: \(caps)")
             let written = try await project.escale("exec", "confined", "sh", "-c", "touch /file")
             #expect(written.status != 0 && written.text.contains("Read-only"), "\(written)")
             #expect(try await project.shell("confined", "echo kept > /scratch/file; cat /scratch/file") == "kept")

@@ -119,10 +119,11 @@ package actor Supervisor {
             throw EscaleError.replicaMissing(replica)
         }
         let spec = container.blueprint.spec
-        // The runtime takes its own directory where none is given, and forgets the container's environment where one is.
+        // The runtime takes root and its own directory where none is given, and forgets the container's environment
+        // where one is.
         let command = platform.engine.execCommand(
             ContainerCommand(
-                request.command, terminal: request.tty, user: request.user,
+                request.command, terminal: request.tty, user: request.user ?? "\(spec.user):\(spec.group)",
                 workingDirectory: request.workingDirectory ?? spec.workingDirectory,
                 environment: spec.environment.merging(request.environment) { _, given in given }),
             in: container.id)

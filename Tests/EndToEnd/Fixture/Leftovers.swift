@@ -1,4 +1,5 @@
 import EscaleSystem
+import FoundationEssentials
 import Glibc
 import Testing
 
@@ -28,12 +29,25 @@ enum Leftovers {
     static func find(root: String, _ instance: Instance?) async throws -> [String] {
         var found = HostProcesses.using(root).map { "process \($0.line)" }
         found += lines("/proc/self/mountinfo").filter { $0.contains(root) }.map { "mount \($0)" }
-        if let instance { found += try await onHost(instance) }
-        let register = (try? Files.readText("/run/escale-slots/register.json")) ?? ""
-        if register.contains("\(root)\"".replacing("/", with: "\\/")) || register.contains("\(root)\"") {
-            found.append("slot of \(root) in the register")
+        if let instance, !belongsToAnother(instance, than: root) {
+            let seen = try await onHost(instance)
+            // A slot that was given back may have a new owner meanwhile, and these are its things.
+            if !belongsToAnother(instance, than: root) { found += seen }
         }
+        if owners().values.contains(root) { found.append("slot of \(root) in the register") }
         return found
+    }
+
+    /// Which root has which slot of the host's.
+    private static func owners() -> [String: String] {
+        struct Register: Decodable { let roots: [String: String] }
+        guard let bytes = try? Files.read("/run/escale-slots/register.json") else { return [:] }
+        return (try? JSONDecoder().decode(Register.self, from: Data(bytes)))?.roots ?? [:]
+    }
+
+    private static func belongsToAnother(_ instance: Instance, than root: String) -> Bool {
+        let slot = instance.id.isEmpty ? "0" : String(Int(instance.id, radix: 36) ?? 0)
+        return owners()[slot].map { $0 != root } ?? false
     }
 
     /// Rules, addresses, routes, links and control groups.
@@ -63,7 +77,7 @@ enum Leftovers {
     /// So that a failed test doesn't disturb others.
     static func removeByForce(root: String, _ instance: Instance?) async throws {
         for process in HostProcesses.using(root) { ProcessHandle(process.identity)?.signal(SIGKILL) }
-        guard let instance else { return }
+        guard let instance, !belongsToAnother(instance, than: root) else { return }
         _ = try await run("nft", "delete", "table", "inet", instance.table)
         _ = try await run("nft", "delete", "table", "ip", instance.table)
         for group in cgroups(instance).reversed() { rmdir(group) }
