@@ -137,6 +137,11 @@ let testTargets: [Target] = [
     tests("EscaleOCITests", ["EscaleCore", "EscaleOCI"]),
     tests("EscaleImagesTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages"]),
     tests("EscaleYAMLTests", ["EscaleCore", "EscaleYAML"]),
+    tests("EscalePlanTests", ["EscaleCore", "EscaleCompose", "EscalePlan"]),
+    tests("EscaleRuntimeSpecTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleEngine"]),
+    tests("EscaleSystemTests", ["EscaleCore", "EscaleSystem"]),
+    tests("EscaleEngineTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleEngine"]),
+    tests("LayeringTests", ["EscaleCore", "EscaleSystem"]),
     tests("EscaleComposeTests", ["EscaleCore", "EscaleYAML", "EscaleCompose"]),
     // Runs escale and escaled, which are built with the tests. A dependency on them would link them in, statically.
     tests("EndToEnd", ["EscaleCore", "EscaleAPI", "EscaleSystem"]),

@@ -68,16 +68,16 @@ int c_escale_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 
 int c_escale_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
 
-int c_escale_epoll_add_once(int epoll, int fd) {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.fd = fd};
+int c_escale_epoll_add_once(int epoll, int fd, uint64_t key) {
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.u64 = key};
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
 int c_escale_epoll_remove(int epoll, int fd) { return epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL); }
 
-int c_escale_epoll_wait(int epoll, int *fds, int limit) {
+int c_escale_epoll_wait(int epoll, uint64_t *keys, int limit) {
     struct epoll_event events[64];
     int count = epoll_wait(epoll, events, limit < 64 ? limit : 64, -1);
-    for (int i = 0; i < count; i++) fds[i] = events[i].data.fd;
+    for (int i = 0; i < count; i++) keys[i] = events[i].data.u64;
     return count;
 }

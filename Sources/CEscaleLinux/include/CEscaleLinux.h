@@ -54,11 +54,11 @@ long c_escale_lsetxattr(const char *path, const char *name, const void *value, s
 // Both ends close on exec.
 int c_escale_pipe(int ends[2]);
 int c_escale_epoll_create(void);
-// Reports fd once when it can be read or its other end is gone.
-int c_escale_epoll_add_once(int epoll, int fd);
+// Reports the key once when fd can be read or its other end is gone.
+int c_escale_epoll_add_once(int epoll, int fd, uint64_t key);
 int c_escale_epoll_remove(int epoll, int fd);
-// Fills at most limit descriptors; waits as long as it takes.
-int c_escale_epoll_wait(int epoll, int *fds, int limit);
+// Fills at most limit keys; waits as long as it takes.
+int c_escale_epoll_wait(int epoll, uint64_t *keys, int limit);
 
 // One UDP exchange that the kernel's connection tracking knows, in host byte order. Where reply_source differs from
 // destination, packets are sent on to it.

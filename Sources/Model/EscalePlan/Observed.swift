@@ -33,10 +33,13 @@ package struct ObservedContainer: Hashable, Sendable {
     package var health: Health?
     /// How often in a row it ended soon after its start: what the restart delay grows with.
     package var failures: Int
+    /// Whether it ended because a step stopped it. Such an end is none of its own: if it is wanted again it is started,
+    /// whatever its restart policy says.
+    package var wasStopped: Bool
 
     package init(
         id: ContainerID, replica: ReplicaID, fingerprint: String = "", phase: Phase, health: Health? = nil,
-        failures: Int = 0
+        failures: Int = 0, wasStopped: Bool = false
     ) {
         self.id = id
         self.replica = replica
@@ -44,6 +47,15 @@ package struct ObservedContainer: Hashable, Sendable {
         self.phase = phase
         self.health = health
         self.failures = failures
+        self.wasStopped = wasStopped
+    }
+
+    /// Whether it has ended, and not by itself since the user asked: it counts as not started yet.
+    func isStale(since requestedAt: Timestamp) -> Bool {
+        switch phase {
+        case .created, .running: false
+        case .exited(_, let at): wasStopped || at < requestedAt
+        }
     }
 
     package var isRunning: Bool {

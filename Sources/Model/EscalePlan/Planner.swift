@@ -23,6 +23,7 @@ private struct Planner {
     let byReplica: [ReplicaID: [ObservedContainer]]
     let byService: [ServiceName: [ObservedContainer]]
     var plan = Plan()
+    private var subjects: Set<Step.Subject> = []
 
     init(desired: DesiredProject, observed: ObservedProject, now: Timestamp) {
         self.desired = desired
@@ -78,7 +79,7 @@ private struct Planner {
         switch container.phase {
         case .running: break
         case .created: start(container, unmet: unmet, .ready)
-        case .exited(_, let at) where at < desired.requestTime(of: service): start(container, unmet: unmet, .requested)
+        case .exited where container.isStale(since: desired.requestTime(of: service)): start(container, unmet: unmet, .requested)
         case .exited(let code, let at): restart(container, service, code: code, at: at)
         }
     }
@@ -163,6 +164,8 @@ private struct Planner {
     }
 
     private mutating func add(_ action: Step.Action, _ reason: Reason) {
-        plan.steps.append(Step(action, because: reason))
+        let step = Step(action, because: reason)
+        // Of two things to do with one replica the second is in the next plan.
+        if subjects.insert(step.subject).inserted { plan.steps.append(step) }
     }
 }

@@ -40,7 +40,7 @@ private let settling = Duration.milliseconds(500)
 
 /// How a service's containers stand towards a condition; all of its replicas have to meet it.
 ///
-/// - Parameter since: when the user asked; a container that ended before that counts as not started.
+/// - Parameter since: when the user asked; a container that ended before that, or was stopped, counts as not started.
 package func standing(
     of service: DesiredService, containers: [ObservedContainer], for condition: Dependency.Condition, since: Timestamp
 ) -> Standing {
@@ -75,7 +75,7 @@ private func stand(
         case .unhealthy: return failed(.unhealthy)
         case .starting, nil: return .pending
         }
-    case (.exited(_, let at), _) where at < since: return .pending
+    case (.exited, _) where container.isStale(since: since): return .pending
     case (.exited(0, _), .completed): return .met
     case (.exited(let code, _), _):
         guard RestartDelay.applies(service.restart, code: code, failures: container.failures) else {

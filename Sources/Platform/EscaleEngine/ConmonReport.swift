@@ -1,10 +1,10 @@
 import FoundationEssentials
 
 /// One line that conmon writes to its sync pipe: `{"data": 1234}` or `{"data": -1, "message": "…"}`.
-struct ConmonReport: Hashable, Sendable {
+package struct ConmonReport: Hashable, Sendable {
     /// `nil` where there is no process, and ``message`` says why.
-    let pid: Int32?
-    let message: String
+    package let pid: Int32?
+    package let message: String
 
     private struct Wire: Decodable {
         var data: Int32?
@@ -13,7 +13,7 @@ struct ConmonReport: Hashable, Sendable {
     }
 
     /// `nil` for anything that isn't such a line.
-    init?(_ bytes: [UInt8]) {
+    package init?(_ bytes: [UInt8]) {
         guard let wire = try? JSONDecoder().decode(Wire.self, from: Data(bytes)), let data = wire.data ?? wire.pid
         else { return nil }
         pid = data > 0 ? data : nil

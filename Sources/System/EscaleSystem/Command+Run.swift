@@ -20,10 +20,13 @@ package struct CommandResult: Sendable {
 }
 
 extension Command {
-    /// Runs it to its end with nothing to read, and collects what it writes to either stream.
+    /// Runs it to its end and collects what it writes to either stream.
+    ///
+    /// Its end is the command's own: processes that it leaves behind are neither waited for nor ended, and what they
+    /// write later is lost.
     ///
     /// - Parameters:
-    ///   - input: what it reads; sent before the output is read, so keep it under a pipe's 64 KiB.
+    ///   - input: what it reads, at most a pipe's 64 KiB; nothing by default.
     ///   - outputLimit: how many bytes of output to keep, counted from the end.
     ///   - timeout: when it is killed.
     ///   - onOutput: sees each piece as it comes.
@@ -41,21 +44,24 @@ extension Command {
         } else {
             let (source, sink) = try FileDescriptor.pipe()
             try check("set a pipe blocking") { fcntl(source.number, F_SETFL, 0) }
-            try sink.write(input.prefix(65536))
+            guard input.count <= Self.pipeCapacity else { throw Errno(EMSGSIZE).during("give \(executable) its input") }
+            try sink.write(input)
             stdin = source
         }
         let child = try await blockingSpawn([stdin, writing, writing])
         _ = consume writing
         return try await withTaskCancellationHandler {
-            let collecting = Task { try await collect(reading, limit: outputLimit, onOutput: onOutput) }
-            let (status, timedOut) = try await supervise(child, timeout: timeout)
-            // What it started may live on with the pipe; nobody waits for that one's output.
-            let lastCall = Task {
-                try await Task.sleep(for: .milliseconds(200))
-                collecting.cancel()
+            let collector = Task {
+                do {
+                    return try await collect(reading, limit: outputLimit, onOutput: onOutput)
+                } catch {
+                    child.signal(SIGKILL)  // or it would wait for ever for somebody to read
+                    throw error
+                }
             }
-            let output = try await collecting.value
-            lastCall.cancel()
+            let (status, timedOut) = try await supervise(child, timeout: timeout)
+            collector.cancel()
+            let output = try await collector.value
             try Task.checkCancellation()
             return CommandResult(status: status, output: output, timedOut: timedOut)
         } onCancel: {
@@ -81,22 +87,27 @@ extension Command {
         return (status, (try? await timer.value) ?? false)
     }
 
+    /// Reads until the pipe's end, or until cancelled, which means that the child has ended.
     private func collect(
         _ pipe: FileDescriptor, limit: Int, onOutput: (@Sendable ([UInt8]) async -> Void)?
     ) async throws -> [UInt8] {
         var output: [UInt8] = []
-        while true {
-            // A cancelled task doesn't wait, but reads what is there.
-            try? await Reactor.shared.readable(pipe)
-            let piece: [UInt8]
-            do { piece = try pipe.read() } catch {
-                if Task.isCancelled { return output }
-                throw error
+        var hasEnded = false
+        while !hasEnded {
+            do {
+                try await Reactor.shared.readable(pipe)
+            } catch is CancellationError {
+                // All that the child wrote is in the pipe, and one reading takes a full pipe.
+                hasEnded = true
             }
-            if piece.isEmpty { return output }
+            guard let piece = try pipe.readAvailable(upTo: Self.pipeCapacity) else { continue }
+            if piece.isEmpty { break }
             await onOutput?(piece)
             output += piece
             if output.count > 2 * limit { output.removeFirst(output.count - limit) }
         }
+        return Array(output.suffix(limit))
     }
+
+    private static let pipeCapacity = 65536
 }

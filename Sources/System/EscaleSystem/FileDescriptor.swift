@@ -18,16 +18,22 @@ package final class FileDescriptor: Sendable {
 
     /// Reads up to `limit` bytes; empty at the end of the file.
     package func read(upTo limit: Int = 65536) throws(EscaleError) -> [UInt8] {
-        var failure: EscaleError?
-        let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-            do throws(EscaleError) {
-                count = try check("read") { Glibc.read(number, buffer.baseAddress, limit) }
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
+        guard let bytes = try readAvailable(upTo: limit) else { throw Errno(EAGAIN).during("read") }
         return bytes
+    }
+
+    /// As ``read(upTo:)``, and `nil` where a non-blocking descriptor has nothing to read yet.
+    package func readAvailable(upTo limit: Int = 65536) throws(EscaleError) -> [UInt8]? {
+        var failure: Errno?
+        let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+            var result = Glibc.read(number, buffer.baseAddress, limit)
+            while result < 0 && errno == EINTR { result = Glibc.read(number, buffer.baseAddress, limit) }
+            if result < 0 { failure = .current }
+            count = max(0, result)
+        }
+        guard let failure else { return bytes }
+        if failure.code == EAGAIN { return nil }
+        throw failure.during("read")
     }
 
     /// Writes all of it, however often the system takes only a part. Blocks on a full pipe.

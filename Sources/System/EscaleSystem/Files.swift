@@ -43,10 +43,18 @@ package enum Files {
             try file.write(bytes)
             if sync { try check("sync \(path)") { fsync(file.number) } }
             try check("replace \(path)") { rename(temporary, path) }
+            // The new name is the directory's, which has to be written too.
+            if sync { try synchronize(directoryOf: path) }
         } catch {
             unlink(temporary)
             throw error
         }
+    }
+
+    private static func synchronize(directoryOf path: String) throws(EscaleError) {
+        let parent = path.lastIndex(of: "/").map { path[...$0] } ?? "."
+        let directory = try FileDescriptor(String(parent), O_RDONLY | O_DIRECTORY)
+        try check("sync \(parent)") { fsync(directory.number) }
     }
 
     /// Makes the directory and those above it; existing ones stay as they are.
@@ -59,7 +67,8 @@ package enum Files {
         if mkdir(path, mode) != 0 && errno != EEXIST { throw Errno.current.during("make the directory \(path)") }
     }
 
-    /// The names in a directory, sorted; empty where there is no such directory.
+    /// The names in a directory, sorted; empty where there is no such directory. A name that is no UTF-8 comes out
+    /// repaired and can't be opened: for directories whose names are Escale's own or the kernel's.
     package static func list(_ path: String) throws(EscaleError) -> [String] {
         guard let stream = opendir(path) else {
             let error = Errno.current
@@ -75,14 +84,6 @@ package enum Files {
             if name != "." && name != ".." { names.append(name) }
         }
         return names.sorted()
-    }
-
-    /// Removes a file or a whole tree, following no link; one that isn't there is no error.
-    package static func remove(_ path: String) throws(EscaleError) {
-        if unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR { return }
-        guard errno == EISDIR || errno == EPERM else { throw Errno.current.during("remove \(path)") }
-        for name in try list(path) { try remove("\(path)/\(name)") }
-        if rmdir(path) != 0 && errno != ENOENT { throw Errno.current.during("remove \(path)") }
     }
 }
 

@@ -9,7 +9,9 @@ package final class Reactor: Sendable {
 
     private typealias Waiter = CheckedContinuation<Void, any Error>
     private let epoll: Int32
-    private let waiters = Mutex<[Int32: Waiter]>([:])
+    /// By a key of each wait's own: a descriptor's number may be in use again before its last event is seen.
+    private let waiters = Mutex<[UInt64: (waiter: Waiter, fd: Int32)]>([:])
+    private let lastKey = Atomic<UInt64>(0)
 
     private init() {
         epoll = c_escale_epoll_create()
@@ -26,12 +28,13 @@ package final class Reactor: Sendable {
     /// - Throws: `CancellationError` when the task is cancelled, else what epoll says.
     package func readable(_ descriptor: FileDescriptor) async throws {
         let fd = descriptor.number
+        let key = lastKey.wrappingAdd(1, ordering: .relaxed).newValue
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (waiter: Waiter) in
                 let result: Int32 = waiters.withLock { waiters in
                     if Task.isCancelled { return ECANCELED }
-                    guard c_escale_epoll_add_once(epoll, fd) == 0 else { return errno }
-                    waiters[fd] = waiter
+                    guard c_escale_epoll_add_once(epoll, fd, key) == 0 else { return errno }
+                    waiters[key] = (waiter, fd)
                     return 0
                 }
                 switch result {
@@ -41,25 +44,25 @@ package final class Reactor: Sendable {
                 }
             }
         } onCancel: {
-            take(fd)?.resume(throwing: CancellationError())
+            take(key)?.resume(throwing: CancellationError())
         }
         _ = descriptor  // stays open until here
     }
 
-    private func take(_ fd: Int32) -> Waiter? {
+    private func take(_ key: UInt64) -> Waiter? {
         waiters.withLock { waiters -> Waiter? in
-            guard let waiter = waiters.removeValue(forKey: fd) else { return nil }
+            guard let (waiter, fd) = waiters.removeValue(forKey: key) else { return nil }
             _ = c_escale_epoll_remove(epoll, fd)
             return waiter
         }
     }
 
     private func serve() {
-        var ready = [Int32](repeating: -1, count: 64)
+        var ready = [UInt64](repeating: 0, count: 64)
         while true {
             let count = c_escale_epoll_wait(epoll, &ready, Int32(ready.count))
             if count < 0 && errno != EINTR { return }
-            for fd in ready.prefix(Int(max(0, count))) { take(fd)?.resume() }
+            for key in ready.prefix(Int(max(0, count))) { take(key)?.resume() }
         }
     }
 }

@@ -54,6 +54,7 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
         var cgroupsPath: String
         var namespaces: [Namespace]
         var resources: Resources
+        var sysctl: [String: String]
         var seccomp: SeccompFilter?
         var maskedPaths: [String]
         var readonlyPaths: [String]
@@ -81,8 +82,8 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
             arguments = [Self.initPath, "--"] + arguments
             mounts.append(Self.bind(program, Self.initPath, readOnly: true))
         }
-        mounts += files.sorted { $0.key < $1.key }.map { Self.bind($0.value, $0.key, readOnly: false) }
-        mounts += spec.mounts.sorted { depth($0.target) < depth($1.target) }.map(Self.mount)
+        let own = files.sorted { $0.key < $1.key }.map { Self.bind($0.value, $0.key, readOnly: spec.readOnlyRoot) }
+        mounts += Self.parentsFirst(own + spec.mounts.map(Self.mount))
         process = Process(
             terminal: spec.terminal,
             user: User(uid: spec.user, gid: spec.group, additionalGids: spec.additionalGroups),
@@ -99,12 +100,23 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
             cgroupsPath: cgroup,
             namespaces: ["pid", "network", "ipc", "uts", "mount"].map(Namespace.init),
             resources: Resources(devices: Self.devices),
+            sysctl: Self.sysctls,
             seccomp: profile?.filter(capabilities: Set(spec.capabilities)),
             maskedPaths: Self.maskedPaths,
             readonlyPaths: Self.readonlyPaths)
     }
 
     private static let initPath = "/dev/init"
+
+    /// Parents before children, so that a volume inside another one, or a file of ours inside a volume, is mounted over
+    /// it; for one place the last one counts.
+    private static func parentsFirst(_ mounts: [Mount]) -> [Mount] {
+        mounts.enumerated()
+            .sorted { (depth($0.element.destination), $0.offset) < (depth($1.element.destination), $1.offset) }
+            .map(\.element)
+    }
+
+    private static func depth(_ path: String) -> Int { path.split(separator: "/").count }
 
     private static func mount(_ mount: ContainerSpec.Mount) -> Mount {
         switch mount.kind {
@@ -154,12 +166,14 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
         ]
     }()
 
+    /// Docker's: any user may listen on low ports and ping, which in a network namespace of one's own harms nobody.
+    private static let sysctls = [
+        "net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647",
+    ]
+
     private static let maskedPaths = [
         "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
         "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
     ]
     private static let readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 }
-
-/// Parents before children, so that a volume inside another one is mounted over it.
-private func depth(_ path: String) -> Int { path.split(separator: "/").count }

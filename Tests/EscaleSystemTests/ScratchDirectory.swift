@@ -1,0 +1,60 @@
+import EscaleCore
+import EscaleSystem
+import Glibc
+import Synchronization
+
+/// A directory of the test's own that goes with it.
+final class ScratchDirectory: Sendable {
+    let path: String
+
+    init() throws {
+        path = "/tmp/escale-system-\(hexadecimal(UInt64.random(in: 0 ... .max)))"
+        try Files.createDirectories(path)
+    }
+
+    // Best effort: the directory is under /tmp.
+    deinit { try? Files.remove(path) }
+
+    func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
+}
+
+/// A value that several tasks and threads share.
+final class Shared<Value: Sendable>: Sendable {
+    private let state: Mutex<Value>
+
+    init(_ value: Value) { state = Mutex(value) }
+
+    var value: Value { state.withLock { $0 } }
+    func change(_ body: (inout Value) -> Void) { state.withLock { body(&$0) } }
+}
+
+/// A command line of the shell.
+func shell(_ line: String) -> Command { Command("/bin/sh", ["-c", line]) }
+
+/// The numbers of this process's open descriptors.
+func openDescriptors() throws -> [String] { try Files.list("/proc/self/fd") }
+
+/// The children of this process that have ended and that nobody has waited for, by number.
+func zombies() throws -> [Int32] {
+    try Files.list("/proc").compactMap(Int32.init).filter { pid in
+        guard let stat = try? Files.readText("/proc/\(pid)/stat"), let close = stat.lastIndex(of: ")") else { return false }
+        let fields = stat[close...].split(separator: " ")
+        return fields.count > 2 && fields[1] == "Z" && Int32(fields[2]) == getpid()
+    }
+}
+
+/// Asks again and again, for some seconds at most, whether it has become true.
+func eventually(_ condition: () throws -> Bool) async throws -> Bool {
+    for _ in 0..<400 {
+        if try condition() { return true }
+        try await Task.sleep(for: .milliseconds(10))
+    }
+    return false
+}
+
+/// Runs the body and gives how long it took.
+func timed(_ body: () async throws -> Void) async rethrows -> Duration {
+    let start = ContinuousClock.now
+    try await body()
+    return ContinuousClock.now - start
+}
