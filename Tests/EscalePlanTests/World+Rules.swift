@@ -119,7 +119,7 @@ extension World {
         }
         switch desired.goal {
         case .up:
-            try demand(progress(of: desired, observed, healthy: true) == .met, "up has not got there")
+            try demand(progress(of: desired, observed, healthy: true, now: now + .seconds(60)) == .met, "up has not got there")
             for service in desired.services {
                 let own = observed.containers.filter { $0.replica.service == service.name }
                 try demand(own.count == service.replicas, "\(service.name) has \(own.count) containers")
