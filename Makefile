@@ -14,8 +14,7 @@ run: ## build Escale, run the example application, check it
 test: ## the same set-up, then every test
 	@scripts/setup.sh test
 	@scripts/build.sh --tests
-	@scripts/base-image.sh
-	@scripts/example.sh up
+	@scripts/busybox-image.sh
 	@scripts/test.sh
 
 stop: ## take the example down and stop the daemon
@@ -28,7 +27,7 @@ clean: ## stop, and remove Escale's state and all build output
 bench: ## compare with docker-compose on this machine
 	@scripts/setup.sh bench
 	@scripts/build.sh
-	@scripts/base-image.sh busybox
+	@scripts/busybox-image.sh
 	@Benchmarks/replicas.py
 
 fmt: ## format the Swift sources

@@ -78,7 +78,7 @@ let system: [Target] = [
     library("System", "EscaleSystem", ["EscaleCore", "CEscaleLinux"]),
     library("System", "EscaleArchive", ["EscaleCore", "EscaleSystem", "CArchive"]),
     library("System", "EscaleCrypto", ["EscaleCore", "CCrypto"]),
-    library("System", "EscaleHTTP", ["EscaleCore", "CCurl", "CMicroHTTPD"]),
+    library("System", "EscaleHTTP", ["EscaleCore", "EscaleSystem", "CCurl", "CMicroHTTPD"]),
     library("System", "EscaleNetlink", ["EscaleCore", "EscaleSystem", "CEscaleLinux", "CNetlink", "CNFTables"]),
     library("System", "EscaleStore", ["EscaleCore", "CSQLite"]),
 ]
@@ -143,6 +143,8 @@ let testTargets: [Target] = [
     tests("EscaleEngineTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleEngine"]),
     tests("LayeringTests", ["EscaleCore", "EscaleSystem"]),
     tests("EscaleComposeTests", ["EscaleCore", "EscaleYAML", "EscaleCompose"]),
+    // Runs escale and escaled, which are built with the tests. A dependency on them would link them in, statically.
+    tests("EndToEnd", ["EscaleCore", "EscaleAPI", "EscaleSystem"]),
     tests("EscaleNetlinkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
     tests("EscaleNetworkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink", "EscaleNetwork"]),
     tests("EscaleDockerfileTests", ["EscaleCore", "EscaleDockerfile"]),

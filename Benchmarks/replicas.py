@@ -5,7 +5,7 @@ usage: replicas.py [--replicas N] [--runs N] [--only escale|docker] [--json FILE
 
 For each: from nothing to all replicas running (`up -d`), `up -d` again with nothing changed, and `down`. Both are given
 the same compose file and the same busybox image. Needs root, ESCALE_BIN (or .build/release), .build/images/busybox.tar
-(scripts/base-image.sh busybox), docker.io and docker-compose (scripts/setup.sh bench).
+(scripts/busybox-image.sh), docker.io and docker-compose (scripts/setup.sh bench).
 
 Nothing is left behind: Escale runs with a root directory of its own; a Docker daemon, where none is running, is started
 in mount and network namespaces of its own, so its bridge, firewall rules and mounts end with it.
@@ -246,7 +246,7 @@ def main():
     if os.geteuid() != 0:
         raise SystemExit("error: containers need root")
     if not BUSYBOX.exists():
-        raise SystemExit(f"error: {BUSYBOX} is not there\n  hint: scripts/base-image.sh busybox")
+        raise SystemExit(f"error: {BUSYBOX} is not there\n  hint: scripts/busybox-image.sh")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     results = {}

@@ -23,8 +23,10 @@ need() { command -v "$1" >/dev/null || fail "$1 is not installed" "run scripts/s
 # scratch: prints a new directory that is removed when the script ends, however it ends.
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/escale-script.XXXXXX")
 RUNNING= # the process group that run_quietly has under way
+AT_END=() # what on_exit was given
 clean_up() {
     trap '' INT TERM # once is enough: a second signal must not cut this short
+    [ ${#AT_END[@]} -eq 0 ] || "${AT_END[@]}" >/dev/null 2>&1 || true
     if [ -n "$RUNNING" ]; then
         kill -TERM -- "-$RUNNING" || true
         wait "$RUNNING" || true
@@ -34,6 +36,8 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+# on_exit command…: run before the scratch directory goes. One command a script.
+on_exit() { AT_END=("$@"); }
 scratch() { mktemp -d "$SCRATCH/XXXXXX"; }
 
 # run_quietly "label" command…: runs it with its output kept aside; a dot every three seconds says that it is alive; on

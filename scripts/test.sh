@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs every test, after scripts/build.sh --tests, scripts/base-image.sh and scripts/example.sh up. A skipped test fails:
-# everything that tests need was set up before.
+# Runs every test, after scripts/build.sh --tests and scripts/busybox-image.sh. A skipped test fails: everything that tests
+# need was set up before. Nothing is left behind, whether the tests pass or not.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-unit_and_engine_tests() {
+swift_tests() {
     local log status=0
     log=$(mktemp "$SCRATCH/tests.XXXXXX")
     # shellcheck disable=SC2086
@@ -15,21 +15,36 @@ $(grep -a '^✘ Test .* failed after' "$log" | sed 's/^[^T]*Test /    /; s/ fail
 $(grep -a '^➜ .* skipped' "$log" | sed 's/^[^TS]*/    /' | head -30)"
 }
 
-# The same file, the same containers: `up` of what already runs changes nothing and takes moments.
-unchanged_up() {
+# The example from a bare root: base image, build, start; then as a user uses it. Beside whatever `make run` left running.
+example() {
     local before after
+    export ESCALE_ROOT=$SCRATCH/root WEBSITE_PORT=18080
+    local url=http://localhost:$WEBSITE_PORT
+    mkdir "$ESCALE_ROOT"
+    on_exit "$ESCALE_BIN/escale" system reset --yes
+    step "the example: base image, build, start"
+    "$ESCALE_BIN/escale" --progress quiet image bootstrap debian:bookworm-slim
     cd "$ROOT/examples/student-list"
-    before=$("$ESCALE_BIN/escale" ps --format json | jq -S 'if type == "array" then .[] else . end | [.ID, .Name]')
-    "$ESCALE_BIN/escale" up -d --wait >"$SCRATCH/up" 2>&1 || { cat "$SCRATCH/up"; fail "a second up failed"; }
-    after=$("$ESCALE_BIN/escale" ps --format json | jq -S 'if type == "array" then .[] else . end | [.ID, .Name]')
+    "$ESCALE_BIN/escale" up -d --build --wait >"$SCRATCH/up" 2>&1 || { cat "$SCRATCH/up"; fail "the example did not come up"; }
+    step "the example, in a browser"
+    python3 "$ROOT/Tests/Browser/student_list.py" "$url"
+    step "a second up changes nothing"
+    before=$("$ESCALE_BIN/escale" ps --format json | jq -S '.[] | [.id, .pid, .startedAt, .health]')
+    "$ESCALE_BIN/escale" up -d --build --wait >"$SCRATCH/up" 2>&1 || { cat "$SCRATCH/up"; fail "a second up failed"; }
+    after=$("$ESCALE_BIN/escale" ps --format json | jq -S '.[] | [.id, .pid, .startedAt, .health]')
     [ -n "$before" ] && [ "$before" = "$after" ] || fail "a second up replaced containers: $before, then $after"
+    step "without its API the page says so"
+    kill -STOP "$("$ESCALE_BIN/escale" ps --format json | jq '.[] | select(.service == "api") | .pid')"
+    local page
+    page=$(curl --silent --max-time 30 --data submit=list "$url/")
+    kill -CONT "$("$ESCALE_BIN/escale" ps --format json | jq '.[] | select(.service == "api") | .pid')"
+    ! grep -qiE 'warning|fatal|stack trace' <<<"$page" || fail "the page shows PHP's own words: $page"
+    grep -qi 'class="error"\|role="alert"' <<<"$page" || fail "the page does not say what is wrong: $page"
+    "$ESCALE_BIN/escale" down -v >"$SCRATCH/down" 2>&1 || { cat "$SCRATCH/down"; fail "down failed"; }
     cd "$ROOT"
 }
 
 step "tests"
-unit_and_engine_tests
-step "the example, in a browser"
-python3 "$ROOT/Tests/Browser/student_list.py" http://localhost:8080
-step "a second up changes nothing"
-unchanged_up
+swift_tests
+example
 step "every test passed"

@@ -27,7 +27,9 @@ import Testing
         try root.directory(Array("etc".utf8)).set(.opaque, on: [UInt8(ascii: ".")])
         let capability: [UInt8] = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
         try root.directory(Array("usr".utf8)).set(
-            ExtendedAttribute("user.note", Array("kept".utf8)), on: Array("bin".utf8))
+            ExtendedAttribute("user.note", Array("kept".utf8)),
+            on: Array("bin".utf8)
+        )
         try scratch.file("\(name)/ping", "elf", mode: 0o755)
         try root.set(ExtendedAttribute("security.capability", capability), on: Array("ping".utf8))
         for path in ["etc/passwd", "etc", "usr/bin", "usr", "naïve-名.txt", "pipe", "zero", "ping", "bin"] {
@@ -37,7 +39,9 @@ import Testing
             try parent.setTime(FileTime(seconds: 1_000_000), of: Array(last.utf8))
         }
         try root.directory(Array("usr".utf8)).directory(Array("bin".utf8)).setTime(
-            FileTime(seconds: 5), of: Array("su".utf8))
+            FileTime(seconds: 5),
+            of: Array("su".utf8)
+        )
         return tree
     }
 
@@ -90,21 +94,47 @@ import Testing
         [TreeEntry(path: Array("a/../../evil".utf8), kind: .file(size: 0), permissions: 0o644)],
         [TreeEntry(path: Array("/../evil".utf8), kind: .directory, permissions: 0o755)],
         [
-            TreeEntry(path: Array("out".utf8), kind: .symbolicLink(target: Array("..".utf8)), permissions: 0o777),
+            TreeEntry(
+                path: Array("out".utf8),
+                kind: .symbolicLink(target: Array("..".utf8)),
+                permissions: 0o777
+            ),
             TreeEntry(path: Array("out/evil".utf8), kind: .file(size: 0), permissions: 0o644),
         ],
         [
-            TreeEntry(path: Array("out".utf8), kind: .symbolicLink(target: Array("/tmp".utf8)), permissions: 0o777),
+            TreeEntry(
+                path: Array("out".utf8),
+                kind: .symbolicLink(target: Array("/tmp".utf8)),
+                permissions: 0o777
+            ),
             TreeEntry(path: Array("out/escale-evil".utf8), kind: .file(size: 0), permissions: 0o644),
         ],
-        [TreeEntry(path: Array("evil".utf8), kind: .hardLink(target: Array("../secret".utf8)), permissions: 0o644)],
         [
-            TreeEntry(path: Array("out".utf8), kind: .symbolicLink(target: Array("..".utf8)), permissions: 0o777),
-            TreeEntry(path: Array("evil".utf8), kind: .hardLink(target: Array("out/secret".utf8)), permissions: 0o644),
+            TreeEntry(
+                path: Array("evil".utf8),
+                kind: .hardLink(target: Array("../secret".utf8)),
+                permissions: 0o644
+            )
+        ],
+        [
+            TreeEntry(
+                path: Array("out".utf8),
+                kind: .symbolicLink(target: Array("..".utf8)),
+                permissions: 0o777
+            ),
+            TreeEntry(
+                path: Array("evil".utf8),
+                kind: .hardLink(target: Array("out/secret".utf8)),
+                permissions: 0o644
+            ),
         ],
         [TreeEntry(path: Array("a/../.wh.secret".utf8), kind: .file(size: 0), permissions: 0o644)],
         [
-            TreeEntry(path: Array("out".utf8), kind: .symbolicLink(target: Array("..".utf8)), permissions: 0o777),
+            TreeEntry(
+                path: Array("out".utf8),
+                kind: .symbolicLink(target: Array("..".utf8)),
+                permissions: 0o777
+            ),
             TreeEntry(path: Array("out/.wh.secret".utf8), kind: .file(size: 0), permissions: 0o644),
         ],
     ])
@@ -132,7 +162,9 @@ import Testing
         let path = Array("thing".utf8)
         try writer.add(TreeEntry(path: path, kind: .directory, permissions: 0o755))
         try writer.add(TreeEntry(path: path + Array("/child".utf8), kind: .file(size: 0), permissions: 0o644))
-        try writer.add(TreeEntry(path: path, kind: .symbolicLink(target: Array("/etc".utf8)), permissions: 0o777))
+        try writer.add(
+            TreeEntry(path: path, kind: .symbolicLink(target: Array("/etc".utf8)), permissions: 0o777)
+        )
         try writer.add(TreeEntry(path: path, kind: .file(size: 0), permissions: 0o600))
         try writer.finish()
         try Files.write(scratch("a.tar"), bytes)

@@ -17,8 +17,11 @@ struct ChrootRunner: BuildRunner {
         let root = step.upper + "/../merged"
         let overlay = PrivateMount(source: "overlay", target: root, type: "overlay", data: step.overlayData)
         let command = Command(
-            "/usr/sbin/chroot", [root] + step.arguments, environment: step.environment,
-            namespace: MountNamespace(mounts: [overlay], directory: layersDirectory))
+            "/usr/sbin/chroot",
+            [root] + step.arguments,
+            environment: step.environment,
+            namespace: MountNamespace(mounts: [overlay], directory: layersDirectory)
+        )
         return try await command.run(onOutput: output).status
     }
 }
@@ -52,10 +55,15 @@ final class BuildFixture: Sendable {
         for (name, target) in [("bin", "usr/bin"), ("lib64", "usr/lib64")] {
             #expect(symlink(target, "\(area.upper)/\(name)") == 0)
         }
-        try Files.write(area.upper + "/etc/passwd", Array("root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/:/bin/sh\n".utf8))
+        try Files.write(
+            area.upper + "/etc/passwd",
+            Array("root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/:/bin/sh\n".utf8)
+        )
         try Files.write(area.upper + "/etc/group", Array("root:x:0:\napp:x:1001:\n".utf8))
         // The host's shell with what it is linked to: no busybox needed.
-        for tool in ["sh", "cat", "rm", "ls", "mkdir", "ln"] { try Self.install("/bin/\(tool)", into: area.upper) }
+        for tool in ["sh", "cat", "rm", "ls", "mkdir", "ln"] {
+            try Self.install("/bin/\(tool)", into: area.upper)
+        }
         let layer = try #require(try await store.commitLayer(area.upper))
         store.discard(area)
         var config = ImageConfig(created: Timestamp(nanoseconds: 0), architecture: hostArchitecture())
@@ -71,7 +79,8 @@ final class BuildFixture: Sendable {
     private static func install(_ tool: String, into root: String) throws {
         var files = [tool]
         let libraries = [
-            "/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/libselinux.so.1",
+            "/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6",
+            "/lib/x86_64-linux-gnu/libselinux.so.1",
             "/lib/x86_64-linux-gnu/libpcre2-8.so.0",
         ]
         files += libraries
@@ -90,17 +99,26 @@ final class BuildFixture: Sendable {
 
     @discardableResult
     func build(
-        _ dockerfile: String, target: String? = nil, arguments: [String: String] = [:], name: String = "app"
+        _ dockerfile: String,
+        target: String? = nil,
+        arguments: [String: String] = [:],
+        name: String = "app"
     ) async throws -> StoredImage {
         try file("Dockerfile", dockerfile)
         let events = events
         return try await builder.build(
             BuildRequest(
-                contextDirectory: context, target: target, arguments: arguments, references: [ImageReference(name)])
+                contextDirectory: context,
+                target: target,
+                arguments: arguments,
+                references: [ImageReference(name)]
+            )
         ) { events.add($0) }
     }
 
-    func read(_ path: String, _ image: StoredImage) throws -> String? { try store.readFile(path, in: image.layers) }
+    func read(_ path: String, _ image: StoredImage) throws -> String? {
+        try store.readFile(path, in: image.layers)
+    }
 
     /// How often a command ran.
     var runs: Int { runner.runs.all.count }

@@ -29,7 +29,9 @@ import Testing
             HEALTHCHECK --interval=5s CMD true
             STOPSIGNAL SIGINT
             CMD ["./main.sh"]
-            """, arguments: ["GREETING": "moin"])
+            """,
+            arguments: ["GREETING": "moin"]
+        )
         #expect(try fixture.read("/result", image) == "moin world moin you\n")
         #expect(try fixture.read("/srv/app/main.sh", image) == "echo hi\n")
         #expect(try fixture.read("/srv/app/.env", image) == "x")
@@ -47,7 +49,11 @@ import Testing
         #expect(config.environmentByName["GREETING"] == nil)
         #expect(image.config.history.count == 14 - 1)
         #expect(image.layers.count == 5)
-        #expect(try FileStatus("\(fixture.store.layersDirectory)/\(fixture.store.lowerDirectories(of: image)[1])/srv/app/main.sh")?.permissions == 0o755)
+        #expect(
+            try FileStatus(
+                "\(fixture.store.layersDirectory)/\(fixture.store.lowerDirectories(of: image)[1])/srv/app/main.sh"
+            )?.permissions == 0o755
+        )
         #expect(try Files.list(fixture.path + "/store/tmp").isEmpty)
     }
 
@@ -90,21 +96,31 @@ import Testing
         let store = try ImageStore(root: fixture.path + "/store")
         let builder = Builder(store: store, runner: fixture.runner)
         let again = try await builder.build(
-            BuildRequest(contextDirectory: fixture.context, references: [ImageReference("app")]))
+            BuildRequest(contextDirectory: fixture.context, references: [ImageReference("app")])
+        )
         #expect(again.id == first.id)
         #expect(fixture.runs == 1)
     }
 
     @Test func whatARunDependsOnMakesItRunAgain() async throws {
         let fixture = try await BuildFixture()
-        try await fixture.build("FROM base\nARG A\nENV B=1\nLABEL l=1\nRUN echo $A > /x", arguments: ["A": "1"])
-        try await fixture.build("FROM base\nARG A\nENV B=1\nLABEL l=2\nRUN echo $A > /x", arguments: ["A": "1"])
+        try await fixture.build(
+            "FROM base\nARG A\nENV B=1\nLABEL l=1\nRUN echo $A > /x",
+            arguments: ["A": "1"]
+        )
+        try await fixture.build(
+            "FROM base\nARG A\nENV B=1\nLABEL l=2\nRUN echo $A > /x",
+            arguments: ["A": "1"]
+        )
         #expect(fixture.runs == 1)
         try await fixture.build("FROM base\nARG A\nENV B=1\nRUN echo $A > /x", arguments: ["A": "2"])
         #expect(fixture.runs == 2)
         try await fixture.build("FROM base\nARG A\nENV B=2\nRUN echo $A > /x", arguments: ["A": "2"])
         #expect(fixture.runs == 3)
-        try await fixture.build("FROM base\nARG A\nENV B=2\nUSER app\nRUN echo $A > /x", arguments: ["A": "2"])
+        try await fixture.build(
+            "FROM base\nARG A\nENV B=2\nUSER app\nRUN echo $A > /x",
+            arguments: ["A": "2"]
+        )
         #expect(fixture.runs == 4)
     }
 
@@ -149,7 +165,8 @@ import Testing
             FROM base
             COPY --from=a /etc/passwd /a
             COPY --from=b /etc/passwd /b
-            """)
+            """
+        )
         let image = try await builder.build(BuildRequest(contextDirectory: fixture.context))
         #expect(image.layers.count == 3)
         #expect(image.references.isEmpty)
@@ -158,11 +175,14 @@ import Testing
     @Test func aFailingCommandTellsAllAboutIt() async throws {
         let fixture = try await BuildFixture()
         await #expect {
-            try await fixture.build("FROM base\n\nRUN echo before && \\\n  echo oops >&2 && exit 7\nRUN never")
+            try await fixture.build(
+                "FROM base\n\nRUN echo before && \\\n  echo oops >&2 && exit 7\nRUN never"
+            )
         } throws: { error in
             guard let error = error as? EscaleError else { return false }
             return error.code == .stepFailed && error.message.contains("exit code 7")
-                && error.message.contains("Dockerfile:3-4") && error.details.contains { $0.text == "before\noops" }
+                && error.message.contains("Dockerfile:3-4")
+                && error.details.contains { $0.text == "before\noops" }
                 && error.diagnostics.first?.position?.line == 3
         }
         #expect(fixture.runs == 1)
@@ -182,7 +202,8 @@ import Testing
             RUN rm /dir/a
             RUN rm -r /dir && mkdir /dir && echo new > /dir/c
             RUN cat /dir/c
-            """)
+            """
+        )
         #expect(try fixture.read("/dir/a", image) == nil)
         #expect(try fixture.read("/dir/b", image) == nil)
         #expect(try fixture.read("/dir/c", image) == "new\n")
@@ -198,7 +219,8 @@ import Testing
             FROM base
             RUN mkdir /dev /proc && : > /etc/resolv.conf && : > /etc/hosts && : > /dev/console && echo 1 > /x
             RUN : > /etc/hostname
-            """)
+            """
+        )
         for path in ["/etc/resolv.conf", "/etc/hosts", "/etc/hostname", "/dev", "/proc"] {
             #expect(try fixture.store.tree(of: image.layers).find(path) == nil, "\(path)")
         }
@@ -212,7 +234,8 @@ import Testing
         let replaced = try await fixture.build("FROM base\nENTRYPOINT /run me").config.config
         #expect(replaced.entrypoint == ["/bin/sh", "-c", "/run me"])
         #expect(replaced.command == nil)
-        let both = try await fixture.build("FROM base\nSHELL [\"/x\"]\nCMD a\nENTRYPOINT [\"b\"]").config.config
+        let both = try await fixture.build("FROM base\nSHELL [\"/x\"]\nCMD a\nENTRYPOINT [\"b\"]").config
+            .config
         #expect(both.command == ["/x", "a"])
     }
 
@@ -234,7 +257,8 @@ import Testing
             app.conf
             listen $PORT
             raw.conf
-            """)
+            """
+        )
         #expect(try fixture.read("/one", image) == "one\ntwo\n")
         #expect(try fixture.read("/cat", image) == "raw $PORT\n")
         #expect(try fixture.read("/etc/app/app.conf", image) == "listen 80\n")
@@ -242,33 +266,48 @@ import Testing
     }
 
     @Test(arguments: [
-        ("FROM nowhere", "image.not-found", 1), ("FROM base\nCOPY --from=later /a /b\nFROM base AS later", "build.unknown-stage", 2),
-        ("FROM base\nCOPY --from=3 /a /b", "build.unknown-stage", 2), ("FROM $NOTHING", "build.base-missing", 1),
-        ("FROM base\nENV A=${B:?needed}", "dockerfile.expansion", 2), ("FROM base\nEXPOSE eighty", "build.port", 2),
-        ("FROM base\nCOPY --chown=nobody-here . /", "image.user", 2), ("FROM base\nCOPY --chmod=u+x . /", "build.mode", 2),
+        ("FROM nowhere", "image.not-found", 1),
+        ("FROM base\nCOPY --from=later /a /b\nFROM base AS later", "build.unknown-stage", 2),
+        ("FROM base\nCOPY --from=3 /a /b", "build.unknown-stage", 2),
+        ("FROM $NOTHING", "build.base-missing", 1),
+        ("FROM base\nENV A=${B:?needed}", "dockerfile.expansion", 2),
+        ("FROM base\nEXPOSE eighty", "build.port", 2),
+        ("FROM base\nCOPY --chown=nobody-here . /", "image.user", 2),
+        ("FROM base\nCOPY --chmod=u+x . /", "build.mode", 2),
         ("FROM base\nRUM x", "build.dockerfile", 2),
     ])
     func errorsHaveTheirPlace(dockerfile: String, expected: String, line: Int) async throws {
         let fixture = try await BuildFixture()
-        await #expect { try await fixture.build(dockerfile, target: dockerfile.contains("AS later") ? "0" : nil) } throws: { error in
+        await #expect {
+            try await fixture.build(dockerfile, target: dockerfile.contains("AS later") ? "0" : nil)
+        } throws: { error in
             code(error) == expected && (error as? EscaleError)?.diagnostics.first?.position?.line == line
         }
     }
 
     @Test func missingThingsAreNamed() async throws {
         let fixture = try await BuildFixture()
-        await #expect { try await fixture.builder.build(BuildRequest(contextDirectory: "/nowhere")) } throws: {
+        await #expect {
+            try await fixture.builder.build(BuildRequest(contextDirectory: "/nowhere"))
+        } throws: {
             code($0) == "build.context-missing"
         }
-        await #expect { try await fixture.builder.build(BuildRequest(contextDirectory: fixture.context)) } throws: {
+        await #expect {
+            try await fixture.builder.build(BuildRequest(contextDirectory: fixture.context))
+        } throws: {
             code($0) == "build.dockerfile-missing"
         }
     }
 
     @Test func unusedArgumentsAreReported() async throws {
         let fixture = try await BuildFixture()
-        try await fixture.build("FROM base\nARG USED", arguments: ["USED": "1", "UNUSED": "1", "HTTP_PROXY": "p"])
-        let warnings = fixture.events.all.compactMap { if case .warning(let warning) = $0 { warning.message } else { nil } }
+        try await fixture.build(
+            "FROM base\nARG USED",
+            arguments: ["USED": "1", "UNUSED": "1", "HTTP_PROXY": "p"]
+        )
+        let warnings = fixture.events.all.compactMap {
+            if case .warning(let warning) = $0 { warning.message } else { nil }
+        }
         #expect(warnings.count == 1)
         #expect(warnings.first?.contains("UNUSED") == true)
     }
@@ -290,8 +329,10 @@ import Testing
         }
         #expect(
             story == [
-                "began 3", "cached web 1/3", "started web 2/3", "output 2 hello", "finished web 2/3", "cached web 3/3", "done",
-            ])
+                "began 3", "cached web 1/3", "started web 2/3", "output 2 hello", "finished web 2/3",
+                "cached web 3/3", "done",
+            ]
+        )
     }
 
     @Test func aCancelledBuildLeavesNothingBehind() async throws {

@@ -28,7 +28,8 @@ import Testing
             WORKDIR /w
             COPY a.txt .
             COPY ./dir/./sub/../sub /w/sub
-            """)
+            """
+        )
         for (path, text) in [
             "/new/name": "a", "/slash/a.txt": "a", "/etc/a.txt": "a", "/many/a.txt": "a", "/many/b.txt": "b",
             "/many/sub/c": "c", "/whole/sub/c": "c", "/one": "c", "/w/a.txt": "a", "/w/sub/c": "c",
@@ -50,7 +51,8 @@ import Testing
             RUN ln -s /../../../../../../etc /escape && ln -s ../../../.. /up
             COPY tool /escape/
             COPY tool /up/etc/second
-            """)
+            """
+        )
         #expect(try status("/bin", image, fixture)?.kind == .symbolicLink)
         #expect(try fixture.read("/usr/bin/tool", image) == "t")
         #expect(try fixture.read("/usr/bin/other", image) == "o")
@@ -76,9 +78,11 @@ import Testing
             COPY --from=made /app /kept
             COPY --from=made --chown=3:4 /app/by-name /changed
             COPY --from=made /default /group /number /mode /
-            """)
+            """
+        )
         for (path, uid, gid, mode) in [
-            ("/default", 0, 0, 0o640), ("/group", 1000, 0, 0o640), ("/number", 7, 7, 0o640), ("/mode", 0, 0, 0o4755),
+            ("/default", 0, 0, 0o640), ("/group", 1000, 0, 0o640), ("/number", 7, 7, 0o640),
+            ("/mode", 0, 0, 0o4755),
             ("/kept/by-name", 1000, 1001, 0o640), ("/changed", 3, 4, 0o640),
         ] as [(String, UInt32, UInt32, UInt32)] {
             let found = try #require(try status(path, image, fixture), "\(path)")
@@ -104,7 +108,9 @@ import Testing
         #expect(symlink("real", fixture.context + "/dir/link") == 0)
         #expect(symlink("/nowhere", fixture.context + "/dir/dangling") == 0)
         #expect(symlink("dir", fixture.context + "/alias") == 0)
-        let image = try await fixture.build("FROM base\nCOPY dir /dir\nCOPY dir/link /file\nCOPY alias /alias/\n")
+        let image = try await fixture.build(
+            "FROM base\nCOPY dir /dir\nCOPY dir/link /file\nCOPY alias /alias/\n"
+        )
         #expect(try status("/dir/link", image, fixture)?.kind == .symbolicLink)
         #expect(try status("/dir/dangling", image, fixture)?.kind == .symbolicLink)
         #expect(try status("/file", image, fixture)?.kind == .file)
@@ -136,21 +142,37 @@ import Testing
         try fixture.file("requirements.txt", "")
         await #expect { try await fixture.build("FROM base\nCOPY requirement.txt /") } throws: { error in
             let error = error as? EscaleError
-            return error?.code.rawValue == "build.source-missing" && error?.hint == "did you mean requirements.txt?"
+            return error?.code.rawValue == "build.source-missing"
+                && error?.hint == "did you mean requirements.txt?"
                 && error?.diagnostics.first?.position?.line == 2
         }
         await #expect { try await fixture.build("FROM base\nCOPY *.py /app/") } throws: {
             code($0) == "build.source-missing"
         }
-        await #expect { try await fixture.build("FROM base\nCOPY requirements.txt Dockerfile /app") } throws: {
+        await #expect {
+            try await fixture.build("FROM base\nCOPY requirements.txt Dockerfile /app")
+        } throws: {
             code($0) == "build.copy-destination"
+        }
+    }
+
+    @Test func pipesInTheContextHoldNothingUp() async throws {
+        let fixture = try await BuildFixture()
+        try fixture.file("d/f", "1")
+        #expect(mkfifo(fixture.context + "/d/pipe", 0o600) == 0)
+        let image = try await fixture.build("FROM base\nCOPY d /d")
+        #expect(try status("/d/pipe", image, fixture)?.kind == .fifo)
+        await #expect { try await fixture.build("FROM base\nCOPY d/pipe /d") } throws: {
+            code($0) == "build.source-kind"
         }
     }
 
     @Test func aFileDoesNotReplaceADirectory() async throws {
         let fixture = try await BuildFixture()
         try fixture.file("d/etc", "file")
-        await #expect { try await fixture.build("FROM base\nCOPY d /") } throws: { code($0) == "build.copy-conflict" }
+        await #expect { try await fixture.build("FROM base\nCOPY d /") } throws: {
+            code($0) == "build.copy-conflict"
+        }
     }
 
     @Test func addUnpacksArchives() async throws {

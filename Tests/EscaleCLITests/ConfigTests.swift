@@ -33,7 +33,11 @@ struct ConfigTests {
             let services = await escale("config", "--services", in: directory)
             #expect(services.code == 0)
             #expect(services.output.split(separator: "\n").sorted() == ["api", "web"])
-            #expect(await escale("config", "--images", in: directory).output.split(separator: "\n").sorted() == ["nginx:1.27", "shop-api"])
+            #expect(
+                await escale("config", "--images", in: directory).output.split(separator: "\n").sorted() == [
+                    "nginx:1.27", "shop-api",
+                ]
+            )
             #expect(await escale("config", "--volumes", in: directory).output == "data\n")
             #expect(await escale("config", "-q", in: directory).output.isEmpty)
         }
@@ -53,7 +57,8 @@ struct ConfigTests {
 
     @Test("Problems come all at once, with the place in the file, and end with 1")
     func problems() async throws {
-        let text = "services:\n  web:\n    image: nginx\n    ports: [\"99999:80\"]\n    depends_on: [nobody]\n"
+        let text =
+            "services:\n  web:\n    image: nginx\n    ports: [\"99999:80\"]\n    depends_on: [nobody]\n"
         try await inProject(text) { directory in
             let outcome = await escale("config", in: directory)
             #expect(outcome.code == 1)
@@ -62,7 +67,11 @@ struct ConfigTests {
             #expect(outcome.error.contains(" 4 |     ports: [\"99999:80\"]\n"))
             #expect(outcome.error.contains("^"))
             #expect(outcome.error.contains("nobody"))
-            #expect(outcome.error.hasSuffix("error: the project can't be used: there are 2 problems in its files\n"))
+            #expect(
+                outcome.error.hasSuffix(
+                    "error: the project can't be used: there are 2 problems in its files\n"
+                )
+            )
         }
     }
 }

@@ -19,11 +19,15 @@ final class FakeDaemon: Sendable {
 
     var requests: [String] { log.withLock { $0.map { "\($0.method) \($0.path)" } } }
     func bodies(of path: String) -> [[UInt8]] { log.withLock { $0.filter { $0.path == path }.map(\.body) } }
-    func queries(of path: String) -> [HTTPQuery] { log.withLock { $0.filter { $0.path == path }.map(\.query) } }
+    func queries(of path: String) -> [HTTPQuery] {
+        log.withLock { $0.filter { $0.path == path }.map(\.query) }
+    }
 
     /// Serves the routes while the body runs.
     static func serving<Value>(
-        _ routes: [String: Route], at root: EscaleRoot, _ body: (FakeDaemon) async throws -> Value
+        _ routes: [String: Route],
+        at root: EscaleRoot,
+        _ body: (FakeDaemon) async throws -> Value
     ) async throws -> Value {
         try Files.createDirectories(root.runtime)
         let daemon = FakeDaemon(root: root)
@@ -47,7 +51,8 @@ final class FakeDaemon: Sendable {
 
     /// In a directory of its own.
     static func serving<Value>(
-        _ routes: [String: Route], _ body: (FakeDaemon) async throws -> Value
+        _ routes: [String: Route],
+        _ body: (FakeDaemon) async throws -> Value
     ) async throws -> Value {
         try await Scratch.with { try await serving(routes, at: EscaleRoot(directory: $0), body) }
     }
@@ -72,7 +77,8 @@ extension HTTPResponse {
 
     /// Some lines, then whatever the body does with the connection.
     static func lines(
-        _ values: [any Encodable & Sendable], then: @escaping @Sendable () async throws -> Void
+        _ values: [any Encodable & Sendable],
+        then: @escaping @Sendable () async throws -> Void
     ) -> HTTPResponse {
         .stream(headers: headers) { writer in
             for value in values { try await writer.write(json(value) + [10]) }

@@ -16,6 +16,8 @@ func expectGolden(_ text: String, _ path: String, sourceLocation: SourceLocation
     }
     let expected = Files.exists(file) ? try Files.readText(file) : ""
     #expect(
-        text == expected, "\(path) is not what the code makes: UPDATE_GOLDEN=1 swift test rewrites it",
-        sourceLocation: sourceLocation)
+        text == expected,
+        "\(path) is not what the code makes: UPDATE_GOLDEN=1 swift test rewrites it",
+        sourceLocation: sourceLocation
+    )
 }

@@ -12,33 +12,64 @@ struct ParsingTests {
 
     static let refusals = [
         Refusal(words: ["upp"], message: "unknown command `escale upp`", hint: "did you mean `escale up`?"),
-        Refusal(words: ["image", "lss"], message: "unknown command `escale image lss`", hint: "did you mean `escale image ls`?"),
+        Refusal(
+            words: ["image", "lss"],
+            message: "unknown command `escale image lss`",
+            hint: "did you mean `escale image ls`?"
+        ),
         Refusal(words: ["up", "--biuld"], message: "unknown flag --biuld", hint: "did you mean --build?"),
         Refusal(words: ["up", "--zzz"], message: "unknown flag --zzz", hint: "see `escale up --help`"),
         Refusal(
-            words: ["up", "-f", "x.yaml"], message: "unknown flag -f",
-            hint: "it is a global flag and goes before the command: `escale -f … up`"),
+            words: ["up", "-f", "x.yaml"],
+            message: "unknown flag -f",
+            hint: "it is a global flag and goes before the command: `escale -f … up`"
+        ),
         Refusal(
-            words: ["up", "--scale", "web=3"], message: "--scale of `escale up` is not available yet",
-            hint: "set `deploy.replicas` in the file"),
+            words: ["up", "--scale", "web=3"],
+            message: "--scale of `escale up` is not available yet",
+            hint: "set `deploy.replicas` in the file"
+        ),
         Refusal(
-            words: ["restart", "web"], message: "`escale restart` is not available yet",
-            hint: "use `escale up -d --force-recreate SERVICE`"),
+            words: ["restart", "web"],
+            message: "`escale restart` is not available yet",
+            hint: "use `escale up -d --force-recreate SERVICE`"
+        ),
         Refusal(
-            words: ["--profile", "dev", "up"], message: "--profile of `escale` is not available yet",
-            hint: "start the services by name: `escale up -d SERVICE…`"),
+            words: ["--profile", "dev", "up"],
+            message: "--profile of `escale` is not available yet",
+            hint: "start the services by name: `escale up -d SERVICE…`"
+        ),
         Refusal(
-            words: ["stop", "-t", "soon"], message: "invalid value \"soon\" for -t: must be a number of seconds, or a duration such as 1m30s",
-            hint: "see `escale stop --help`"),
-        Refusal(words: ["down", "-t"], message: "-t needs a value: -t SECONDS", hint: "see `escale down --help`"),
+            words: ["stop", "-t", "soon"],
+            message:
+                "invalid value \"soon\" for -t: must be a number of seconds, or a duration such as 1m30s",
+            hint: "see `escale stop --help`"
+        ),
         Refusal(
-            words: ["ps", "--format=xml"], message: "invalid value \"xml\" for --format: must be table or json",
-            hint: "see `escale ps --help`"),
-        Refusal(words: ["port", "web"], message: "`escale port` needs SERVICE PRIVATE_PORT", hint: "see `escale port --help`"),
-        Refusal(words: ["down", "web"], message: "`escale down` takes no arguments, but \"web\" was given", hint: "see `escale down --help`"),
+            words: ["down", "-t"],
+            message: "-t needs a value: -t SECONDS",
+            hint: "see `escale down --help`"
+        ),
         Refusal(
-            words: ["system", "reset"], message: "this removes every project, volume and image under /nowhere/state, for good",
-            hint: "if that is what you want: `escale system reset --yes`"),
+            words: ["ps", "--format=xml"],
+            message: "invalid value \"xml\" for --format: must be table or json",
+            hint: "see `escale ps --help`"
+        ),
+        Refusal(
+            words: ["port", "web"],
+            message: "`escale port` needs SERVICE PRIVATE_PORT",
+            hint: "see `escale port --help`"
+        ),
+        Refusal(
+            words: ["down", "web"],
+            message: "`escale down` takes no arguments, but \"web\" was given",
+            hint: "see `escale down --help`"
+        ),
+        Refusal(
+            words: ["system", "reset"],
+            message: "this removes every project, volume and image under /nowhere/state, for good",
+            hint: "if that is what you want: `escale system reset --yes`"
+        ),
     ]
 
     @Test("Wrong usage ends with 2 and says what to do", arguments: refusals)
@@ -56,7 +87,10 @@ struct ParsingTests {
         #expect(outcome.error.hasPrefix("Usage:  escale [OPTIONS] COMMAND\n"))
     }
 
-    @Test("Help is the same however it is asked for", arguments: [["up", "--help"], ["up", "web", "-h"], ["help", "up"]])
+    @Test(
+        "Help is the same however it is asked for",
+        arguments: [["up", "--help"], ["up", "web", "-h"], ["help", "up"]]
+    )
     func help(_ words: [String]) async {
         let outcome = await Terminal().run(words)
         #expect(outcome.code == 0)
@@ -67,7 +101,10 @@ struct ParsingTests {
     func helpSnapshot(_ command: String) async throws {
         let words = command.split(separator: " ").map(String.init)
         let outcome = await Terminal().run(words + ["--help"])
-        try expectGolden(outcome.output, "Tests/Golden/cli/help-\(words.isEmpty ? "root" : words.joined(separator: "-")).txt")
+        try expectGolden(
+            outcome.output,
+            "Tests/Golden/cli/help-\(words.isEmpty ? "root" : words.joined(separator: "-")).txt"
+        )
     }
 
     @Test("The reference page is what the tables say")

@@ -8,7 +8,11 @@ struct ProgressTests {
     private static func at(_ seconds: Double) -> Timestamp { Timestamp(nanoseconds: Int64(seconds * 1e9)) }
 
     private static func event(
-        _ subject: String, _ state: ProgressEvent.State, _ text: String, _ seconds: Double, reason: String? = nil
+        _ subject: String,
+        _ state: ProgressEvent.State,
+        _ text: String,
+        _ seconds: Double,
+        reason: String? = nil
     ) -> ProgressEvent {
         ProgressEvent(subject, state, text, reason: reason, at: at(seconds))
     }
@@ -56,8 +60,7 @@ struct ProgressTests {
              ✘ Container sh…  Error     0.0s
 
             """
-        let text = render(board(), width: 32, height: 20)
-        #expect(text.replacing("  w…", with: "").replacing("  e…", with: "") == expected)
+        #expect(render(board(), width: 32, height: 20) == expected)
         for width in 1...40 {
             for line in render(board(), width: width, height: 20).split(separator: "\n") {
                 #expect(line.count <= width, "\(width): \(line)")
@@ -67,9 +70,15 @@ struct ProgressTests {
 
     @Test("A low terminal keeps what failed and what runs")
     func low() {
-        let many = (1...50).map { Self.event("Container shop-web-\($0)", $0 == 7 ? .working : .done, "Started", Double($0) / 100) }
-        let lines = render(board(many + [Self.event("Container shop-db-1", .failed, "Error", 1)]), width: 80, height: 6)
-            .split(separator: "\n")
+        let many = (1...50).map {
+            Self.event("Container shop-web-\($0)", $0 == 7 ? .working : .done, "Started", Double($0) / 100)
+        }
+        let lines = render(
+            board(many + [Self.event("Container shop-db-1", .failed, "Error", 1)]),
+            width: 80,
+            height: 6
+        )
+        .split(separator: "\n")
         #expect(lines.count == 6)
         #expect(lines[0] == "[+] Running 50/51")
         #expect(lines.contains { $0.contains("shop-web-7 ") })
@@ -81,7 +90,9 @@ struct ProgressTests {
     @Test("A running build step shows its latest output, a finished one doesn't")
     func build() {
         var board = board([Self.event("api 2/3 RUN make", .working, "Running", 0)])
-        for line in 1...6 { board.apply(Self.event("api 2/3 RUN make", .output, "\u{1B}[31mline\u{1B}[0m \(line)\r", 0.5)) }
+        for line in 1...6 {
+            board.apply(Self.event("api 2/3 RUN make", .output, "\u{1B}[31mline\u{1B}[0m \(line)\r", 0.5))
+        }
         let expected = """
             [+] Running 0/1
              ⠴ api 2/3 RUN make  Running   2.5s
@@ -93,29 +104,44 @@ struct ProgressTests {
             """
         #expect(render(board, width: 60, height: 20) == expected)
         board.apply(Self.event("api 2/3 RUN make", .done, "Built", 1))
-        #expect(render(board, width: 60, height: 20) == "[+] Running 1/1\n ✔ api 2/3 RUN make  Built   1.0s\n")
+        #expect(
+            render(board, width: 60, height: 20) == "[+] Running 1/1\n ✔ api 2/3 RUN make  Built   1.0s\n"
+        )
     }
 
     @Test("Redrawing goes up by the rows that the last frame takes now")
     func redraw() {
         var canvas = TerminalCanvas()
-        #expect(canvas.replace(with: ["[+] Running", "a line of thirty columns, yes!"], width: 40) == "\r\u{1B}[J[+] Running\na line of thirty columns, yes!\n")
+        #expect(
+            canvas.replace(with: ["[+] Running", "a line of thirty columns, yes!"], width: 40)
+                == "\r\u{1B}[J[+] Running\na line of thirty columns, yes!\n"
+        )
         #expect(canvas.replace(with: ["short"], width: 40) == "\u{1B}[2A\r\u{1B}[Jshort\n")
         _ = canvas.replace(with: ["a line of thirty columns, yes!"], width: 40)
-        #expect(canvas.replace(with: [], width: 20) == "\u{1B}[2A\r\u{1B}[J", "it was wrapped when the terminal shrank")
+        #expect(
+            canvas.replace(with: [], width: 20) == "\u{1B}[2A\r\u{1B}[J",
+            "it was wrapped when the terminal shrank"
+        )
     }
 
     @Test("Plain progress is a line per change, build steps as Docker's")
     func plain() {
         var plain = PlainProgress()
-        let events = Self.events + [
-            Self.event("Container shop-api-1", .working, "Waiting", 0.9, reason: "waits for db to be healthy"),
-            Self.event("api 1/2 FROM debian", .done, "Cached", 3),
-            Self.event("api 2/2 RUN make", .working, "Running", 3),
-            Self.event("api 2/2 RUN make", .output, "cc -c a.c", 3.4),
-            Self.event("api 2/2 RUN make", .done, "Built", 4.2),
-            Self.event("web 1/1 RUN false", .failed, "Failed", 5, reason: "exit code 1"),
-        ]
+        let events =
+            Self.events + [
+                Self.event(
+                    "Container shop-api-1",
+                    .working,
+                    "Waiting",
+                    0.9,
+                    reason: "waits for db to be healthy"
+                ),
+                Self.event("api 1/2 FROM debian", .done, "Cached", 3),
+                Self.event("api 2/2 RUN make", .working, "Running", 3),
+                Self.event("api 2/2 RUN make", .output, "cc -c a.c", 3.4),
+                Self.event("api 2/2 RUN make", .done, "Built", 4.2),
+                Self.event("web 1/1 RUN false", .failed, "Failed", 5, reason: "exit code 1"),
+            ]
         let expected = """
              Network shop_default  Creating
              Network shop_default  Created
@@ -145,6 +171,10 @@ struct ProgressTests {
         }
         #expect(written(.quiet).isEmpty)
         #expect(written(.auto) == " Container shop-db-1  Started\n")
-        #expect(written(.json) == #"{"at":"1970-01-01T00:00:00.000000000Z","state":"done","subject":"Container shop-db-1","text":"Started"}"# + "\n")
+        #expect(
+            written(.json)
+                == #"{"at":"1970-01-01T00:00:00.000000000Z","state":"done","subject":"Container shop-db-1","text":"Started"}"#
+                + "\n"
+        )
     }
 }

@@ -41,19 +41,27 @@ final class Terminal: Sendable {
 
     /// Runs `escale` with these words.
     func run(
-        _ words: [String], in directory: String = "/", environment: [String: String] = [:],
+        _ words: [String],
+        in directory: String = "/",
+        environment: [String: String] = [:],
         interrupts: Interrupts = Interrupts()
     ) async -> Outcome {
         let code = await EscaleCLI.run(
-            words, environment: environment, workingDirectory: directory, interrupts: interrupts,
-            console: { _ in self.console })
+            words,
+            environment: environment,
+            workingDirectory: directory,
+            interrupts: interrupts,
+            console: { _ in self.console }
+        )
         return Outcome(code: code, output: output, error: error)
     }
 }
 
 /// Runs `escale` with these words, off a terminal.
 func escale(
-    _ words: String..., in directory: String = "/", environment: [String: String] = [:]
+    _ words: String...,
+    in directory: String = "/",
+    environment: [String: String] = [:]
 ) async -> Outcome {
     await Terminal().run(words, in: directory, environment: environment)
 }

@@ -14,7 +14,8 @@ struct UpTests {
     private static let result = StreamLine<UpResult>.result(UpResult(changed: true, orphans: ["shop-old-1"]))
 
     private func inProject(
-        _ routes: [String: FakeDaemon.Route], _ body: (FakeDaemon, String) async throws -> Void
+        _ routes: [String: FakeDaemon.Route],
+        _ body: (FakeDaemon, String) async throws -> Void
     ) async throws {
         try await FakeDaemon.serving(routes) { daemon in
             let directory = daemon.root.directory ?? ""
@@ -28,11 +29,19 @@ struct UpTests {
 
     @Test("up -d sends the project once and returns; orphans are told")
     func detached() async throws {
-        try await inProject(["POST /v1/projects/shop/up": { _ in .lines([Self.result]) }]) { daemon, directory in
+        try await inProject(["POST /v1/projects/shop/up": { _ in .lines([Self.result]) }]) {
+            daemon,
+            directory in
             let outcome = await Terminal().run(
-                ["up", "-d", "--build", "--wait-timeout", "30", "web"], in: directory, environment: environment(directory))
+                ["up", "-d", "--build", "--wait-timeout", "30", "web"],
+                in: directory,
+                environment: environment(directory)
+            )
             #expect(outcome.code == 0)
-            #expect(outcome.error == "warning: containers of services that the file no longer has go on: shop-old-1; remove them with --remove-orphans\n")
+            #expect(
+                outcome.error
+                    == "warning: containers of services that the file no longer has go on: shop-old-1; remove them with --remove-orphans\n"
+            )
             #expect(daemon.requests == ["POST /v1/projects/shop/up"])
             let body = try #require(daemon.bodies(of: "/v1/projects/shop/up").first)
             let request = try JSONDecoder().decode(UpRequest.self, from: Data(body))
@@ -45,9 +54,16 @@ struct UpTests {
     @Test("An unknown service is refused before anything is sent")
     func unknownService() async throws {
         try await inProject([:]) { daemon, directory in
-            let outcome = await Terminal().run(["up", "-d", "wep"], in: directory, environment: environment(directory))
+            let outcome = await Terminal().run(
+                ["up", "-d", "wep"],
+                in: directory,
+                environment: environment(directory)
+            )
             #expect(outcome.code == 1)
-            #expect(outcome.error == "error: there is no service \"wep\" in the project shop\nhint: did you mean web?\n")
+            #expect(
+                outcome.error
+                    == "error: there is no service \"wep\" in the project shop\nhint: did you mean web?\n"
+            )
             #expect(daemon.requests.isEmpty)
         }
     }
@@ -55,19 +71,30 @@ struct UpTests {
     @Test("A failure is shown with its evidence and ends with 1")
     func failure() async throws {
         let error = EscaleError(
-            .init("container.ended"), "web ended with exit code 3", hint: "see `escale logs web`",
-            details: [.init("end of web-1's log", "no such table\nbye")])
-        try await inProject(["POST /v1/projects/shop/up": { _ in .lines([StreamLine<UpResult>.failure(error)]) }]) { _, directory in
-            let outcome = await Terminal().run(["up", "-d"], in: directory, environment: environment(directory))
+            .init("container.ended"),
+            "web ended with exit code 3",
+            hint: "see `escale logs web`",
+            details: [.init("end of web-1's log", "no such table\nbye")]
+        )
+        try await inProject([
+            "POST /v1/projects/shop/up": { _ in .lines([StreamLine<UpResult>.failure(error)]) }
+        ]) { _, directory in
+            let outcome = await Terminal().run(
+                ["up", "-d"],
+                in: directory,
+                environment: environment(directory)
+            )
             #expect(outcome.code == 1)
-            #expect(outcome.error == """
-                error: web ended with exit code 3
-                  end of web-1's log:
-                    no such table
-                    bye
-                hint: see `escale logs web`
+            #expect(
+                outcome.error == """
+                    error: web ended with exit code 3
+                      end of web-1's log:
+                        no such table
+                        bye
+                    hint: see `escale logs web`
 
-                """)
+                    """
+            )
         }
     }
 
@@ -85,8 +112,15 @@ struct UpTests {
                 },
                 "GET /v1/projects/shop/logs": { _ in
                     let line = LogRecord(
-                        container: "shop-web-1", service: ServiceName(rawValue: "web"), stream: .stdout, at: .now, line: "hello")
-                    return .lines([line]) { while !self.hasEnded { try await Task.sleep(for: .milliseconds(5)) } }
+                        container: "shop-web-1",
+                        service: ServiceName(rawValue: "web"),
+                        stream: .stdout,
+                        at: .now,
+                        line: "hello"
+                    )
+                    return .lines([line]) {
+                        while !self.hasEnded { try await Task.sleep(for: .milliseconds(5)) }
+                    }
                 },
                 "GET /v1/projects/shop/events": { _ in
                     .lines([]) { while !Task.isCancelled { try await Task.sleep(for: .milliseconds(50)) } }
@@ -127,11 +161,17 @@ struct UpTests {
         try await inProject(world.routes(stopsAt: signals)) { _, directory in
             let terminal = Terminal()
             async let outcome = terminal.run(
-                ["up", "-t", "7"], in: directory, environment: environment(directory), interrupts: interrupts)
+                ["up", "-t", "7"],
+                in: directory,
+                environment: environment(directory),
+                interrupts: interrupts
+            )
             while terminal.output.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
             for number in 1...signals {
                 #expect(interrupts.deliver(SIGINT))
-                while world.timeouts.withLock({ $0.count }) < number { try await Task.sleep(for: .milliseconds(5)) }
+                while world.timeouts.withLock({ $0.count }) < number {
+                    try await Task.sleep(for: .milliseconds(5))
+                }
             }
             #expect(await outcome.code == 130)
             #expect(world.timeouts.withLock { $0 } == Array([.seconds(7), .zero].prefix(signals)))
@@ -140,8 +180,12 @@ struct UpTests {
 
     @Test("down -v works by name alone, without the files")
     func down() async throws {
-        try await FakeDaemon.serving(["POST /v1/projects/shop/down": { _ in .lines([StreamLine<Empty>.result(Empty())]) }]) { daemon in
-            let outcome = await Terminal().run(["--root", daemon.root.directory ?? "", "-p", "shop", "down", "-vt3", "--remove-orphans"])
+        try await FakeDaemon.serving([
+            "POST /v1/projects/shop/down": { _ in .lines([StreamLine<Empty>.result(Empty())]) }
+        ]) { daemon in
+            let outcome = await Terminal().run([
+                "--root", daemon.root.directory ?? "", "-p", "shop", "down", "-vt3", "--remove-orphans",
+            ])
             #expect(outcome.code == 0)
             let body = try #require(daemon.bodies(of: "/v1/projects/shop/down").first)
             let request = try JSONDecoder().decode(DownRequest.self, from: Data(body))

@@ -54,9 +54,12 @@ private func dump(_ kind: Instruction.Kind) -> String {
         case .exec(let words): "exec \(list(words))"
         }
     }
-    func pairs(_ pairs: [NameAndValue]) -> String { pairs.map { "\($0.name)=⟨\($0.value)⟩" }.joined(separator: " ") }
+    func pairs(_ pairs: [NameAndValue]) -> String {
+        pairs.map { "\($0.name)=⟨\($0.value)⟩" }.joined(separator: " ")
+    }
     switch kind {
-    case .argument(let all): return "ARG " + all.map { $0.name + ($0.value.map { "=⟨\($0)⟩" } ?? "") }.joined(separator: " ")
+    case .argument(let all):
+        return "ARG " + all.map { $0.name + ($0.value.map { "=⟨\($0)⟩" } ?? "") }.joined(separator: " ")
     case .environment(let all): return "ENV " + pairs(all)
     case .label(let all): return "LABEL " + pairs(all)
     case .workingDirectory(let path): return "WORKDIR ⟨\(path)⟩"
@@ -64,12 +67,14 @@ private func dump(_ kind: Instruction.Kind) -> String {
         let sources = copy.sources.map { source in
             switch source {
             case .path(let path): "⟨\(path)⟩"
-            case .inline(let heredoc): "inline \(heredoc.name) expands=\(heredoc.expands) ⟨\(heredoc.content)⟩"
+            case .inline(let heredoc):
+                "inline \(heredoc.name) expands=\(heredoc.expands) ⟨\(heredoc.content)⟩"
             }
         }
         let flags = [("from", copy.from), ("chown", copy.owner), ("chmod", copy.mode)]
             .compactMap { name, value in value.map { " \(name)=⟨\($0)⟩" } }.joined()
-        return (copy.isAdd ? "ADD " : "COPY ") + sources.joined(separator: " ") + " → ⟨\(copy.destination)⟩" + flags
+        return (copy.isAdd ? "ADD " : "COPY ") + sources.joined(separator: " ") + " → ⟨\(copy.destination)⟩"
+            + flags
     case .run(let run): return "RUN " + (run.shellText.map { "shell ⟨\($0)⟩" } ?? command(run.command))
     case .user(let user): return "USER ⟨\(user)⟩"
     case .expose(let ports): return "EXPOSE " + list(ports)
@@ -81,7 +86,8 @@ private func dump(_ kind: Instruction.Kind) -> String {
             ("interval", check.interval), ("timeout", check.timeout), ("start-period", check.startPeriod),
             ("start-interval", check.startInterval),
         ].compactMap { name, value in value.map { " \(name)=\($0.composeText)" } }.joined()
-        return "HEALTHCHECK " + command(check.command) + times + (check.retries.map { " retries=\($0)" } ?? "")
+        return "HEALTHCHECK " + command(check.command) + times
+            + (check.retries.map { " retries=\($0)" } ?? "")
     case .shell(let words): return "SHELL " + list(words)
     case .stopSignal(let signal): return "STOPSIGNAL ⟨\(signal)⟩"
     }

@@ -52,7 +52,10 @@ private func code(_ error: any Error) -> String? { (error as? EscaleError)?.code
         try packLayer(fixture.scratch("tree")) { bytes += Array($0) }
         try Files.write(fixture.scratch("rootfs.tar"), bytes)
 
-        let image = try await fixture.store.importTar(fixture.scratch("rootfs.tar"), as: ImageReference("base:1"))
+        let image = try await fixture.store.importTar(
+            fixture.scratch("rootfs.tar"),
+            as: ImageReference("base:1")
+        )
         #expect(image.references.map(\.familiar) == ["base:1"])
         #expect(image.layers.count == 1)
         #expect(image.size == ByteCount(11))
@@ -123,7 +126,7 @@ private func code(_ error: any Error) -> String? { (error as? EscaleError)?.code
         let own = try await fixture.layer(["own": "1"])
         let base = try await fixture.image("base", [shared])
         let app = try await fixture.image("app", [shared, own])
-        try fixture.store.tag("app", as: ImageReference("app:second"))
+        try await fixture.store.tag("app", as: ImageReference("app:second"))
 
         var removal = try await fixture.store.remove("app")
         #expect(removal.deleted.isEmpty)
@@ -156,7 +159,7 @@ private func code(_ error: any Error) -> String? { (error as? EscaleError)?.code
     @Test func anImageWithSeveralNamesNeedsForceToGoById() async throws {
         let fixture = try StoreFixture()
         let image = try await fixture.image("web:1", [fixture.layer(["a": "1"])])
-        try fixture.store.tag("web:1", as: ImageReference("web:2"))
+        try await fixture.store.tag("web:1", as: ImageReference("web:2"))
         await #expect { try await fixture.store.remove(image.id.hex) } throws: { code($0) == "image.in-use" }
         #expect(try await fixture.store.remove(image.id.hex, force: true).untagged.count == 2)
         #expect(fixture.store.list().isEmpty)
@@ -174,7 +177,9 @@ private func code(_ error: any Error) -> String? { (error as? EscaleError)?.code
             withExtendedLifetime(lease) {}
         }
         // The layers go a moment after the lease does.
-        for _ in 0..<200 where fixture.store.hasLayer(image.layers[0]) { try await Task.sleep(for: .milliseconds(10)) }
+        for _ in 0..<200 where fixture.store.hasLayer(image.layers[0]) {
+            try await Task.sleep(for: .milliseconds(10))
+        }
         #expect(!fixture.store.hasLayer(image.layers[0]))
         #expect(try fixture.store.image("new").layers.count == 1)
     }
@@ -200,8 +205,10 @@ private func code(_ error: any Error) -> String? { (error as? EscaleError)?.code
         let store = try fixture.reopened()
         #expect(store.problems.isEmpty)
         #expect(try Files.list(fixture.scratch("store/tmp")).isEmpty)
-        #expect(try Files.list(store.layersDirectory).filter { !$0.hasSuffix(".json") }
-            == [ImageStore.layerName(image.layers[0]), "empty"].sorted())
+        #expect(
+            try Files.list(store.layersDirectory).filter { !$0.hasSuffix(".json") }
+                == [ImageStore.layerName(image.layers[0]), "empty"].sorted()
+        )
     }
 
     @Test func aDamagedImageIsReportedAndLeftAlone() async throws {
@@ -221,7 +228,9 @@ private func code(_ error: any Error) -> String? { (error as? EscaleError)?.code
         let fixture = try StoreFixture()
         let image = try await fixture.image("web:1", [fixture.layer(["a": "1"])], command: ["run"])
         let json = String(decoding: try fixture.store.inspectJSON("web:1"), as: UTF8.self)
-        for part in ["\"Id\" : \"\(image.id)\"", "\"RepoTags\"", "\"web:1\"", "\"Cmd\"", "\"RootFS\"", "\"Layers\""] {
+        for part in [
+            "\"Id\" : \"\(image.id)\"", "\"RepoTags\"", "\"web:1\"", "\"Cmd\"", "\"RootFS\"", "\"Layers\"",
+        ] {
             #expect(json.contains(part), "\(part)")
         }
     }
@@ -232,7 +241,10 @@ private func code(_ error: any Error) -> String? { (error as? EscaleError)?.code
             try Files.remove(fixture.scratch("saved"))
             try fixture.scratch.file("saved/\(marker)", "{}")
             await #expect {
-                try await fixture.store.importTar(pack(fixture.scratch("saved"), fixture), as: ImageReference("x"))
+                try await fixture.store.importTar(
+                    pack(fixture.scratch("saved"), fixture),
+                    as: ImageReference("x")
+                )
             } throws: {
                 code($0) == "image.archive-kind" && "\($0)".contains(kind)
             }

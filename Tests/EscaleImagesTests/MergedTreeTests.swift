@@ -9,7 +9,8 @@ import Testing
     @Test func showsWhatOverlayfsShows() async throws {
         let fixture = try StoreFixture()
         let bottom = try await fixture.layer([
-            "etc/passwd": "bottom", "etc/group": "group", "etc/gone": "x", "opt/old": "old", "usr/bin/tool": "tool",
+            "etc/passwd": "bottom", "etc/group": "group", "etc/gone": "x", "opt/old": "old",
+            "usr/bin/tool": "tool",
             "replaced/inner": "x",
         ])
         let area = try fixture.store.makeWorkArea()
@@ -20,7 +21,8 @@ import Testing
         #expect(mknod("\(area.upper)/etc/gone", S_IFCHR, 0) == 0)
         try Directory("\(area.upper)/opt").set(.opaque, on: [UInt8(ascii: ".")])
         for (name, target) in [
-            ("bin", "usr/bin"), ("abs", "/etc"), ("out", "../../../../etc/passwd"), ("loop", "loop"), ("dangling", "no"),
+            ("bin", "usr/bin"), ("abs", "/etc"), ("out", "../../../../etc/passwd"), ("loop", "loop"),
+            ("dangling", "no"),
         ] {
             #expect(symlink(target, "\(area.upper)/\(name)") == 0)
         }
@@ -41,7 +43,9 @@ import Testing
         #expect(try read("/dangling") == nil)
         #expect(try read("/etc") == nil)
         #expect { try read("/loop") } throws: { ($0 as? EscaleError)?.code.rawValue == "image.link-loop" }
-        #expect(try fixture.store.tree(of: layers).find("/bin", followLast: false)?.status.kind == .symbolicLink)
+        #expect(
+            try fixture.store.tree(of: layers).find("/bin", followLast: false)?.status.kind == .symbolicLink
+        )
         #expect(try fixture.store.tree(of: layers).find("/bin")?.path == "/usr/bin")
     }
 }

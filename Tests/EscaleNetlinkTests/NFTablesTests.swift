@@ -13,7 +13,7 @@ import Testing
                 try tables.run("add table ip \(name)\nadd rule ip \(name) nowhere accept\n")
             }
             #expect(error.code.rawValue == "network.nftables")
-            #expect(error.details.first?.text.contains("nowhere") == true)
+            #expect(error.details.last?.text.contains("nowhere") == true)
             #expect(try !tables.hasTable(name))
             try tables.run("add table ip \(name)\n")
             #expect(try tables.hasTable(name))

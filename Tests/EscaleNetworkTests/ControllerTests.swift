@@ -48,7 +48,7 @@ import Testing
             let first = try Files.readText(pidFile)
 
             try await w.restart()
-            #expect(try await w.controller.resolver(for: [front]).description == resolver)
+            #expect(try await w.controller.resolver(for: ResolverScope(networks: [front])).description == resolver)
             try await w.apply()
             #expect(try Files.readText(pidFile) == first)
             #expect(try await !w.controller.verify())

@@ -79,7 +79,8 @@ import Testing
         try await World.with { w in
             let front = try await w.addNetwork("front")
             let back = try await w.addNetwork("back", internal: true)
-            let open = try await w.addContainer(["open"], on: [front])
+            let open = try await w.addContainer(["open", "Full.there.example"], on: [front])
+            let own = try await w.addContainer(["own"], on: [front], servers: ["192.0.2.250"])
             let shut = try await w.addContainer(["shut"], on: [back])
             let outside = try await w.addOutside()
             try await w.apply()
@@ -87,10 +88,24 @@ import Testing
             _ = try await w.run(
                 in: outside, ["/usr/sbin/dnsmasq", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
                     "--user=root", "--pid-file=\(upstream)", "--host-record=there.example,192.0.2.77",
-                    "--host-record=plain,192.0.2.78", "--local=/example/", "--bind-interfaces"])
+                    "--host-record=plain,192.0.2.78", "--host-record=sub.there.example,192.0.2.79", "--local=/example/", "--bind-interfaces"])
             #expect(try await w.ask(from: open, "there.example") == "ok 192.0.2.77")
             #expect(try await w.ask(from: open, over: "tcp", "there.example") == "ok 192.0.2.77")
             #expect(try await w.ask(from: open, "plain") == "nxdomain")
+            #expect(try await w.ask(from: own, "open") == "ok \(open.address())")
+            #expect(try await w.ask(from: own, "there.example") != "ok 192.0.2.77")
+            // A name of ours with dots is ours for every kind of question, those around it are not.
+            #expect(try await w.ask(from: open, "full.there.example") == "ok \(open.address())")
+            #expect(try await w.ask(from: open, "full.there.example", type: 28) == "ok")
+            await w.change { $0.endpoints[0].addresses[0].names = ["open", "there.example"] }
+            try await w.apply()
+            try await Task.sleep(for: .milliseconds(50))
+            #expect(try await w.ask(from: open, "there.example", type: 28) == "ok")
+            #expect(try await w.ask(from: open, "sub.there.example") == "ok 192.0.2.79")
+            await w.change { $0.endpoints[0].addresses[0].names = ["open"] }
+            try await w.apply()
+            try await Task.sleep(for: .milliseconds(50))
+            #expect(try await w.ask(from: open, "there.example") == "ok 192.0.2.77")
             #expect(try await w.ask(from: shut, "there.example") == "nxdomain")
             #expect(try await w.ask(from: shut, "shut") == "ok \(shut.address())")
             _ = try await w.run(in: nil, ["/bin/sh", "-c", "kill $(cat \(upstream))"])

@@ -70,15 +70,47 @@ import Testing
     @Test func aResolverOfInternalNetworksAsksNobody() {
         var config = ResolverConfig(
             address: address("10.210.252.2"), recordDirectories: ["/b", "/a"],
-            territory: [subnet("10.210.0.0/16"), subnet("172.28.16.0/22")], upstreamFile: "/etc/resolv.conf",
-            user: "nobody", pidFile: "/p")
+            territory: [subnet("10.210.0.0/16"), subnet("172.28.16.0/22")],
+            upstream: .file("/etc/resolv.conf"), user: "nobody", pidFile: "/p", localNamesFile: "/l")
         #expect(config.text.contains("hostsdir=/a\nhostsdir=/b\n"))
         #expect(config.text.contains("local=/210.10.in-addr.arpa/\n"))
         #expect(config.text.contains("local=/19.28.172.in-addr.arpa/\n"))
         #expect(!config.text.contains("20.28.172.in-addr.arpa"))
-        #expect(config.text.hasSuffix("resolv-file=/etc/resolv.conf\n"))
-        config.upstreamFile = nil
+        #expect(config.text.hasSuffix("resolv-file=/etc/resolv.conf\nservers-file=/l\n"))
+        config.upstream = .servers(["9.9.9.9"])
+        #expect(config.text.hasSuffix("no-resolv\nservers-file=/l\nserver=9.9.9.9\n"))
+        config.upstream = .none
         #expect(config.text.hasSuffix("no-resolv\nlocal=/#/\n"))
+    }
+}
+
+@Suite struct FlowChangeTests {
+    private let sender = address("198.51.100.2")
+
+    private func flow(to destination: String, _ port: UInt16, receiver: String) -> UDPFlow {
+        UDPFlow(
+            source: sender, sourcePort: 999, destination: address(destination), destinationPort: port,
+            receiver: address(receiver))
+    }
+
+    @Test func sendersToReplicasThatAreGoneAreCutOff() {
+        var state = Sample.state
+        state.services[0].backends.removeLast()
+        state.ports = []
+        let change = FlowChange(from: Sample.state, to: state)
+        #expect(change.outdates(flow(to: "10.210.0.2", 53, receiver: "10.210.0.4")))
+        #expect(!change.outdates(flow(to: "10.210.0.2", 53, receiver: "10.210.0.3")))
+        #expect(!change.outdates(flow(to: "10.210.0.4", 53, receiver: "10.210.0.4")))
+        #expect(FlowChange(from: state, to: state).isEmpty)
+        state.services[0].backends[0].weight = 0
+        #expect(FlowChange(from: Sample.state, to: state) == change)
+    }
+
+    @Test func sendersToAPortThatWasTheHostsAreJudgedAfresh() {
+        let change = FlowChange(from: NetworkState(), to: Sample.state)
+        #expect(change.outdates(flow(to: "127.0.0.1", 5353, receiver: "127.0.0.1")))
+        #expect(!change.outdates(flow(to: "192.0.2.1", 5353, receiver: "192.0.2.1")))
+        #expect(!change.outdates(flow(to: "192.0.2.1", 8080, receiver: "192.0.2.1")))
     }
 }
 

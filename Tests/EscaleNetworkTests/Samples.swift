@@ -53,8 +53,8 @@ enum Sample {
             PublishedPort(hostPort: 9090, backends: []),
         ])
 
-    static let resolvers: [Set<NetworkName>: IPv4Address] = [
-        [network("shop_front")]: address("10.210.252.2"),
-        [network("shop_front"), network("shop_back")]: address("10.210.252.3"),
+    static let resolvers = [
+        ResolverScope(networks: [network("shop_front")]): address("10.210.252.2"),
+        ResolverScope(networks: [network("shop_front"), network("shop_back")]): address("10.210.252.3"),
     ]
 }

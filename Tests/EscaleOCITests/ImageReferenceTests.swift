@@ -12,7 +12,10 @@ import Testing
         ("index.docker.io/shop/web", "docker.io/shop/web:latest", "shop/web:latest"),
         ("localhost/web", "localhost/web:latest", "localhost/web:latest"),
         ("localhost:5000/a/b/c:v1.2_x", "localhost:5000/a/b/c:v1.2_x", "localhost:5000/a/b/c:v1.2_x"),
-        ("reg.example.org/a__b/c-d.e", "reg.example.org/a__b/c-d.e:latest", "reg.example.org/a__b/c-d.e:latest"),
+        (
+            "reg.example.org/a__b/c-d.e", "reg.example.org/a__b/c-d.e:latest",
+            "reg.example.org/a__b/c-d.e:latest"
+        ),
     ])
     func normalises(text: String, canonical: String, familiar: String) throws {
         let reference = try ImageReference(text)
@@ -32,11 +35,14 @@ import Testing
     }
 
     @Test(arguments: [
-        "", ":tag", "shop/Web", "shop//web", "/web", "web/", "web:", "web:a b", "web:-a", "web@sha256:12", "a b",
+        "", ":tag", "shop/Web", "shop//web", "/web", "web/", "web:", "web:a b", "web:-a", "web@sha256:12",
+        "a b",
         "shop/-web", "shop/web-", "shop/a___b", "shop/a..b", "web:\(String(repeating: "x", count: 129))",
     ])
     func refuses(text: String) {
-        #expect { try ImageReference(text) } throws: { ($0 as? EscaleError)?.code.rawValue == "image.reference" }
+        #expect { try ImageReference(text) } throws: {
+            ($0 as? EscaleError)?.code.rawValue == "image.reference"
+        }
     }
 }
 

@@ -59,3 +59,18 @@ int c_escale_epoll_add_once(int epoll, int fd, uint64_t key);
 int c_escale_epoll_remove(int epoll, int fd);
 // Fills at most limit keys; waits as long as it takes.
 int c_escale_epoll_wait(int epoll, uint64_t *keys, int limit);
+
+// One UDP exchange that the kernel's connection tracking knows, in host byte order. Where reply_source differs from
+// destination, packets are sent on to it.
+struct c_escale_flow {
+    uint32_t source;
+    uint32_t destination;
+    uint32_t reply_source;
+    uint16_t source_port;
+    uint16_t destination_port;
+};
+
+// Lists them for the calling thread's network namespace; the caller frees *flows.
+int c_escale_list_udp_flows(struct c_escale_flow **flows, size_t *count);
+// Makes the kernel forget one, so that its next packet is judged afresh. ENOENT where it has already.
+int c_escale_forget_udp_flow(const struct c_escale_flow *flow);

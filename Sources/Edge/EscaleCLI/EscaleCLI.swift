@@ -1,5 +1,5 @@
-package import EscaleCore
 import EscaleAPI
+package import EscaleCore
 import EscaleSystem
 import Glibc
 
@@ -14,36 +14,52 @@ package enum EscaleCLI {
         let environment = processEnvironment()
         let interrupts = Interrupts()
         let words = Array(arguments.dropFirst())
+        // Without a pipe to be had signals end the process as they always do.
+        let signals = try? Interrupts.catchSignals()
         let work = Task { await run(words, environment, interrupts) }
-        let listener = Task {
-            try await interrupts.listen { signal, before in
-                // The second one doesn't wait for anything.
-                if before > 0 { endNow(128 + signal) }
-                work.cancel()
+        if let signals {
+            Task {
+                try await interrupts.listen(signals) { signal, before in
+                    // The second one doesn't wait for anything.
+                    if before > 0 { endNow(128 + signal) }
+                    work.cancel()
+                }
             }
         }
         let code = await work.value
-        listener.cancel()
         return interrupts.received.map { 128 + $0 } ?? code
     }
 
-    private static func run(_ words: [String], _ environment: [String: String], _ interrupts: Interrupts) async -> Int32 {
+    private static func run(_ words: [String], _ environment: [String: String], _ interrupts: Interrupts)
+        async -> Int32
+    {
         await run(
-            words, environment: environment, workingDirectory: currentDirectory(), interrupts: interrupts,
-            console: { Console.standard(ansi: $0.ansi, environment: environment) })
+            words,
+            environment: environment,
+            workingDirectory: currentDirectory(),
+            interrupts: interrupts,
+            console: { Console.standard(ansi: $0.ansi, environment: environment) }
+        )
     }
 
     /// The same with everything that the process would give: what tests call.
     ///
     /// - Parameter words: without the program's name.
     package static func run(
-        _ words: [String], environment: [String: String], workingDirectory: String, interrupts: Interrupts,
+        _ words: [String],
+        environment: [String: String],
+        workingDirectory: String,
+        interrupts: Interrupts,
         console makeConsole: (GlobalOptions) -> Console
     ) async -> Int32 {
         var console = makeConsole(GlobalOptions())
         do {
             let parser = FlagParser(
-                flags: GlobalOptions.flags, unavailable: GlobalOptions.unavailable, stopsAtOperand: true, command: name)
+                flags: GlobalOptions.flags,
+                unavailable: GlobalOptions.unavailable,
+                stopsAtOperand: true,
+                command: name
+            )
             guard case .parsed(let globals, let rest) = try parser.parse(words, into: GlobalOptions()) else {
                 console.write(HelpText.root())
                 return 0
@@ -54,8 +70,12 @@ package enum EscaleCLI {
                 return 0
             }
             let session = Session(
-                globals: globals, console: console, environment: environment, workingDirectory: workingDirectory,
-                interrupts: interrupts)
+                globals: globals,
+                console: console,
+                environment: environment,
+                workingDirectory: workingDirectory,
+                interrupts: interrupts
+            )
             return try await dispatch(rest, in: session)
         } catch {
             return report(EscaleError(wrapping: error), on: console)

@@ -23,12 +23,15 @@ extension DaemonClient {
         return try await value(DaemonRequest(.delete, "images", query, to: "remove \(name)"))
     }
 
-    package func importImage(_ request: ImportRequest, progress: ProgressHandler) async throws -> ImageSummary {
+    package func importImage(_ request: ImportRequest, progress: ProgressHandler) async throws -> ImageSummary
+    {
         let post = try DaemonRequest(.post, "images/import", to: "import \(request.path)").with(request)
         return try await result(post, as: ImageSummary.self, isIdempotent: false, progress: progress)
     }
 
-    package func bootstrapImage(_ request: BootstrapRequest, progress: ProgressHandler) async throws -> ImageSummary {
+    package func bootstrapImage(_ request: BootstrapRequest, progress: ProgressHandler) async throws
+        -> ImageSummary
+    {
         let post = try DaemonRequest(.post, "images/bootstrap", to: "make \(request.name)").with(request)
         return try await result(post, as: ImageSummary.self, isIdempotent: false, progress: progress)
     }

@@ -12,7 +12,12 @@ package struct LogQuery: Sendable {
     package var tail: Int?
     package var since: Timestamp?
 
-    package init(services: [ServiceName] = [], follow: Bool = false, tail: Int? = nil, since: Timestamp? = nil) {
+    package init(
+        services: [ServiceName] = [],
+        follow: Bool = false,
+        tail: Int? = nil,
+        since: Timestamp? = nil
+    ) {
         self.services = services
         self.follow = follow
         self.tail = tail
@@ -46,11 +51,15 @@ extension DaemonClient {
 
     /// The project's containers, ended ones too.
     package func containers(of name: ProjectName) async throws -> [ContainerSummary] {
-        try await value(DaemonRequest(.get, "projects/\(name)/containers", to: "list the containers of \(name)"))
+        try await value(
+            DaemonRequest(.get, "projects/\(name)/containers", to: "list the containers of \(name)")
+        )
     }
 
     /// Gives the handler each line of output; with `follow` until the task is cancelled or nothing can come any more.
-    package func logs(of name: ProjectName, _ query: LogQuery, _ onRecord: (LogRecord) throws -> Void) async throws {
+    package func logs(of name: ProjectName, _ query: LogQuery, _ onRecord: (LogRecord) throws -> Void)
+        async throws
+    {
         var parameters = HTTPQuery()
         for service in query.services { parameters.add("service", service.rawValue) }
         if query.follow { parameters.add("follow", "1") }
@@ -62,11 +71,19 @@ extension DaemonClient {
 
     /// Gives the handler each event; with `follow` until the task is cancelled.
     package func events(
-        of name: ProjectName, follow: Bool, since: Timestamp?, _ onEvent: (Event) throws -> Void
+        of name: ProjectName,
+        follow: Bool,
+        since: Timestamp?,
+        _ onEvent: (Event) throws -> Void
     ) async throws {
         var parameters: HTTPQuery = follow ? ["follow": "1"] : [:]
         if let since { parameters.add("since", since.description) }
-        let request = DaemonRequest(.get, "projects/\(name)/events", parameters, to: "read the events of \(name)")
+        let request = DaemonRequest(
+            .get,
+            "projects/\(name)/events",
+            parameters,
+            to: "read the events of \(name)"
+        )
         try await lines(request, as: Event.self, onEvent)
     }
 

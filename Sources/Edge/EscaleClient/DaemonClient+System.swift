@@ -1,5 +1,7 @@
 package import EscaleAPI
+import EscaleCore
 import EscaleHTTP
+import EscaleSystem
 
 extension DaemonClient {
     /// Also of a daemon with another API.
@@ -11,10 +13,24 @@ extension DaemonClient {
         try await value(DaemonRequest(.get, "system", to: "describe itself"))
     }
 
-    /// Ends the daemon, also one with another API; containers go on running.
+    /// Ends the daemon, also one with another API, and waits until it is gone; containers go on running.
+    ///
+    /// - Throws: `daemon.did-not-stop` where it takes longer than ten seconds.
     package func stopDaemon() async throws {
+        let pid = try await version().pid
+        let process = ProcessIdentity(pid: pid).flatMap { ProcessHandle($0) }
         let post = try DaemonRequest(.post, "system/stop", to: "stop", anyVersion: true).with(Empty())
         _ = try await value(post, as: Empty.self)
+        guard let process else { return }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await process.ended() }
+            group.addTask {
+                try await Task.sleep(for: .seconds(10))
+                throw EscaleError.daemonDidNotStop(pid)
+            }
+            try await group.next()
+            group.cancelAll()
+        }
     }
 
     /// Takes every project down with its volumes, removes all state and ends the daemon.

@@ -41,13 +41,17 @@ package struct DaemonClient: Sendable {
     }
 
     /// The answer's body as a value.
-    func value<Value: Decodable>(_ request: DaemonRequest, as type: Value.Type = Value.self) async throws -> Value {
+    func value<Value: Decodable>(_ request: DaemonRequest, as type: Value.Type = Value.self) async throws
+        -> Value
+    {
         try Self.decode(try await bytes(request), request)
     }
 
     /// The lines of the answer as values, each given to the handler as it comes, until the answer ends.
     func lines<Line: Decodable>(
-        _ request: DaemonRequest, as type: Line.Type, _ onLine: (Line) throws -> Void
+        _ request: DaemonRequest,
+        as type: Line.Type,
+        _ onLine: (Line) throws -> Void
     ) async throws {
         var lines = try await open(request).lines().makeAsyncIterator()
         while let line = try await reading(request, { try await lines.next() }) {
@@ -59,22 +63,31 @@ package struct DaemonClient: Sendable {
     ///
     /// - Parameter isIdempotent: whether the request is sent again, to a new daemon, when the connection breaks.
     func result<Result: Codable & Sendable>(
-        _ request: DaemonRequest, as type: Result.Type, isIdempotent: Bool, progress: ProgressHandler
+        _ request: DaemonRequest,
+        as type: Result.Type,
+        isIdempotent: Bool,
+        progress: ProgressHandler
     ) async throws -> Result {
         var attempt = 0
         while true {
             do {
                 return try await oneResult(request, as: type, progress: progress)
-            } catch let error as EscaleError where error.code == .daemonLost && isIdempotent && attempt < Self.retries {
+            } catch let error as EscaleError
+                where error.code == .daemonLost && isIdempotent && attempt < Self.retries
+            {
                 attempt += 1
-                progress(ProgressEvent("Daemon", .warning, "Restarting", reason: "the connection broke", at: .now))
+                progress(
+                    ProgressEvent("Daemon", .warning, "Restarting", reason: "the connection broke", at: .now)
+                )
                 try await Task.sleep(for: .milliseconds(50 * attempt))
             }
         }
     }
 
     private func oneResult<Result: Codable & Sendable>(
-        _ request: DaemonRequest, as type: Result.Type, progress: ProgressHandler
+        _ request: DaemonRequest,
+        as type: Result.Type,
+        progress: ProgressHandler
     ) async throws -> Result {
         var answer: Result?
         var refusal: EscaleError?
@@ -84,7 +97,9 @@ package struct DaemonClient: Sendable {
             refusal = line.error ?? refusal
         }
         if let refusal { throw refusal }
-        guard let answer else { throw EscaleError.daemonLost(request.action, "the answer ended without a result") }
+        guard let answer else {
+            throw EscaleError.daemonLost(request.action, "the answer ended without a result")
+        }
         return answer
     }
 
@@ -104,7 +119,9 @@ package struct DaemonClient: Sendable {
     }
 
     /// Turns what HTTP says about a connection that broke into what it means here.
-    private func reading<Value>(_ request: DaemonRequest, _ body: () async throws -> Value) async throws -> Value {
+    private func reading<Value>(_ request: DaemonRequest, _ body: () async throws -> Value) async throws
+        -> Value
+    {
         do {
             return try await body()
         } catch let error as EscaleError where Self.brokenConnection.contains(error.code) {
@@ -123,7 +140,9 @@ package struct DaemonClient: Sendable {
     }
 
     private static func decode<Value: Decodable>(
-        _ bytes: [UInt8], _ request: DaemonRequest, as type: Value.Type = Value.self
+        _ bytes: [UInt8],
+        _ request: DaemonRequest,
+        as type: Value.Type = Value.self
     ) throws -> Value {
         do {
             return try JSONDecoder().decode(type, from: Data(bytes))

@@ -28,21 +28,31 @@ package struct DaemonLauncher: Sendable {
         try Files.createDirectories(root.runtime, mode: 0o711)
         try Files.createDirectories(root.state, mode: 0o711)
         let deadline = ContinuousClock.now + Self.patience
-        let lock = try await takeLock(until: deadline)
+        let lock = try await takeLock(
+            root.startLock,
+            until: deadline,
+            "another program is starting it and takes too long"
+        )
         // Somebody may have started it while this waited for the lock.
         if try DaemonSocket.answers(root.socket) { return }
+        // One that is about to end doesn't answer any more, but no other may start until it is gone.
+        _ = try await takeLock(root.lock, until: deadline, "another one is running that doesn't answer")
         try await start(until: deadline)
-        _ = lock  // held until here
+        withExtendedLifetime(lock) {}
     }
 
-    private func takeLock(until deadline: ContinuousClock.Instant) async throws -> FileDescriptor {
-        let lock = try FileDescriptor(root.startLock, O_RDWR | O_CREAT, mode: 0o600)
+    /// The lock is free again once the descriptor is gone.
+    private func takeLock(
+        _ path: String,
+        until deadline: ContinuousClock.Instant,
+        _ complaint: String
+    ) async throws -> FileDescriptor {
+        let lock = try FileDescriptor(path, O_RDWR | O_CREAT, mode: 0o600)
         while flock(lock.number, LOCK_EX | LOCK_NB) != 0 {
             let error = Errno.current
-            guard error.code == EWOULDBLOCK || error.code == EINTR else { throw error.during("lock \(root.startLock)") }
+            guard error.code == EWOULDBLOCK || error.code == EINTR else { throw error.during("lock \(path)") }
             if ContinuousClock.now > deadline {
-                throw EscaleError.daemonDidNotStart(
-                    "another program is starting it and takes too long", log: root.log, tail: "")
+                throw EscaleError.daemonDidNotStart(complaint, log: root.log, tail: "")
             }
             try await Task.sleep(for: .milliseconds(10))
         }
@@ -55,7 +65,12 @@ package struct DaemonLauncher: Sendable {
         let logStart = try check("find the end of \(root.log)") { lseek(log.number, 0, SEEK_END) }
         let nothing = try FileDescriptor("/dev/null", O_RDWR)
         let command = Command(
-            program, root.arguments, environment: daemonEnvironment(), directory: "/", newSession: true)
+            program,
+            root.arguments,
+            environment: daemonEnvironment(),
+            directory: "/",
+            newSession: true
+        )
         let child = try await command.blockingSpawn([nothing, log, log])
         // Reaps it where it ends; lives on without this process otherwise.
         let status = Ended()
@@ -64,12 +79,18 @@ package struct DaemonLauncher: Sendable {
         while try !DaemonSocket.answers(root.socket) {
             if let code = status.value {
                 throw EscaleError.daemonDidNotStart(
-                    "it ended with exit code \(code)", log: root.log, tail: logTail(from: logStart))
+                    "it ended with exit code \(code)",
+                    log: root.log,
+                    tail: logTail(from: logStart)
+                )
             }
             if ContinuousClock.now > deadline {
                 child.signal(SIGTERM)
                 throw EscaleError.daemonDidNotStart(
-                    "it didn't answer within \(Self.patience.composeText)", log: root.log, tail: logTail(from: logStart))
+                    "it didn't answer within \(Self.patience.composeText)",
+                    log: root.log,
+                    tail: logTail(from: logStart)
+                )
             }
             try await Task.sleep(for: pause)
             pause = min(pause * 2, .milliseconds(50))
@@ -78,7 +99,9 @@ package struct DaemonLauncher: Sendable {
 
     /// A plain environment, with what the host's administrator sets for proxies and certificates.
     private func daemonEnvironment() -> [String: String] {
-        let passed = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR"]
+        let passed = [
+            "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR",
+        ]
         var result = Command.defaultEnvironment
         for (name, value) in environment
         where passed.contains(name.uppercased()) || (name.hasPrefix("ESCALE_") && name != "ESCALE_ROOT") {
@@ -98,7 +121,9 @@ package struct DaemonLauncher: Sendable {
     private static func sibling(_ name: String) throws -> String {
         let own = Files.linkTarget("/proc/self/exe") ?? ""
         let directory = own.lastIndex(of: "/").map { String(own[..<$0]) } ?? ""
-        guard Files.exists("\(directory)/\(name)") else { throw EscaleError.daemonNotInstalled(beside: directory) }
+        guard Files.exists("\(directory)/\(name)") else {
+            throw EscaleError.daemonNotInstalled(beside: directory)
+        }
         return "\(directory)/\(name)"
     }
 }

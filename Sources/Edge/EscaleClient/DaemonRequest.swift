@@ -10,7 +10,13 @@ struct DaemonRequest: Sendable {
     /// Whether a daemon with another API may answer too.
     let anyVersion: Bool
 
-    init(_ method: HTTPMethod, _ path: String, _ query: HTTPQuery = [:], to action: String, anyVersion: Bool = false) {
+    init(
+        _ method: HTTPMethod,
+        _ path: String,
+        _ query: HTTPQuery = [:],
+        to action: String,
+        anyVersion: Bool = false
+    ) {
         http = HTTPRequest(method, "/v1/\(path)", query: query)
         if !anyVersion { http.headers[Self.versionHeader] = String(Routes.version) }
         self.action = action

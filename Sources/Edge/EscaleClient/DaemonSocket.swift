@@ -13,12 +13,17 @@ enum DaemonSocket {
         let bytes = Array(path.utf8)
         guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
             throw EscaleError(
-                .invalidInput, "the socket's path \(path) is longer than the system allows",
-                hint: "use a shorter --root: its path may have at most 90 bytes")
+                .invalidInput,
+                "the socket's path \(path) is longer than the system allows",
+                hint: "use a shorter --root: its path may have at most 90 bytes"
+            )
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
         let descriptor = FileDescriptor(
-            owning: try check("make a socket") { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | closeOnExec, 0) })
+            owning: try check("make a socket") {
+                socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | closeOnExec, 0)
+            }
+        )
         let result = withUnsafePointer(to: address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 connect(descriptor.number, $0, socklen_t(MemoryLayout<sockaddr_un>.size))

@@ -14,8 +14,8 @@ import Glibc
 package enum Daemon {
     /// Runs until it is told to end by SIGTERM, SIGINT or the API; returns its exit code.
     package static func run(_ arguments: [String], environment: [String: String]) async -> Int32 {
-        let ending = EndSignals()
         do {
+            let ending = try EndSignals()
             let options = try Options(arguments, environment)
             guard geteuid() == 0 else {
                 throw EscaleError(
@@ -36,8 +36,7 @@ package enum Daemon {
         let log = Log(level: options.isVerbose ? .debug : .info)
         let root = options.root
         let facts = try HostFacts.detect(environment: options.environment)
-        let slots = InstanceSlots()
-        let instance = try await blocking { try slots.claim(root: root.directory ?? "/") }
+        let instance = try await claimInstance(root)
         let images = try await blocking { try ImageStore(root: "\(root.state)/images") }
         let directories = EngineDirectories(
             state: root.state, runtime: root.runtime, layers: images.layersDirectory, instance: instance.id)
@@ -55,13 +54,29 @@ package enum Daemon {
         let server = HTTPServer(address: .unix(path: root.socket), handler: api.answer)
         try server.start()
         log.info("ready", ["version": Version.current, "socket": root.socket, "runtime": facts.runtime])
+        let patrol = Task { try await supervisor.patrol() }
         await ending.wait()
         log.info("ending")
+        patrol.cancel()
         await server.stop()
         if await supervisor.summaries().isEmpty {
-            try await blocking { try slots.release(root: root.directory ?? "/") }
+            try await blocking { try InstanceSlots().release(root: slotKey(root)) }
         }
     }
+
+    /// The root's own names and addresses: those it had before, over a reboot too, as long as they are free.
+    private static func claimInstance(_ root: EscaleRoot) async throws -> NetworkInstance {
+        let file = "\(root.state)/instance.json"
+        return try await blocking {
+            // One that can't be read is as good as none: the addresses are given anew.
+            let former = try? JSONDecoder().decode(NetworkInstance.self, from: Data(try Files.read(file)))
+            let instance = try InstanceSlots().claim(root: slotKey(root), preferring: former)
+            if instance != former { try Files.replace(file, try JSONEncoder().encode(instance)) }
+            return instance
+        }
+    }
+
+    private static func slotKey(_ root: EscaleRoot) -> String { root.directory ?? "/" }
 }
 
 extension Daemon {
@@ -115,7 +130,7 @@ private struct DaemonLock {
 final class EndSignals: Sendable {
     private let ended = Semaphore()
 
-    init() {
+    init() throws(EscaleError) {
         signal(SIGPIPE, SIG_IGN)
         var set = sigset_t()
         sigemptyset(&set)
@@ -124,7 +139,7 @@ final class EndSignals: Sendable {
         pthread_sigmask(SIG_BLOCK, &set, nil)
         let ended = ended
         let waiting = set
-        _ = startThread {
+        try startThread {
             var number: Int32 = 0
             var set = waiting
             while sigwait(&set, &number) != 0 {}

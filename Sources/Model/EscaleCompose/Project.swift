@@ -36,6 +36,18 @@ package struct Project: Codable, Hashable, Sendable {
 
     package func service(_ name: ServiceName) -> Service? { services.first { $0.name == name } }
 
+    /// The networks that the services are on.
+    package func networks(of services: [Service]) -> [Network] {
+        let keys = Set(services.flatMap { $0.networks.map(\.network) })
+        return networks.filter { keys.contains($0.key) }
+    }
+
+    /// The named volumes that the services mount.
+    package func volumes(of services: [Service]) -> [Volume] {
+        let sources = Set(services.flatMap { $0.mounts.map(\.source) })
+        return volumes.filter { sources.contains(.volume(key: $0.key)) }
+    }
+
     /// The services and, in turn, all that they depend on; every service for none. Unknown names are left out.
     package func closure(of names: [ServiceName]) -> Set<ServiceName> {
         guard !names.isEmpty else { return Set(services.map(\.name)) }

@@ -10,7 +10,10 @@ package struct Dockerfile: Hashable, Sendable {
     package var stages: [BuildStage]
 
     package init(
-        file: String, escape: Character = "\\", arguments: [ArgumentDeclaration] = [], stages: [BuildStage] = []
+        file: String,
+        escape: Character = "\\",
+        arguments: [ArgumentDeclaration] = [],
+        stages: [BuildStage] = []
     ) {
         self.file = file
         self.escape = escape
@@ -32,7 +35,11 @@ package struct BuildStage: Hashable, Sendable {
     package var instructions: [Instruction]
 
     package init(
-        index: Int, name: String?, base: String, position: SourcePosition, text: String,
+        index: Int,
+        name: String?,
+        base: String,
+        position: SourcePosition,
+        text: String,
         instructions: [Instruction] = []
     ) {
         self.index = index
@@ -177,7 +184,11 @@ package struct CopyInstruction: Hashable, Sendable {
     package var mode: String?
 
     package init(
-        isAdd: Bool, sources: [Source], destination: String, from: String? = nil, owner: String? = nil,
+        isAdd: Bool,
+        sources: [Source],
+        destination: String,
+        from: String? = nil,
+        owner: String? = nil,
         mode: String? = nil
     ) {
         self.isAdd = isAdd

@@ -4,12 +4,18 @@ extension DockerfileParser {
     mutating func argumentDeclarations(_ text: InstructionText) -> [ArgumentDeclaration] {
         guard withoutFlags("ARG", text) else { return [] }
         return text.words.compactMap { word in
-            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(
+                String.init
+            )
             guard isVariableName(parts[0]) else {
                 report("dockerfile.syntax", "\"\(parts[0])\" is not a variable's name")
                 return nil
             }
-            return ArgumentDeclaration(name: parts[0], value: parts.count > 1 ? parts[1] : nil, position: position)
+            return ArgumentDeclaration(
+                name: parts[0],
+                value: parts.count > 1 ? parts[1] : nil,
+                position: position
+            )
         }
     }
 
@@ -25,7 +31,11 @@ extension DockerfileParser {
         if !first.contains("=") {
             let value = text.rest.dropFirst(first.count).trimmed
             guard !value.isEmpty else {
-                report("dockerfile.syntax", "\(name) \(first) needs a value", hint: "write \(name) \(first)=value")
+                report(
+                    "dockerfile.syntax",
+                    "\(name) \(first) needs a value",
+                    hint: "write \(name) \(first)=value"
+                )
                 return nil
             }
             return [NameAndValue(first, String(value))]
@@ -34,8 +44,10 @@ extension DockerfileParser {
         for word in words {
             guard let equals = word.firstIndex(of: "="), equals != word.startIndex else {
                 report(
-                    "dockerfile.syntax", "\(name) has \"\(word)\" where name=value is wanted",
-                    hint: "quote a value that has blanks in it")
+                    "dockerfile.syntax",
+                    "\(name) has \"\(word)\" where name=value is wanted",
+                    hint: "quote a value that has blanks in it"
+                )
                 return nil
             }
             pairs.append(NameAndValue(String(word[..<equals]), String(word[word.index(after: equals)...])))
@@ -61,10 +73,13 @@ extension DockerfileParser {
         var copy = CopyInstruction(isAdd: name == "ADD", sources: sources, destination: destination)
         for flag in text.flags { set(flag, of: name, in: &copy) }
         if copy.isAdd {
-            for word in words where ["http://", "https://", "git@", "git://"].contains(where: word.hasPrefix) {
+            for word in words where ["http://", "https://", "git@", "git://"].contains(where: word.hasPrefix)
+            {
                 report(
-                    "dockerfile.unsupported", "ADD can't fetch \(word) yet",
-                    hint: "download it in a RUN, or put the file into the build context")
+                    "dockerfile.unsupported",
+                    "ADD can't fetch \(word) yet",
+                    hint: "download it in a RUN, or put the file into the build context"
+                )
             }
         }
         return .copy(copy)
@@ -79,8 +94,11 @@ extension DockerfileParser {
         case ("--from", nil), ("--chown", nil), ("--chmod", nil):
             report("dockerfile.flag", "\(name) \(key) needs a value", hint: "write \(key)=value")
         case ("--link", _):
-            diagnostics.append(.warning("dockerfile.flag", "\(name) --link makes no difference here", position))
-        default: refuse(flag, of: name, known: ["--from", "--chown", "--chmod", "--link"])
+            diagnostics.append(
+                .warning("dockerfile.flag", "\(name) --link makes no difference here", position)
+            )
+        default:
+            refuse(flag, of: name, known: (copy.isAdd ? [] : ["--from"]) + ["--chown", "--chmod", "--link"])
         }
     }
 
@@ -88,7 +106,8 @@ extension DockerfileParser {
     private mutating func refuse(_ flag: String, of name: String, known: [String]) {
         let (key, _) = keyAndValue(flag)
         let later = [
-            "--parents", "--exclude", "--checksum", "--keep-git-dir", "--unpack", "--mount", "--network", "--security",
+            "--parents", "--exclude", "--checksum", "--keep-git-dir", "--unpack", "--mount", "--network",
+            "--security",
             "--device",
         ]
         if later.contains(key) {
@@ -101,12 +120,17 @@ extension DockerfileParser {
             report("dockerfile.unsupported", "\(name) \(key) is not supported yet", hint: hint)
         } else {
             report(
-                "dockerfile.flag", "\(name) has no flag \(key)", hint: nearest(key, to: known).map { "did you mean \($0)?" })
+                "dockerfile.flag",
+                "\(name) has no flag \(key)",
+                hint: nearest(key, to: known).map { "did you mean \($0)?" }
+            )
         }
     }
 
     private func keyAndValue(_ flag: String) -> (String, String?) {
-        let parts = flag.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let parts = flag.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(
+            String.init
+        )
         return (parts[0], parts.count > 1 ? parts[1] : nil)
     }
 
@@ -116,24 +140,35 @@ extension DockerfileParser {
         let run = RunInstruction(text.command, heredocs: text.heredocs)
         if run.heredocs.count == 1, run.shellText?.hasPrefix("#!") == true {
             report(
-                "dockerfile.unsupported", "a RUN script with a #! line is not supported yet",
-                hint: "name the interpreter instead: RUN python3 <<EOF")
+                "dockerfile.unsupported",
+                "a RUN script with a #! line is not supported yet",
+                hint: "name the interpreter instead: RUN python3 <<EOF"
+            )
         }
         return .run(run)
     }
 
     private mutating func warnAboutBrokenJSON(_ text: InstructionText) {
-        guard text.rest.first == "[", text.json == nil, text.rest.hasPrefix("[\"") || text.rest.hasPrefix("['") else { return }
+        guard text.rest.first == "[", text.json == nil,
+            text.rest.hasPrefix("[\"") || text.rest.hasPrefix("['")
+        else { return }
         diagnostics.append(
             .warning(
-                "dockerfile.json", "this looks like the JSON form but is not JSON, so the shell gets it as it is", position,
-                hint: "JSON strings have double quotes and no comma after the last one"))
+                "dockerfile.json",
+                "this looks like the JSON form but is not JSON, so the shell gets it as it is",
+                position,
+                hint: "JSON strings have double quotes and no comma after the last one"
+            )
+        )
     }
 
     mutating func shell(_ text: InstructionText) -> Instruction.Kind? {
         guard let words = text.json, !words.isEmpty else {
             report(
-                "dockerfile.syntax", "SHELL needs the JSON form", hint: "write it like SHELL [\"/bin/bash\", \"-c\"]")
+                "dockerfile.syntax",
+                "SHELL needs the JSON form",
+                hint: "write it like SHELL [\"/bin/bash\", \"-c\"]"
+            )
             return nil
         }
         return .shell(words)
@@ -168,7 +203,11 @@ extension DockerfileParser {
             return
         }
         guard let duration = value.flatMap({ Duration(compose: $0) }) else {
-            return report("dockerfile.flag", "HEALTHCHECK \(key) needs a duration", hint: "write it like \(key)=1m30s")
+            return report(
+                "dockerfile.flag",
+                "HEALTHCHECK \(key) needs a duration",
+                hint: "write it like \(key)=1m30s"
+            )
         }
         switch key {
         case "--interval": check.interval = duration

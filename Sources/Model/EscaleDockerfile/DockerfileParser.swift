@@ -5,7 +5,9 @@ package import EscaleCore
 /// - Parameters:
 ///   - text: the whole file.
 ///   - file: what positions call it.
-package func parseDockerfile(_ text: String, file: String) -> (dockerfile: Dockerfile, diagnostics: [Diagnostic]) {
+package func parseDockerfile(_ text: String, file: String) -> (
+    dockerfile: Dockerfile, diagnostics: [Diagnostic]
+) {
     var parser = DockerfileParser(text, file: file)
     parser.parse()
     return (parser.dockerfile, parser.diagnostics.sortedByPosition())
@@ -19,7 +21,8 @@ struct DockerfileParser {
     private(set) var position: SourcePosition
 
     static let keywords = [
-        "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER",
+        "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL",
+        "MAINTAINER",
         "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
     ]
 
@@ -39,7 +42,11 @@ struct DockerfileParser {
         }
         if dockerfile.stages.isEmpty && !diagnostics.hasErrors {
             position = SourcePosition(file: dockerfile.file, line: 1, column: 1)
-            report("dockerfile.no-stage", "the Dockerfile has no FROM", hint: "begin with FROM and an image's name")
+            report(
+                "dockerfile.no-stage",
+                "the Dockerfile has no FROM",
+                hint: "begin with FROM and an image's name"
+            )
         }
     }
 
@@ -53,28 +60,44 @@ struct DockerfileParser {
         guard Self.keywords.contains(name) else {
             let near = nearest(name, to: Self.keywords)
             return report(
-                "dockerfile.unknown-instruction", "unknown instruction \(keyword)", hint: near.map { "did you mean \($0)?" })
+                "dockerfile.unknown-instruction",
+                "unknown instruction \(keyword)",
+                hint: near.map { "did you mean \($0)?" }
+            )
         }
-        let words = InstructionText(line.text.dropFirst(keyword.count).trimmed, heredocs: line.heredocs, escape: escape)
+        let words = InstructionText(
+            line.text.dropFirst(keyword.count).trimmed,
+            heredocs: line.heredocs,
+            escape: escape
+        )
         if name == "FROM" { return parseFrom(words, text: line.text) }
         if dockerfile.stages.isEmpty {
             guard name == "ARG" else {
-                return report("dockerfile.no-stage", "\(name) comes before the first FROM", hint: "only ARG may")
+                return report(
+                    "dockerfile.no-stage",
+                    "\(name) comes before the first FROM",
+                    hint: "only ARG may"
+                )
             }
             dockerfile.arguments += argumentDeclarations(words)
             return
         }
         guard let kind = kind(name, words) else { return }
         dockerfile.stages[dockerfile.stages.count - 1].instructions.append(
-            Instruction(kind, position: position, lastLine: line.lastLine, text: line.text))
+            Instruction(kind, position: position, lastLine: line.lastLine, text: line.text)
+        )
     }
 
     private mutating func kind(_ name: String, _ text: InstructionText) -> Instruction.Kind? {
         if name == "MAINTAINER" {
             diagnostics.append(
                 .warning(
-                    "dockerfile.deprecated", "MAINTAINER is deprecated and does nothing here", position,
-                    hint: "use LABEL org.opencontainers.image.authors=…"))
+                    "dockerfile.deprecated",
+                    "MAINTAINER is deprecated and does nothing here",
+                    position,
+                    hint: "use LABEL org.opencontainers.image.authors=…"
+                )
+            )
             return nil
         }
         if text.rest.isEmpty && text.flags.isEmpty && name != "CMD" && name != "ENTRYPOINT" {
@@ -98,8 +121,10 @@ struct DockerfileParser {
         case "STOPSIGNAL": return withoutFlags(name, text) ? .stopSignal(String(text.rest)) : nil
         default:
             report(
-                "dockerfile.unsupported", "\(name) is not supported yet",
-                hint: "put its instruction into the Dockerfiles that build on this image")
+                "dockerfile.unsupported",
+                "\(name) is not supported yet",
+                hint: "put its instruction into the Dockerfiles that build on this image"
+            )
             return nil
         }
     }
@@ -107,8 +132,10 @@ struct DockerfileParser {
     private mutating func parseFrom(_ text: InstructionText, text line: String) {
         for flag in text.flags {
             report(
-                "dockerfile.unsupported", "FROM \(flag) is not supported yet",
-                hint: "images are built for this machine's platform; leave it out")
+                "dockerfile.unsupported",
+                "FROM \(flag) is not supported yet",
+                hint: "images are built for this machine's platform; leave it out"
+            )
         }
         let words = text.words
         var name: String?
@@ -116,8 +143,10 @@ struct DockerfileParser {
             name = words[2].lowercased()
             if !isStageName(words[2]) {
                 report(
-                    "dockerfile.stage-name", "\"\(words[2])\" can't be a stage's name",
-                    hint: "use letters, digits, '-', '_' and '.', starting with a letter")
+                    "dockerfile.stage-name",
+                    "\"\(words[2])\" can't be a stage's name",
+                    hint: "use letters, digits, '-', '_' and '.', starting with a letter"
+                )
             } else if dockerfile.stages.contains(where: { $0.name == name }) {
                 report("dockerfile.stage-name", "there is already a stage \"\(words[2])\"")
             }
@@ -126,8 +155,13 @@ struct DockerfileParser {
         }
         dockerfile.stages.append(
             BuildStage(
-                index: dockerfile.stages.count, name: name, base: words.first ?? "scratch", position: position,
-                text: line))
+                index: dockerfile.stages.count,
+                name: name,
+                base: words.first ?? "scratch",
+                position: position,
+                text: line
+            )
+        )
     }
 
     private func isStageName(_ text: String) -> Bool {
@@ -153,7 +187,8 @@ struct InstructionText {
     init(_ text: Substring, heredocs: [Heredoc], escape: Character) {
         var flags: [String] = []
         var rest = text
-        while rest.hasPrefix("--"), let word = splitWords(rest.prefix { !$0.isWhitespace }, escape: escape).first,
+        while rest.hasPrefix("--"),
+            let word = splitWords(rest.prefix { !$0.isWhitespace }, escape: escape).first,
             word != "--", word.dropFirst(2).first?.isLetter == true
         {
             flags.append(word)
@@ -169,25 +204,4 @@ struct InstructionText {
     /// `nil` where it isn't the JSON form.
     var json: [String]? { rest.first == "[" ? parseStringArray(rest) : nil }
     var command: CommandLine { json.map { .exec($0) } ?? .shell(String(rest)) }
-}
-
-/// The candidate that differs least, if it differs little.
-package func nearest(_ text: String, to candidates: [String]) -> String? {
-    let scored = candidates.map { ($0, editDistance(Array(text), Array($0))) }
-    guard let best = scored.min(by: { $0.1 < $1.1 }), best.1 <= max(1, text.count / 3) else { return nil }
-    return best.0
-}
-
-private func editDistance(_ left: [Character], _ right: [Character]) -> Int {
-    var row = Array(0...right.count)
-    for (i, a) in left.enumerated() {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for (j, b) in right.enumerated() {
-            let above = row[j + 1]
-            row[j + 1] = min(above + 1, row[j] + 1, diagonal + (a == b ? 0 : 1))
-            diagonal = above
-        }
-    }
-    return row[right.count]
 }

@@ -19,7 +19,9 @@ package struct Dockerignore: Hashable, Sendable {
             let isException = pattern.first == "!"
             if isException { pattern = pattern.dropFirst().trimmed }
             let clean = cleanPath(String(pattern))
-            guard !clean.isEmpty, let compiled = PathPattern(clean, crossesDirectories: true) else { continue }
+            guard !clean.isEmpty, let compiled = PathPattern(clean, crossesDirectories: true) else {
+                continue
+            }
             rules.append(Rule(pattern: compiled, isException: isException))
         }
         self.rules = rules

@@ -7,7 +7,9 @@ package import EscaleCore
 /// - Parameter value: a variable's value, `nil` where it isn't set.
 /// - Throws: `dockerfile.expansion`, without a position.
 package func expandWord(
-    _ word: String, escape: Character = "\\", value: (String) -> String?
+    _ word: String,
+    escape: Character = "\\",
+    value: (String) -> String?
 ) throws(EscaleError) -> String {
     try withoutActuallyEscaping(value) { value throws(EscaleError) in
         var expansion = Expansion(word: word, rest: word[...], escape: escape, value: value)
@@ -17,10 +19,18 @@ package func expandWord(
 
 /// Puts variables' values into a text, leaving its quotes alone: for the content of heredocs.
 package func expandText(
-    _ text: String, escape: Character = "\\", value: (String) -> String?
+    _ text: String,
+    escape: Character = "\\",
+    value: (String) -> String?
 ) throws(EscaleError) -> String {
     try withoutActuallyEscaping(value) { value throws(EscaleError) in
-        var expansion = Expansion(word: text, rest: text[...], escape: escape, value: value, keepsQuotes: true)
+        var expansion = Expansion(
+            word: text,
+            rest: text[...],
+            escape: escape,
+            value: value,
+            keepsQuotes: true
+        )
         return try expansion.run(until: nil)
     }
 }
@@ -108,7 +118,9 @@ private struct Expansion {
             modifier = next
         }
         guard "-+?".contains(modifier) else {
-            throw failure("the modifier \(emptyCounts ? ":" : "")\(modifier) is not supported; :-, :+ and :? are")
+            throw failure(
+                "the modifier \(emptyCounts ? ":" : "")\(modifier) is not supported; :-, :+ and :? are"
+            )
         }
         let alternative = try run(until: "}")
         let known = value(name)

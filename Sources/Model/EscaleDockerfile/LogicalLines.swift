@@ -39,19 +39,29 @@ struct LogicalLines {
             guard ["escape", "syntax", "check"].contains(name) else { return }
             let position = SourcePosition(file: file, line: index + 1, column: 1)
             if !seen.insert(name).inserted {
-                diagnostics.append(.error("dockerfile.directive", "the parser directive \"\(name)\" is given twice", position))
+                diagnostics.append(
+                    .error(
+                        "dockerfile.directive",
+                        "the parser directive \"\(name)\" is given twice",
+                        position
+                    )
+                )
             }
             guard name == "escape" else { continue }
             if value == "\\" || value == "`" {
                 escape = Character(value)
             } else {
-                diagnostics.append(.error("dockerfile.directive", "the escape character must be \\ or `", position))
+                diagnostics.append(
+                    .error("dockerfile.directive", "the escape character must be \\ or `", position)
+                )
             }
         }
     }
 
     private mutating func readLine() -> LogicalLine? {
-        while next < source.count, source[next].trimmed.isEmpty || source[next].trimmed.first == "#" { next += 1 }
+        while next < source.count, source[next].trimmed.isEmpty || source[next].trimmed.first == "#" {
+            next += 1
+        }
         guard next < source.count else { return nil }
         let first = next
         var text = ""
@@ -66,10 +76,17 @@ struct LogicalLines {
             continues = goesOn
         }
         var last = next
-        while last > first + 1, source[last - 1].trimmed.isEmpty || source[last - 1].trimmed.first == "#" { last -= 1 }
+        while last > first + 1, source[last - 1].trimmed.isEmpty || source[last - 1].trimmed.first == "#" {
+            last -= 1
+        }
         let column = source[first].unicodeScalars.prefix { $0 == " " || $0 == "\t" }.count + 1
         var line = LogicalLine(
-            text: String(Substring(text).trimmed), firstLine: first + 1, lastLine: last, column: column, heredocs: [])
+            text: String(Substring(text).trimmed),
+            firstLine: first + 1,
+            lastLine: last,
+            column: column,
+            heredocs: []
+        )
         readHeredocs(of: &line)
         return line
     }
@@ -100,8 +117,11 @@ struct LogicalLines {
             if !closed {
                 diagnostics.append(
                     .error(
-                        "dockerfile.heredoc", "the text that begins with \(word) has no line \"\(heredoc.name)\" to end it",
-                        SourcePosition(file: file, line: line.firstLine, column: line.column)))
+                        "dockerfile.heredoc",
+                        "the text that begins with \(word) has no line \"\(heredoc.name)\" to end it",
+                        SourcePosition(file: file, line: line.firstLine, column: line.column)
+                    )
+                )
             }
             line.heredocs.append(heredoc)
         }
@@ -126,11 +146,15 @@ extension Heredoc {
 }
 
 extension Diagnostic {
-    static func error(_ code: String, _ message: String, _ position: SourcePosition, hint: String? = nil) -> Self {
+    static func error(_ code: String, _ message: String, _ position: SourcePosition, hint: String? = nil)
+        -> Self
+    {
         Diagnostic(.error, EscaleError.Code(code), message, at: position, hint: hint)
     }
 
-    static func warning(_ code: String, _ message: String, _ position: SourcePosition, hint: String? = nil) -> Self {
+    static func warning(_ code: String, _ message: String, _ position: SourcePosition, hint: String? = nil)
+        -> Self
+    {
         Diagnostic(.warning, EscaleError.Code(code), message, at: position, hint: hint)
     }
 }

@@ -89,7 +89,8 @@ private struct StringArrayParser {
     private mutating func unicode() -> Unicode.Scalar? {
         guard let high = unit() else { return nil }
         guard (0xD800..<0xDC00).contains(high) else { return Unicode.Scalar(high) }
-        guard rest.popFirst() == "\\", rest.popFirst() == "u", let low = unit(), (0xDC00..<0xE000).contains(low)
+        guard rest.popFirst() == "\\", rest.popFirst() == "u", let low = unit(),
+            (0xDC00..<0xE000).contains(low)
         else { return nil }
         return Unicode.Scalar(0x10000 + (high - 0xD800) << 10 + (low - 0xDC00))
     }

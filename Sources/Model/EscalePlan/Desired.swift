@@ -33,6 +33,9 @@ package struct DesiredProject: Codable, Hashable, Sendable {
     }
 
     package func service(_ name: ServiceName) -> DesiredService? { services.first { $0.name == name } }
+
+    /// When the user last asked for the service.
+    func requestTime(of service: DesiredService) -> Timestamp { service.requestedAt ?? requestedAt }
 }
 
 /// What a service shall be.
@@ -45,6 +48,8 @@ package struct DesiredService: Codable, Hashable, Sendable {
     package var restart: RestartPolicy
     /// Whether there is a health check, the service's or the image's.
     package var isChecked: Bool
+    /// When the user last asked for this service, where that was before ``DesiredProject/requestedAt``.
+    package var requestedAt: Timestamp?
 
     package init(
         name: ServiceName, replicas: Int = 1, fingerprint: String = "", dependencies: [Dependency] = [],

@@ -79,7 +79,7 @@ private struct Planner {
         switch container.phase {
         case .running: break
         case .created: start(container, unmet: unmet, .ready)
-        case .exited where container.isStale(since: desired.requestedAt): start(container, unmet: unmet, .requested)
+        case .exited where container.isStale(since: desired.requestTime(of: service)): start(container, unmet: unmet, .requested)
         case .exited(let code, let at): restart(container, service, code: code, at: at)
         }
     }
@@ -115,7 +115,7 @@ private struct Planner {
     /// How a service stands towards what another one asks of it.
     private func standing(of service: DesiredService, for condition: Dependency.Condition) -> Standing {
         let containers = (byService[service.name] ?? []).filter { $0.replica.slot <= service.replicas }
-        return EscalePlan.standing(of: service, containers: containers, for: condition, since: desired.requestedAt)
+        return EscalePlan.standing(of: service, containers: containers, for: condition, since: desired.requestTime(of: service))
     }
 
     // MARK: Stop and down
@@ -136,12 +136,17 @@ private struct Planner {
         for volume in observed.volumes.sorted() { add(.removeVolume(volume), .requested) }
     }
 
-    /// Whether nothing that still runs depends on it: the reverse of the order of starting.
+    /// Whether nothing that still runs depends on it, directly or through others: the reverse of the order of starting.
     private func mayStop(_ container: ObservedContainer) -> Bool {
-        !desired.services.contains { service in
-            service.dependencies.contains { $0.service == container.replica.service }
-                && (byService[service.name] ?? []).contains(where: \.isRunning)
+        var dependents: Set<ServiceName> = []
+        var queue = [container.replica.service]
+        while let name = queue.popLast() {
+            for service in desired.services where service.dependencies.contains(where: { $0.service == name }) {
+                if dependents.insert(service.name).inserted { queue.append(service.name) }
+            }
         }
+        dependents.remove(container.replica.service)
+        return !dependents.contains { (byService[$0] ?? []).contains(where: \.isRunning) }
     }
 
     // MARK: Steps

@@ -34,6 +34,10 @@ package struct Failure: Hashable, Sendable {
 /// After so many quick ends in a row, somebody who waits is told instead of waiting on.
 private let patience = 3
 
+/// How long a service that nothing checks has to have run before somebody who waits is told that it runs: what ends at
+/// once, for a typing error in its command, ends sooner. One replica that lasted speaks for the others.
+private let settling = Duration.milliseconds(500)
+
 /// How a service's containers stand towards a condition; all of its replicas have to meet it.
 ///
 /// - Parameter since: when the user asked; a container that ended before that, or was stopped, counts as not started.
@@ -83,18 +87,20 @@ private func stand(
 
 /// Whether an `up` that somebody waits for has got there.
 ///
-/// - Parameter healthy: whether checked services have to be healthy, and whatever ended with an error is a failure
-///   (`up --wait`); without it, started is enough.
-package func progress(of desired: DesiredProject, _ observed: ObservedProject, healthy: Bool) -> Standing {
+/// - Parameter healthy: whether checked services have to be healthy, others have to have run for a moment, and whatever
+///   ended with an error is a failure (`up --wait`); without it, started is enough.
+package func progress(
+    of desired: DesiredProject, _ observed: ObservedProject, healthy: Bool, now: Timestamp
+) -> Standing {
     let byService = Dictionary(grouping: observed.containers, by: \.replica.service)
     var overall = Standing.met
     for service in desired.services {
         let containers = (byService[service.name] ?? []).filter { $0.replica.slot <= service.replicas }
         let own = standing(
             of: service, containers: containers, for: healthy && service.isChecked ? .healthy : .started,
-            since: desired.requestedAt)
+            since: desired.requestTime(of: service))
         switch own {
-        case .met: break
+        case .met: if healthy && !service.isChecked && !hasSettled(containers, now) { overall = .pending }
         case .pending: overall = .pending
         case .failed(let failure):
             // A service that ended is a failure for those who wait for it to run; `up -d` has started it all the same.
@@ -103,6 +109,16 @@ package func progress(of desired: DesiredProject, _ observed: ObservedProject, h
         if let blocked = blockade(of: service, in: desired, byService, containers) { return .failed(blocked) }
     }
     return overall
+}
+
+private func hasSettled(_ containers: [ObservedContainer], _ now: Timestamp) -> Bool {
+    let starts = containers.compactMap { container -> Timestamp? in
+        switch container.phase {
+        case .running(let since): since
+        case .created, .exited: nil
+        }
+    }
+    return starts.min().map { now - $0 >= settling } ?? true
 }
 
 /// What keeps a service that hasn't started from ever starting.
@@ -116,7 +132,7 @@ private func blockade(
         guard let other = desired.service(dependency.service) else { continue }
         let others = (byService[other.name] ?? []).filter { $0.replica.slot <= other.replicas }
         let standing = standing(
-            of: other, containers: others, for: dependency.condition, since: desired.requestedAt)
+            of: other, containers: others, for: dependency.condition, since: desired.requestTime(of: other))
         if case .failed(let failure) = standing { return failure }
     }
     return nil

@@ -53,7 +53,9 @@ struct BuildArguments: Sendable {
     func unused(in dockerfile: Dockerfile) -> [String] {
         var declared = Set(dockerfile.arguments.map(\.name) + Self.proxies)
         for instruction in dockerfile.stages.flatMap(\.instructions) {
-            if case .argument(let declarations) = instruction.kind { declared.formUnion(declarations.map(\.name)) }
+            if case .argument(let declarations) = instruction.kind {
+                declared.formUnion(declarations.map(\.name))
+            }
         }
         return given.keys.filter { !declared.contains($0) }.sorted()
     }

@@ -10,41 +10,65 @@ extension EscaleError {
     static func dockerfile(_ file: String, _ diagnostics: [Diagnostic]) -> Self {
         let count = diagnostics.filter { $0.severity == .error }.count
         return Self(
-            Code("build.dockerfile"), "\(file) has \(count) error\(count == 1 ? "" : "s")", diagnostics: diagnostics)
+            Code("build.dockerfile"),
+            "\(file) has \(count) error\(count == 1 ? "" : "s")",
+            diagnostics: diagnostics
+        )
     }
 
     /// An error that belongs to a place in the Dockerfile.
     static func build(
-        _ code: String, _ message: String, at position: SourcePosition, hint: String? = nil, details: [Detail] = []
+        _ code: String,
+        _ message: String,
+        at position: SourcePosition,
+        hint: String? = nil,
+        details: [Detail] = []
     ) -> Self {
         Self(
-            Code(code), message, hint: hint, details: details,
-            diagnostics: [Diagnostic(.error, Code(code), message, at: position)])
+            Code(code),
+            message,
+            hint: hint,
+            details: details,
+            diagnostics: [Diagnostic(.error, Code(code), message, at: position)]
+        )
     }
 
     static func dockerfileMissing(_ path: String) -> Self {
         Self(
-            Code("build.dockerfile-missing"), "there is no Dockerfile at \(path)",
-            hint: "name it with `dockerfile:` in the compose file, or with -f")
+            Code("build.dockerfile-missing"),
+            "there is no Dockerfile at \(path)",
+            hint: "name it with `dockerfile:` in the compose file, or with -f"
+        )
     }
 
     static func contextMissing(_ path: String) -> Self {
         Self(
-            Code("build.context-missing"), "the build context \(path) is not a directory",
-            hint: "check `build:` in the compose file; paths are relative to it")
+            Code("build.context-missing"),
+            "the build context \(path) is not a directory",
+            hint: "check `build:` in the compose file; paths are relative to it"
+        )
     }
 
     static func unknownStage(_ name: String, _ known: [String], at position: SourcePosition?) -> Self {
         let message = "there is no stage \"\(name)\""
         let near = nearest(name, to: known).map { "did you mean \"\($0)\"?" }
         return Self(
-            Code("build.unknown-stage"), message,
-            hint: near ?? (known.isEmpty ? "no stage has a name" : "the stages are " + known.joined(separator: ", ")),
-            diagnostics: position.map { [Diagnostic(.error, Code("build.unknown-stage"), message, at: $0)] } ?? [])
+            Code("build.unknown-stage"),
+            message,
+            hint: near
+                ?? (known.isEmpty
+                    ? "no stage has a name" : "the stages are " + known.joined(separator: ", ")),
+            diagnostics: position.map { [Diagnostic(.error, Code("build.unknown-stage"), message, at: $0)] }
+                ?? []
+        )
     }
 
     static func stepFailed(
-        _ instruction: Instruction, _ step: BuildStep, command: String, exitCode: Int32, output: String
+        _ instruction: Instruction,
+        _ step: BuildStep,
+        command: String,
+        exitCode: Int32,
+        output: String
     ) -> Self {
         let first = instruction.position.line
         let lines = instruction.lastLine > first ? "\(first)-\(instruction.lastLine)" : "\(first)"
@@ -64,14 +88,19 @@ extension EscaleError {
             ],
             diagnostics: [
                 Diagnostic(.error, .stepFailed, "exit code \(exitCode)", at: instruction.position)
-            ])
+            ]
+        )
     }
 
     /// The error with the place in the Dockerfile that led to it, unless it has one.
     func placed(at position: SourcePosition) -> EscaleError {
         guard diagnostics.isEmpty, code != .interrupted else { return self }
         return EscaleError(
-            code, message, hint: hint, details: details,
-            diagnostics: [Diagnostic(.error, code, message, at: position)])
+            code,
+            message,
+            hint: hint,
+            details: details,
+            diagnostics: [Diagnostic(.error, code, message, at: position)]
+        )
     }
 }

@@ -22,7 +22,8 @@ struct BuildGraph: Sendable {
             Set(
                 ([base] + copies.values).compactMap {
                     if case .stage(let index) = $0 { index } else { nil }
-                })
+                }
+            )
         }
     }
 
@@ -48,13 +49,17 @@ struct BuildGraph: Sendable {
 
     private static func find(_ target: String?, in dockerfile: Dockerfile) throws(EscaleError) -> Int {
         guard let target else { return dockerfile.stages.count - 1 }
-        if let stage = dockerfile.stages.first(where: { $0.name == target.lowercased() }) { return stage.index }
+        if let stage = dockerfile.stages.first(where: { $0.name == target.lowercased() }) {
+            return stage.index
+        }
         if let index = Int(target), dockerfile.stages.indices.contains(index) { return index }
         throw .unknownStage(target, dockerfile.stages.compactMap(\.name), at: nil)
     }
 
     private static func node(
-        _ stage: BuildStage, in dockerfile: Dockerfile, _ arguments: [String: String]
+        _ stage: BuildStage,
+        in dockerfile: Dockerfile,
+        _ arguments: [String: String]
     ) throws(EscaleError) -> Node {
         let earlier = dockerfile.stages.prefix(stage.index)
         let base: String
@@ -65,8 +70,11 @@ struct BuildGraph: Sendable {
         }
         guard !base.isEmpty else {
             throw .build(
-                "build.base-missing", "FROM \(stage.base) names nothing: the variable is empty", at: stage.position,
-                hint: "give the ARG before the FROM a value")
+                "build.base-missing",
+                "FROM \(stage.base) names nothing: the variable is empty",
+                at: stage.position,
+                hint: "give the ARG before the FROM a value"
+            )
         }
         let reference: TreeReference =
             if base == "scratch" {
@@ -88,8 +96,11 @@ struct BuildGraph: Sendable {
                 copies[index] = .stage(number)
             } else if dockerfile.stages.contains(where: { $0.name == from.lowercased() }) {
                 throw .build(
-                    "build.unknown-stage", "stage \"\(from)\" comes only later", at: instruction.position,
-                    hint: "put it before the stage that copies from it")
+                    "build.unknown-stage",
+                    "stage \"\(from)\" comes only later",
+                    at: instruction.position,
+                    hint: "put it before the stage that copies from it"
+                )
             } else {
                 copies[index] = .image(from)
             }

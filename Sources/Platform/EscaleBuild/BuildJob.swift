@@ -15,8 +15,13 @@ final class BuildJob: Sendable {
     let report: @Sendable (BuildEvent) async -> Void
 
     init(
-        request: BuildRequest, store: ImageStore, runner: any BuildRunner, arguments: BuildArguments, escape: Character,
-        fileDigests: FileDigestCache, report: @escaping @Sendable (BuildEvent) async -> Void
+        request: BuildRequest,
+        store: ImageStore,
+        runner: any BuildRunner,
+        arguments: BuildArguments,
+        escape: Character,
+        fileDigests: FileDigestCache,
+        report: @escaping @Sendable (BuildEvent) async -> Void
     ) {
         self.request = request
         self.store = store
@@ -60,7 +65,8 @@ final class BuildJob: Sendable {
     }
 
     private func state(
-        of reference: TreeReference, _ stages: [Int: Task<StageState, any Error>]
+        of reference: TreeReference,
+        _ stages: [Int: Task<StageState, any Error>]
     ) async throws -> StageState {
         switch reference {
         case .scratch: throw EscaleError(.internalFault, "scratch has no files")
@@ -73,7 +79,9 @@ final class BuildJob: Sendable {
             let image = try store.image(name)
             if let triggers = image.config.config.onBuild, !triggers.isEmpty {
                 throw EscaleError(
-                    .init("build.unsupported"), "image \(name) has ONBUILD instructions, which are not supported yet")
+                    .init("build.unsupported"),
+                    "image \(name) has ONBUILD instructions, which are not supported yet"
+                )
             }
             return StageState(config: image.config, layers: image.layers)
         }
@@ -96,7 +104,11 @@ final class BuildJob: Sendable {
                 break
             }
             return try SourceTree(
-                request.contextDirectory, name: "the build context", ignore: Dockerignore(text), keepsOwners: false)
+                request.contextDirectory,
+                name: "the build context",
+                ignore: Dockerignore(text),
+                keepsOwners: false
+            )
         }
     }
 }

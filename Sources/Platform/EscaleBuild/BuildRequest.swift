@@ -18,8 +18,12 @@ package struct BuildRequest: Codable, Hashable, Sendable {
     package var ignoresCache: Bool
 
     package init(
-        contextDirectory: String, dockerfilePath: String? = nil, inlineDockerfile: String? = nil,
-        target: String? = nil, arguments: [String: String] = [:], references: [ImageReference] = [],
+        contextDirectory: String,
+        dockerfilePath: String? = nil,
+        inlineDockerfile: String? = nil,
+        target: String? = nil,
+        arguments: [String: String] = [:],
+        references: [ImageReference] = [],
         ignoresCache: Bool = false
     ) {
         self.contextDirectory = contextDirectory

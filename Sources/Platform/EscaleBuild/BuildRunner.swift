@@ -25,8 +25,13 @@ package struct BuildRun: Hashable, Sendable {
     package var user: String
 
     package init(
-        lower: [String], upper: String, work: String, arguments: [String], environment: [String: String],
-        workingDirectory: String, user: String
+        lower: [String],
+        upper: String,
+        work: String,
+        arguments: [String],
+        environment: [String: String],
+        workingDirectory: String,
+        user: String
     ) {
         self.lower = lower
         self.upper = upper

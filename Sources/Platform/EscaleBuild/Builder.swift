@@ -24,7 +24,8 @@ package final class Builder: Sendable {
     /// - Throws: `build.*` with the place in the Dockerfile; `CancellationError` or `interrupted`, with nothing left
     ///   but finished steps in the cache.
     package func build(
-        _ request: BuildRequest, events: @escaping @Sendable (BuildEvent) async -> Void = { _ in }
+        _ request: BuildRequest,
+        events: @escaping @Sendable (BuildEvent) async -> Void = { _ in }
     ) async throws -> StoredImage {
         let clock = ContinuousClock()
         let start = clock.now
@@ -38,13 +39,24 @@ package final class Builder: Sendable {
             await events(
                 .warning(
                     Diagnostic(
-                        .warning, .init("build.argument"), "the build argument \(name) is not used: no ARG asks for it",
-                        at: nil)))
+                        .warning,
+                        .init("build.argument"),
+                        "the build argument \(name) is not used: no ARG asks for it",
+                        at: nil
+                    )
+                )
+            )
         }
         let graph = try BuildGraph(dockerfile, target: request.target, arguments: arguments.global)
         let job = BuildJob(
-            request: request, store: store, runner: runner, arguments: arguments, escape: dockerfile.escape,
-            fileDigests: fileDigests, report: events)
+            request: request,
+            store: store,
+            runner: runner,
+            arguments: arguments,
+            escape: dockerfile.escape,
+            fileDigests: fileDigests,
+            report: events
+        )
         let state = try await job.run(graph)
         var config = state.config
         config.created = state.created
@@ -60,7 +72,9 @@ package final class Builder: Sendable {
             }
             if let text = request.inlineDockerfile { return parseDockerfile(text, file: "Dockerfile") }
             let path = request.dockerfilePath ?? request.contextDirectory + "/Dockerfile"
-            guard Files.exists(path), !Files.isDirectory(path) else { throw EscaleError.dockerfileMissing(path) }
+            guard Files.exists(path), !Files.isDirectory(path) else {
+                throw EscaleError.dockerfileMissing(path)
+            }
             let prefix = request.contextDirectory + "/"
             let name = path.hasPrefix(prefix) ? String(path.dropFirst(prefix.count)) : path
             return parseDockerfile(try Files.readText(path), file: name)

@@ -19,7 +19,11 @@ final class FileDigestCache: Sendable {
     /// The digest of the open file's content. Blocks.
     func digest(of file: @autoclosure () throws -> FileDescriptor, _ status: FileStatus) throws -> Digest {
         let key = Key(
-            identity: status.identity, size: status.size, modified: status.modified, changed: status.changed)
+            identity: status.identity,
+            size: status.size,
+            modified: status.modified,
+            changed: status.changed
+        )
         if let digest = known.withLock({ $0[key] }) { return digest }
         let opened = try file()
         let digest = try SHA256.digest(ofFile: "/proc/self/fd/\(opened.number)")

@@ -24,7 +24,9 @@ struct SourceTree: Sendable {
     let keepsOwners: Bool
     private let root: RootedDirectory
 
-    init(_ directory: String, name: String, ignore: Dockerignore = Dockerignore(), keepsOwners: Bool) throws(EscaleError) {
+    init(_ directory: String, name: String, ignore: Dockerignore = Dockerignore(), keepsOwners: Bool)
+        throws(EscaleError)
+    {
         // The real path, since items are found by theirs.
         guard let real = realpath(directory, nil) else { throw Errno.current.during("open \(directory)") }
         defer { free(real) }
@@ -53,28 +55,44 @@ struct SourceTree: Sendable {
     /// The names in a directory of the tree; empty where it is none.
     func names(in path: String) throws -> [String] {
         guard let item = try resolve(path), item.status.kind == .directory else { return [] }
-        return try Files.list(absolute(item.path)).filter { !ignore.ignores(path.isEmpty ? $0 : "\(path)/\($0)") }
+        return try Files.list(absolute(item.path)).filter {
+            !ignore.ignores(path.isEmpty ? $0 : "\(path)/\($0)")
+        }
     }
 
     private func item(_ path: String) throws -> Item? {
         guard let item = try resolve(path) else { return nil }
-        // A directory that is left out may still hold something that isn't.
-        if !item.path.isEmpty, ignore.ignores(item.path) || ignore.ignores(path) {
-            guard item.status.kind == .directory, ignore.hasExceptions else { return nil }
+        guard item.status.kind == .file || item.status.kind == .directory else {
+            throw EscaleError(
+                .init("build.source-kind"),
+                "\(path) in \(name) is neither a file nor a directory"
+            )
         }
-        return item
+        guard !item.path.isEmpty, ignore.ignores(item.path) || ignore.ignores(path) else { return item }
+        // A directory that is left out may still hold something that isn't.
+        guard item.status.kind == .directory, ignore.hasExceptions else { return nil }
+        var isEmpty = true
+        try visit(item, prefix: []) { if !$0.entry.isDirectory { isEmpty = false } }
+        return isEmpty ? nil : item
     }
 
     private func absolute(_ path: String) -> String { path.isEmpty ? directory : "\(directory)/\(path)" }
 
     private func resolve(_ path: String) throws -> Item? {
-        guard let file = try root.openIfPresent(Array(path.utf8), RootedDirectory.pathOnly) else { return nil }
+        guard let file = try root.openIfPresent(Array(path.utf8), RootedDirectory.pathOnly) else {
+            return nil
+        }
         var buffer = [CChar](repeating: 0, count: 4096)
-        let count = try check("resolve \(path)") { readlink("/proc/self/fd/\(file.number)", &buffer, buffer.count) }
+        let count = try check("resolve \(path)") {
+            readlink("/proc/self/fd/\(file.number)", &buffer, buffer.count)
+        }
         let real = String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let name = path.split(separator: "/").last.map(String.init) ?? ""
         return Item(
-            path: String(real.dropFirst(directory.count).drop { $0 == "/" }), name: name, status: try FileStatus(file))
+            path: String(real.dropFirst(directory.count).drop { $0 == "/" }),
+            name: name,
+            status: try FileStatus(file)
+        )
     }
 
     /// Opens a file of the tree.

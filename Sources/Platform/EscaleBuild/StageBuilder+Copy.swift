@@ -39,7 +39,10 @@ private struct CopyPlan: Sendable {
 
 extension StageBuilder {
     func perform(
-        _ copy: CopyInstruction, _ step: BuildStep, _ state: inout StageState, source: StageState?
+        _ copy: CopyInstruction,
+        _ step: BuildStep,
+        _ state: inout StageState,
+        source: StageState?
     ) async throws {
         let known = state
         let plan = try await plan(copy, known)
@@ -69,7 +72,10 @@ extension StageBuilder {
         if let mode = copy.mode {
             guard let bits = UInt32(try expand(mode), radix: 8), bits <= 0o7777 else {
                 throw EscaleError(
-                    .init("build.mode"), "\"\(mode)\" is not a mode", hint: "write it in octal, like --chmod=755")
+                    .init("build.mode"),
+                    "\"\(mode)\" is not a mode",
+                    hint: "write it in octal, like --chmod=755"
+                )
             }
             options.permissions = bits
         }
@@ -79,14 +85,19 @@ extension StageBuilder {
             case .inline(let heredoc):
                 let text =
                     heredoc.expands
-                    ? try expandText(heredoc.content, escape: build.escape) { state.value($0) } : heredoc.content
+                    ? try expandText(heredoc.content, escape: build.escape) { state.value($0) }
+                    : heredoc.content
                 return .inline(name: heredoc.name, text: text)
             }
         }
         let destination = try expand(copy.destination)
         let isDirectory = destination.hasSuffix("/") || destination.hasSuffix("/.") || destination == "."
         return CopyPlan(
-            sources: sources, destination: state.absolute(destination), isDirectory: isDirectory, options: options)
+            sources: sources,
+            destination: state.absolute(destination),
+            isDirectory: isDirectory,
+            options: options
+        )
     }
 
     /// A name counts with its group from `/etc/passwd`, a number without a group is the group's number as well.
@@ -136,7 +147,9 @@ extension StageBuilder {
 
     /// Runs the work where the other stage's files are mounted, read only.
     private func withTree<Value: Sendable>(
-        _ source: StageState, _ area: WorkArea, also namespace: MountNamespace? = nil,
+        _ source: StageState,
+        _ area: WorkArea,
+        also namespace: MountNamespace? = nil,
         _ work: @escaping @Sendable (SourceTree) throws -> Value
     ) async throws -> Value {
         let place = area.path + "/source"
@@ -147,11 +160,18 @@ extension StageBuilder {
         let mount =
             unique.count == 1
             ? PrivateMount(
-                source: "\(build.store.layersDirectory)/\(unique[0])", target: place, type: "none",
-                flags: PrivateMount.bind)
+                source: "\(build.store.layersDirectory)/\(unique[0])",
+                target: place,
+                type: "none",
+                flags: PrivateMount.bind
+            )
             : PrivateMount(
-                source: "overlay", target: place, type: "overlay", flags: PrivateMount.readOnly,
-                data: "lowerdir=\(unique.joined(separator: ":"))")
+                source: "overlay",
+                target: place,
+                type: "overlay",
+                flags: PrivateMount.readOnly,
+                data: "lowerdir=\(unique.joined(separator: ":"))"
+            )
         var whole = namespace ?? MountNamespace(directory: build.store.layersDirectory)
         whole.mounts.append(mount)
         return try await whole.run {
@@ -183,8 +203,11 @@ extension StageBuilder {
         }
         if found.count + plan.sources.count - plan.paths.count > 1 && !plan.isDirectory {
             throw EscaleError.build(
-                "build.copy-destination", "several files can't be copied to one path, \(plan.destination)",
-                at: step.position, hint: "end the destination with a slash")
+                "build.copy-destination",
+                "several files can't be copied to one path, \(plan.destination)",
+                at: step.position,
+                hint: "end the destination with a slash"
+            )
         }
         return found
     }
@@ -201,9 +224,14 @@ extension StageBuilder {
             hint = "did you mean \(above.isEmpty ? near : "\(above)/\(near)")?"
         } else if !names.isEmpty {
             let place = above.isEmpty ? tree.name : "\(above) in \(tree.name)"
-            hint = "in \(place) there are: \(names.prefix(12).joined(separator: ", "))\(names.count > 12 ? ", …" : "")"
+            hint =
+                "in \(place) there are: \(names.prefix(12).joined(separator: ", "))\(names.count > 12 ? ", …" : "")"
         }
         return EscaleError.build(
-            "build.source-missing", "there is no \(path) in \(tree.name)", at: step.position, hint: hint)
+            "build.source-missing",
+            "there is no \(path) in \(tree.name)",
+            at: step.position,
+            hint: hint
+        )
     }
 }

@@ -6,7 +6,10 @@ import EscaleSystem
 
 extension StageBuilder {
     func perform(
-        _ run: RunInstruction, _ instruction: Instruction, _ step: BuildStep, _ state: inout StageState
+        _ run: RunInstruction,
+        _ instruction: Instruction,
+        _ step: BuildStep,
+        _ state: inout StageState
     ) async throws {
         let known = state
         let arguments = run.shellText.map { known.shell + [$0] } ?? known.arguments(of: run.command)
@@ -26,14 +29,25 @@ extension StageBuilder {
             let lines = OutputLines { await build.report(.output(step: step.id, line: $0)) }
             let exitCode = try await build.runner.run(
                 BuildRun(
-                    lower: build.store.lowerDirectories(of: known.layers), upper: area.upper, work: area.work,
-                    arguments: arguments, environment: environment, workingDirectory: known.workingDirectory, user: user)
+                    lower: build.store.lowerDirectories(of: known.layers),
+                    upper: area.upper,
+                    work: area.work,
+                    arguments: arguments,
+                    environment: environment,
+                    workingDirectory: known.workingDirectory,
+                    user: user
+                )
             ) { await lines.take($0) }
             await lines.finish()
             guard exitCode == 0 else {
                 let command = run.shellText ?? arguments.joined(separator: " ")
                 throw EscaleError.stepFailed(
-                    instruction, step, command: command, exitCode: exitCode, output: lines.tail(20))
+                    instruction,
+                    step,
+                    command: command,
+                    exitCode: exitCode,
+                    output: lines.tail(20)
+                )
             }
             let tree = build.store.tree(of: known.layers)
             try await blocking { try removeRuntimeArtefacts(from: area.upper, below: tree) }

@@ -16,7 +16,8 @@ struct StageBuilder: Sendable {
     ///   - base: the stage or image that `FROM` names; `nil` for `scratch`.
     ///   - source: gives the stages and images that `COPY --from` names, as soon as they are there.
     func run(
-        base: () async throws -> StageState?, source: @escaping (TreeReference) async throws -> StageState
+        base: () async throws -> StageState?,
+        source: @escaping (TreeReference) async throws -> StageState
     ) async throws -> StageState {
         let from = step(0, node.stage.text, node.stage.position)
         var state = try await begin(base: base, from)
@@ -37,8 +38,13 @@ struct StageBuilder: Sendable {
 
     private func step(_ index: Int, _ text: String, _ position: SourcePosition) -> BuildStep {
         BuildStep(
-            id: firstStep + index, stage: node.stage.displayName, number: index + 1,
-            count: node.stage.instructions.count + 1, text: text, position: position)
+            id: firstStep + index,
+            stage: node.stage.displayName,
+            number: index + 1,
+            count: node.stage.instructions.count + 1,
+            text: text,
+            position: position
+        )
     }
 
     private func begin(base: () async throws -> StageState?, _ step: BuildStep) async throws -> StageState {
@@ -62,7 +68,9 @@ struct StageBuilder: Sendable {
     }
 
     private func perform(
-        _ instruction: Instruction, _ step: BuildStep, _ state: inout StageState,
+        _ instruction: Instruction,
+        _ step: BuildStep,
+        _ state: inout StageState,
         source: @escaping () async throws -> StageState
     ) async throws {
         switch instruction.kind {
@@ -70,7 +78,8 @@ struct StageBuilder: Sendable {
         case .copy(let copy):
             try await perform(copy, step, &state, source: copy.from == nil ? nil : try await source())
         case .workingDirectory(let path): try await setWorkingDirectory(path, step, &state)
-        case .argument, .environment, .label, .user, .expose, .volume, .command, .entrypoint, .healthcheck, .shell,
+        case .argument, .environment, .label, .user, .expose, .volume, .command, .entrypoint, .healthcheck,
+            .shell,
             .stopSignal:
             try state.apply(instruction.kind, escape: build.escape, arguments: build.arguments)
             state.record(step.text)
@@ -78,7 +87,9 @@ struct StageBuilder: Sendable {
         }
     }
 
-    private func setWorkingDirectory(_ word: String, _ step: BuildStep, _ state: inout StageState) async throws {
+    private func setWorkingDirectory(_ word: String, _ step: BuildStep, _ state: inout StageState)
+        async throws
+    {
         let known = state
         let path = known.absolute(try expandWord(word, escape: build.escape) { known.value($0) })
         state.config.config.workingDirectory = path
@@ -102,13 +113,21 @@ struct StageBuilder: Sendable {
     ///
     /// - Parameter work: fills the area's upper directory.
     func makeLayer(
-        _ key: Digest, _ step: BuildStep, _ state: inout StageState, work: (WorkArea) async throws -> Void
+        _ key: Digest,
+        _ step: BuildStep,
+        _ state: inout StageState,
+        work: (WorkArea) async throws -> Void
     ) async throws {
         let before = state.layers
-        if !build.request.ignoresCache, let record = await build.cached(key), record.layers.starts(with: before),
+        if !build.request.ignoresCache, let record = await build.cached(key),
+            record.layers.starts(with: before),
             record.layers.count - before.count <= 1
         {
-            state.record(step.text, layer: record.layers.dropFirst(before.count).first, at: record.note.flatMap { Timestamp($0) })
+            state.record(
+                step.text,
+                layer: record.layers.dropFirst(before.count).first,
+                at: record.note.flatMap { Timestamp($0) }
+            )
             return await build.report(.stepCached(step))
         }
         let clock = ContinuousClock()
@@ -142,10 +161,19 @@ struct StageBuilder: Sendable {
     /// A mount namespace in which the area's `merged` shows the layers and takes changes into `upper`.
     func overlay(_ layers: [Digest], _ area: WorkArea) -> MountNamespace {
         let run = BuildRun(
-            lower: build.store.lowerDirectories(of: layers), upper: area.upper, work: area.work, arguments: [],
-            environment: [:], workingDirectory: "/", user: "")
+            lower: build.store.lowerDirectories(of: layers),
+            upper: area.upper,
+            work: area.work,
+            arguments: [],
+            environment: [:],
+            workingDirectory: "/",
+            user: ""
+        )
         return MountNamespace(
-            mounts: [PrivateMount(source: "overlay", target: area.merged, type: "overlay", data: run.overlayData)],
-            directory: build.store.layersDirectory)
+            mounts: [
+                PrivateMount(source: "overlay", target: area.merged, type: "overlay", data: run.overlayData)
+            ],
+            directory: build.store.layersDirectory
+        )
     }
 }

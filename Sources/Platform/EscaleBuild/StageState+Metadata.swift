@@ -6,7 +6,9 @@ extension StageState {
     /// Applies an instruction that changes no files. The others, `WORKDIR` among them, are for ``StageBuilder``.
     ///
     /// - Throws: `dockerfile.expansion`, `build.port`.
-    mutating func apply(_ kind: Instruction.Kind, escape: Character, arguments given: BuildArguments) throws(EscaleError) {
+    mutating func apply(_ kind: Instruction.Kind, escape: Character, arguments given: BuildArguments)
+        throws(EscaleError)
+    {
         let before = self
         func expand(_ word: String) throws(EscaleError) -> String {
             try expandWord(word, escape: escape) { before.value($0) }
@@ -54,11 +56,15 @@ extension StageState {
         let parts = text.lowercased().split(separator: "/", omittingEmptySubsequences: false)
         let ports = parts[0].split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
         let transport = parts.count > 1 ? String(parts[1]) : "tcp"
-        guard parts.count <= 2, ["tcp", "udp", "sctp"].contains(transport), ports.count <= 2, let first = ports[0],
+        guard parts.count <= 2, ["tcp", "udp", "sctp"].contains(transport), ports.count <= 2,
+            let first = ports[0],
             let last = ports[ports.count - 1], first > 0, first <= last
         else {
             throw EscaleError(
-                .init("build.port"), "\"\(text)\" is not a port", hint: "write it like 80, 53/udp or 8000-8010")
+                .init("build.port"),
+                "\"\(text)\" is not a port",
+                hint: "write it like 80, 53/udp or 8000-8010"
+            )
         }
         for port in first...last { config.config.exposedPorts.insert("\(port)/\(transport)") }
     }

@@ -21,8 +21,13 @@ struct TreeCopy {
         writer = TreeWriter(
             try RootedDirectory(root),
             implicit: TreeEntry(
-                path: [], kind: .directory, permissions: 0o755, owner: options.owner?.uid ?? 0,
-                group: options.owner?.gid ?? 0))
+                path: [],
+                kind: .directory,
+                permissions: 0o755,
+                owner: options.owner?.uid ?? 0,
+                group: options.owner?.gid ?? 0
+            )
+        )
     }
 
     func makeDirectory(_ path: String) throws { _ = try writer.directory(Array(path.utf8)) }
@@ -30,7 +35,9 @@ struct TreeCopy {
     /// Copies a file to the path, or into the directory there; a directory's content into the directory there.
     ///
     /// - Parameter isDirectory: whether the destination was written as a directory.
-    func copy(_ item: SourceTree.Item, of source: SourceTree, to destination: String, isDirectory: Bool) throws {
+    func copy(_ item: SourceTree.Item, of source: SourceTree, to destination: String, isDirectory: Bool)
+        throws
+    {
         let target = PathBytes(cleanPath(destination).utf8)
         if item.status.kind == .directory {
             _ = try writer.directory(target)
@@ -40,8 +47,13 @@ struct TreeCopy {
         if options.unpacksArchives, try unpack(source.open(item), item.name, into: target) { return }
         let path = intoDirectory ? target.appending(item.name.utf8) : target
         var entry = TreeEntry(
-            path: path, kind: .file(size: item.status.size), permissions: item.status.permissions,
-            owner: item.status.owner, group: item.status.group, modified: item.status.modified)
+            path: path,
+            kind: .file(size: item.status.size),
+            permissions: item.status.permissions,
+            owner: item.status.owner,
+            group: item.status.group,
+            modified: item.status.modified
+        )
         adjust(&entry, keepsOwner: source.keepsOwners)
         try refuseDirectory(entry)
         let content = try source.open(item)
@@ -53,8 +65,10 @@ struct TreeCopy {
         let target = PathBytes(cleanPath(destination).utf8)
         let intoDirectory = try isDirectory || writer.isDirectory(target)
         var entry = TreeEntry(
-            path: intoDirectory ? target.appending(name.utf8) : target, kind: .file(size: Int64(text.utf8.count)),
-            permissions: 0o644)
+            path: intoDirectory ? target.appending(name.utf8) : target,
+            kind: .file(size: Int64(text.utf8.count)),
+            permissions: 0o644
+        )
         adjust(&entry, keepsOwner: false)
         try refuseDirectory(entry)
         try writer.put(entry) { try $0.write(Array(text.utf8)) }
@@ -88,8 +102,10 @@ struct TreeCopy {
     private func refuseDirectory(_ entry: TreeEntry) throws {
         guard try writer.isDirectory(entry.path), try !writer.isLink(entry.path) else { return }
         throw EscaleError(
-            .init("build.copy-conflict"), "/\(entry.pathText) is a directory in the image and a file in the source",
-            hint: "copy to another path, or remove the directory in a RUN before")
+            .init("build.copy-conflict"),
+            "/\(entry.pathText) is a directory in the image and a file in the source",
+            hint: "copy to another path, or remove the directory in a RUN before"
+        )
     }
 
     /// `false` where the file is no archive.
@@ -104,7 +120,9 @@ struct TreeCopy {
         }
         while var entry = next {
             entry.path = target.appending(entry.path)
-            if case .hardLink(let link) = entry.kind { entry.kind = .hardLink(target: target.appending(link)) }
+            if case .hardLink(let link) = entry.kind {
+                entry.kind = .hardLink(target: target.appending(link))
+            }
             if let owner = options.owner { (entry.owner, entry.group) = owner }
             if try !entry.isDirectory || !writer.isDirectory(entry.path) {
                 try writer.put(entry) { try archive.copyContent(to: $0) }
@@ -118,7 +136,9 @@ struct TreeCopy {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 4096)
         defer { buffer.deallocate() }
         while true {
-            let count = try check("read a file to copy") { read(source.number, buffer.baseAddress, buffer.count) }
+            let count = try check("read a file to copy") {
+                read(source.number, buffer.baseAddress, buffer.count)
+            }
             if count == 0 { return }
             var done = 0
             while done < count {

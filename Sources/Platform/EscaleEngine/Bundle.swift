@@ -45,7 +45,8 @@ struct Bundle: Sendable {
     let state: String
 
     var root: String { "\(directory)/rootfs" }
-    var exitDirectory: String { "\(directory)/exit" }
+    /// conmon writes the exit code there, in a file with the container's id for its name.
+    var exitDirectory: String { directory }
     var processFile: String { "\(directory)/pid" }
     var conmonFile: String { "\(directory)/conmon.pid" }
     var outOfMemoryMark: String { "\(directory)/oom" }
@@ -66,7 +67,7 @@ struct Bundle: Sendable {
     /// Makes the directories; an earlier run's remains in the bundle go, the writable layer and the log stay.
     func prepare() throws(EscaleError) {
         try Files.remove(directory)
-        for path in [root, exitDirectory, upper, work] { try Files.createDirectories(path, mode: 0o755) }
+        for path in [root, upper, work] { try Files.createDirectories(path, mode: 0o755) }
         // The container's root directory has the mode of the image's; others on the host have no business in it.
         chmod(state, 0o700)
     }

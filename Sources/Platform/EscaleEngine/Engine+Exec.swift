@@ -1,4 +1,5 @@
 package import EscaleCore
+package import EscaleOCI
 package import EscaleSystem
 import Glibc
 
@@ -35,10 +36,16 @@ extension Engine {
         return runtimeCommand(arguments + [id.rawValue] + command.arguments)
     }
 
-    /// Runs a health check's command; one that takes too long is killed, with what it started in the container.
-    package func probe(_ arguments: [String], in id: ContainerID, timeout: Duration) async throws -> CommandResult {
-        let pidFile = "\(bundle(id).directory)/probe.pid"
-        let command = execCommand(ContainerCommand(arguments), in: id, pidFile: pidFile)
+    /// Runs a health check's command as the container's user in its directory; one that takes too long is killed.
+    package func probe(
+        _ arguments: [String], in container: ContainerSpec, timeout: Duration
+    ) async throws -> CommandResult {
+        let pidFile = "\(bundle(container.id).directory)/probe.pid"
+        let command = execCommand(
+            ContainerCommand(
+                arguments, user: "\(container.user):\(container.group)",
+                workingDirectory: container.workingDirectory),
+            in: container.id, pidFile: pidFile)
         let result = try await command.run(outputLimit: 4096, timeout: timeout)
         try await blocking {
             if result.timedOut, let pid = Int32((try? Files.readText(pidFile)) ?? "") { kill(pid, SIGKILL) }

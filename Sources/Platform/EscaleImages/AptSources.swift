@@ -22,7 +22,9 @@ package struct AptSources: Hashable, Sendable {
 
     /// Takes a file of `sources.list.d` that ends in `.sources`.
     package mutating func add(deb822 text: String) {
-        for block in text.split(separator: "\n", omittingEmptySubsequences: false).split(whereSeparator: { $0.allSatisfy(\.isWhitespace) }) {
+        for block in text.split(separator: "\n", omittingEmptySubsequences: false).split(whereSeparator: {
+            $0.allSatisfy(\.isWhitespace)
+        }) {
             let lines = block.filter { !$0.hasPrefix("#") }.map(String.init)
             let fields = Self.fields(lines)
             guard fields["enabled"]?.first?.lowercased() != "no", fields["types"]?.contains("deb") == true,
@@ -110,5 +112,6 @@ package func concernsOnlyAcquire(_ text: String) -> Bool {
         statement.append(" ")
     }
     let names = statements.compactMap { $0.split(whereSeparator: { $0.isWhitespace || $0 == "{" }).first }
-    return !names.isEmpty && names.allSatisfy { $0.lowercased() == "acquire" || $0.lowercased().hasPrefix("acquire::") }
+    return !names.isEmpty
+        && names.allSatisfy { $0.lowercased() == "acquire" || $0.lowercased().hasPrefix("acquire::") }
 }

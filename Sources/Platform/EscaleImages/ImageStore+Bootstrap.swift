@@ -12,7 +12,8 @@ extension ImageStore {
     /// - Parameter progress: sees what mmdebstrap has to say, line by line.
     /// - Throws: `image.bootstrap-tool`, `image.bootstrap-sources`, `image.bootstrap-failed`, `system.*`.
     package func bootstrap(
-        as reference: ImageReference, progress: @escaping @Sendable (String) async -> Void = { _ in }
+        as reference: ImageReference,
+        progress: @escaping @Sendable (String) async -> Void = { _ in }
     ) async throws -> StoredImage {
         let lease = lease()
         defer { withExtendedLifetime(lease) {} }
@@ -28,13 +29,17 @@ extension ImageStore {
     }
 
     private func bootstrap(
-        as reference: ImageReference, _ host: HostDistribution, _ area: WorkArea,
+        as reference: ImageReference,
+        _ host: HostDistribution,
+        _ area: WorkArea,
         _ progress: @escaping @Sendable (String) async -> Void
     ) async throws -> StoredImage {
         guard Files.exists(Bootstrap.tool) else {
             throw EscaleError(
-                .init("image.bootstrap-tool"), "mmdebstrap, which makes base images, is not installed",
-                hint: "apt install mmdebstrap")
+                .init("image.bootstrap-tool"),
+                "mmdebstrap, which makes base images, is not installed",
+                hint: "apt install mmdebstrap"
+            )
         }
         let day = Timestamp.now.nanoseconds / 1_000_000_000 / 86400 * 86400
         try await blocking {
@@ -50,23 +55,32 @@ extension ImageStore {
         let lines = OutputLines(progress)
         // The mounts that it makes are its own, and end with it however it ends.
         let command = Command(
-            Bootstrap.tool, Bootstrap.arguments(host, area), environment: environment, namespace: MountNamespace())
+            Bootstrap.tool,
+            Bootstrap.arguments(host, area),
+            environment: environment,
+            namespace: MountNamespace()
+        )
         let result = try await command.run { await lines.take($0) }
         await lines.finish()
         guard result.status == 0 else {
             throw EscaleError(
-                .init("image.bootstrap-failed"), "mmdebstrap ended with exit code \(result.status)",
+                .init("image.bootstrap-failed"),
+                "mmdebstrap ended with exit code \(result.status)",
                 hint: "see what it says; `apt-get update` must work on this host",
-                details: [.init("output, the last lines", lines.tail(20))])
+                details: [.init("output, the last lines", lines.tail(20))]
+            )
         }
         return try await blocking {
             try Bootstrap.finish(area.upper, host, newest: FileTime(seconds: day))
             var defaults = ImageDefaults.standard
             defaults.command = ["bash"]
             return try self.createSingleLayerImage(
-                area.upper, as: reference, defaults: defaults,
+                area.upper,
+                as: reference,
+                defaults: defaults,
                 comment: "\(host.name) from this host's apt sources",
-                at: Timestamp(nanoseconds: day * 1_000_000_000))
+                at: Timestamp(nanoseconds: day * 1_000_000_000)
+            )
         }
     }
 }
@@ -90,7 +104,9 @@ private struct HostDistribution: Sendable {
         self.codename = codename
         name = fields["PRETTY_NAME"] ?? codename
         var found = AptSources(codename: codename)
-        if Files.exists("/etc/apt/sources.list") { found.add(lines: try Files.readText("/etc/apt/sources.list")) }
+        if Files.exists("/etc/apt/sources.list") {
+            found.add(lines: try Files.readText("/etc/apt/sources.list"))
+        }
         for file in try Files.list("/etc/apt/sources.list.d") {
             let path = "/etc/apt/sources.list.d/\(file)"
             if file.hasSuffix(".sources") { found.add(deb822: try Files.readText(path)) }
@@ -98,14 +114,19 @@ private struct HostDistribution: Sendable {
         }
         guard !found.stanzas.isEmpty else { throw Self.noSources("apt has no sources for \(codename)") }
         sources = found.text
-        acquire = try Files.list("/etc/apt/apt.conf.d").map { try Files.readText("/etc/apt/apt.conf.d/\($0)") }
-            .filter(concernsOnlyAcquire).joined(separator: "\n")
+        acquire = try Files.list("/etc/apt/apt.conf.d").map {
+            try Files.readText("/etc/apt/apt.conf.d/\($0)")
+        }
+        .filter(concernsOnlyAcquire).joined(separator: "\n")
     }
 
     private static func noSources(_ reason: String) -> EscaleError {
         EscaleError(
-            .init("image.bootstrap-sources"), "this host can't be the pattern of a base image: \(reason)",
-            hint: "bootstrap on Debian or a relative of it, or import a root file system with `escale image import`")
+            .init("image.bootstrap-sources"),
+            "this host can't be the pattern of a base image: \(reason)",
+            hint:
+                "bootstrap on Debian or a relative of it, or import a root file system with `escale image import`"
+        )
     }
 }
 
@@ -140,6 +161,10 @@ private enum Bootstrap {
 
     static func arguments(_ host: HostDistribution, _ area: WorkArea) -> [String] {
         var arguments = ["--mode=root", "--variant=minbase", "--format=directory"]
+        // Else the tool that merges /usr on old systems is installed, and brings all of Perl with it.
+        arguments += ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", "--include=usr-is-merged"]
+        // The store's scratch space is closed to the user whom apt downloads as.
+        arguments.append("--aptopt=APT::Sandbox::User \"root\"")
         for line in dpkgOptions.split(separator: "\n") {
             arguments.append("--dpkgopt=" + line.split(separator: " ", maxSplits: 1).joined(separator: "="))
         }
@@ -152,12 +177,16 @@ private enum Bootstrap {
     /// the given time.
     static func finish(_ root: String, _ host: HostDistribution, newest: FileTime) throws {
         for directory in ["dev", "proc", "sys", "run", "tmp", "var/lib/apt/lists", "var/cache/apt"] {
-            for name in try Files.list("\(root)/\(directory)") { try Files.remove("\(root)/\(directory)/\(name)") }
+            for name in try Files.list("\(root)/\(directory)") {
+                try Files.remove("\(root)/\(directory)/\(name)")
+            }
         }
-        for file in ["etc/hostname", "etc/resolv.conf", "etc/hosts", "etc/machine-id", "var/cache/ldconfig/aux-cache",
-            "var/log/dpkg.log", "var/log/bootstrap.log", "var/log/alternatives.log", "etc/apt/apt.conf.d/99mmdebstrap",
-            "etc/dpkg/dpkg.cfg.d/99mmdebstrap", "etc/apt/sources.list"]
-        {
+        for file in [
+            "etc/hostname", "etc/resolv.conf", "etc/hosts", "etc/machine-id", "var/cache/ldconfig/aux-cache",
+            "var/log/dpkg.log", "var/log/bootstrap.log", "var/log/alternatives.log",
+            "etc/apt/apt.conf.d/99mmdebstrap",
+            "etc/dpkg/dpkg.cfg.d/99mmdebstrap", "etc/apt/sources.list",
+        ] {
             try Files.remove("\(root)/\(file)")
         }
         for name in try Files.list("\(root)/var/log/apt") { try Files.remove("\(root)/var/log/apt/\(name)") }
@@ -168,7 +197,9 @@ private enum Bootstrap {
         try Files.createDirectories("\(root)/var/cache/apt/archives/partial")
         try Files.write("\(root)/etc/apt/sources.list.d/debian.sources", Array(host.sources.utf8))
         try Files.write("\(root)/etc/apt/apt.conf.d/20slim", Array(aptOptions.utf8))
-        if !host.acquire.isEmpty { try Files.write("\(root)/etc/apt/apt.conf.d/90host-acquire", Array(host.acquire.utf8)) }
+        if !host.acquire.isEmpty {
+            try Files.write("\(root)/etc/apt/apt.conf.d/90host-acquire", Array(host.acquire.utf8))
+        }
         try Files.write("\(root)/etc/dpkg/dpkg.cfg.d/20slim", Array(dpkgOptions.utf8))
         // Nothing starts services in a container just because their package was installed.
         try Files.write("\(root)/usr/sbin/policy-rc.d", Array("#!/bin/sh\nexit 101\n".utf8), mode: 0o755)

@@ -21,7 +21,8 @@ extension ImageStore {
     /// The record of a step; `nil` where there is none, or some of its layers are gone.
     package func cacheRecord(_ key: Digest) -> CacheRecord? {
         // An unreadable record is as good as none: the step runs again and replaces it.
-        guard let bytes = try? Files.read(cachePath(key)), let record = try? decodeJSON(CacheRecord.self, from: bytes)
+        guard let bytes = try? Files.read(cachePath(key)),
+            let record = try? decodeJSON(CacheRecord.self, from: bytes)
         else { return nil }
         return state.withLock { state in record.layers.allSatisfy { state.layers[$0] != nil } } ? record : nil
     }

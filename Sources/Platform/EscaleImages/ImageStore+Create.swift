@@ -11,15 +11,19 @@ extension ImageStore {
     /// - Parameter layers: diff IDs, bottom first.
     /// - Throws: `image.layer-missing`, `system.*`.
     package func createImage(
-        _ config: ImageConfig, layers: [Digest], references: [ImageReference]
+        _ config: ImageConfig,
+        layers: [Digest],
+        references: [ImageReference]
     ) async throws -> StoredImage {
         try await blocking { try self.create(config, layers: layers, references: references) }
     }
 
     /// Gives an image one more reference, taking it from the image that has it.
-    package func tag(_ text: String, as reference: ImageReference) throws {
+    ///
+    /// - Throws: `image.not-found`, `image.ambiguous`, `system.*`.
+    package func tag(_ text: String, as reference: ImageReference) async throws {
         let image = try image(text)
-        try update { state in state.give([reference], to: image.id) }
+        try await blocking { try self.update { state in state.give([reference], to: image.id) } }
     }
 
     func create(_ given: ImageConfig, layers: [Digest], references: [ImageReference]) throws -> StoredImage {
@@ -27,14 +31,17 @@ extension ImageStore {
         config.rootfs.layers = layers
         let bytes = try encodeJSON(config)
         let id = SHA256.digest(of: bytes)
-        if let same = state.withLock({ $0.images[id] }), Set(references).isSubset(of: same.references) { return same }
+        if let same = state.withLock({ $0.images[id] }), Set(references).isSubset(of: same.references) {
+            return same
+        }
         let records = state.withLock { $0.layers }
         let manifest = ImageManifest(
             config: Descriptor(mediaType: MediaType.config, digest: id, size: Int64(bytes.count)),
             layers: try layers.map { layer in
                 guard let record = records[layer] else { throw EscaleError.missingLayer(layer) }
                 return Descriptor(mediaType: MediaType.tarLayer, digest: layer, size: record.archiveBytes)
-            })
+            }
+        )
         let manifestBytes = try encodeJSON(manifest)
         let manifestDigest = SHA256.digest(of: manifestBytes)
         try Files.replace(blobPath(id), bytes, sync: true)
@@ -45,8 +52,13 @@ extension ImageStore {
             let entry = state.index.images[id.description] ?? .init(manifest: manifestDigest, added: added)
             state.index.images[id.description] = entry
             state.images[id] = try StoredImage(
-                id: id, manifest: entry.manifest, references: state.images[id]?.references ?? [], config: config,
-                added: entry.added, layers: state.layers)
+                id: id,
+                manifest: entry.manifest,
+                references: state.images[id]?.references ?? [],
+                config: config,
+                added: entry.added,
+                layers: state.layers
+            )
             state.give(references, to: id)
         }
         return try image(id.description)

@@ -12,7 +12,9 @@ extension ImageStore {
     ///   - defaults: what containers of the image run.
     /// - Throws: `archive.*`; `image.archive-kind` for an archive that `docker save` or a like made; `system.*`.
     package func importTar(
-        _ path: String, as reference: ImageReference, defaults: ImageDefaults = .standard
+        _ path: String,
+        as reference: ImageReference,
+        defaults: ImageDefaults = .standard
     ) async throws -> StoredImage {
         let lease = lease()
         defer { withExtendedLifetime(lease) {} }
@@ -22,18 +24,30 @@ extension ImageStore {
             try unpackLayer(try ArchiveReader(path: path), into: area.upper)
             try refuseSavedImage(area.upper, path)
             return try self.createSingleLayerImage(
-                area.upper, as: reference, defaults: defaults, comment: "imported from \(lastName(path))", at: .now)
+                area.upper,
+                as: reference,
+                defaults: defaults,
+                comment: "imported from \(lastName(path))",
+                at: .now
+            )
         }
     }
 
     /// Makes an image whose only layer is that directory, which must be in a work area.
     func createSingleLayerImage(
-        _ directory: String, as reference: ImageReference, defaults: ImageDefaults, comment: String, at created: Timestamp
+        _ directory: String,
+        as reference: ImageReference,
+        defaults: ImageDefaults,
+        comment: String,
+        at created: Timestamp
     ) throws -> StoredImage {
         let layer = try commit(directory)
         let config = ImageConfig(
-            created: created, architecture: hostArchitecture(), config: defaults,
-            history: [ImageHistory(created: created, comment: comment, emptyLayer: layer == nil)])
+            created: created,
+            architecture: hostArchitecture(),
+            config: defaults,
+            history: [ImageHistory(created: created, comment: comment, emptyLayer: layer == nil)]
+        )
         return try create(config, layers: layer.map { [$0] } ?? [], references: [reference])
     }
 }
@@ -51,7 +65,9 @@ extension ImageDefaults {
 package func hostArchitecture() -> String {
     var name = utsname()
     uname(&name)
-    let machine = withUnsafeBytes(of: &name.machine) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    let machine = withUnsafeBytes(of: &name.machine) {
+        String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+    }
     return switch machine {
     case "x86_64": "amd64"
     case "aarch64": "arm64"
@@ -67,5 +83,7 @@ private func refuseSavedImage(_ directory: String, _ path: String) throws {
     let names = Set(try Files.list(directory))
     guard names.isDisjoint(with: ["bin", "etc", "usr", "lib"]) else { return }
     if names.contains("oci-layout") { throw EscaleError.wrongArchive(path, "an OCI image archive") }
-    if names.contains("manifest.json") { throw EscaleError.wrongArchive(path, "an archive made by `docker save`") }
+    if names.contains("manifest.json") {
+        throw EscaleError.wrongArchive(path, "an archive made by `docker save`")
+    }
 }

@@ -9,7 +9,9 @@ extension ImageStore {
             Inspection(
                 Id: image.id.description,
                 RepoTags: image.references.filter { $0.tag != nil }.map(\.familiar),
-                RepoDigests: Set(image.references.map(\.familiarName)).sorted().map { "\($0)@\(image.manifest)" },
+                RepoDigests: Set(image.references.map(\.familiarName)).sorted().map {
+                    "\($0)@\(image.manifest)"
+                },
                 Comment: image.config.history.last?.comment ?? "",
                 Created: image.created,
                 Author: image.config.author ?? "",
@@ -18,8 +20,10 @@ extension ImageStore {
                 Size: image.size.rawValue,
                 Config: image.config.config,
                 RootFS: .init(Layers: image.layers),
-                GraphDriver: .init(Data: ["LowerDir": lowerDirectories(of: image).joined(separator: ":")])),
-            pretty: true)
+                GraphDriver: .init(Data: ["LowerDir": lowerDirectories(of: image).joined(separator: ":")])
+            ),
+            pretty: true
+        )
     }
 }
 

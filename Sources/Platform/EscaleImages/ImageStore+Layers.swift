@@ -87,11 +87,17 @@ extension ImageStore {
         if rename(upper, place) != 0 {
             let error = Errno.current
             // Another build has just made the same layer.
-            guard error.code == ENOTEMPTY || error.code == EEXIST else { throw error.during("move a layer to \(place)") }
+            guard error.code == ENOTEMPTY || error.code == EEXIST else {
+                throw error.during("move a layer to \(place)")
+            }
             try Files.remove(upper)
         }
         let record = LayerRecord(
-            layer: digest, archiveBytes: archiveBytes, contentBytes: measure.contentBytes, unsyncedSince: bootID)
+            layer: digest,
+            archiveBytes: archiveBytes,
+            contentBytes: measure.contentBytes,
+            unsyncedSince: bootID
+        )
         try write(record)
         state.withLock { $0.layers[digest] = record }
         return digest
@@ -115,7 +121,11 @@ extension ImageStore {
 
     private func removeOverlayMarks(_ upper: String) throws {
         let root = try Directory(upper)
-        try root.removeMarks(from: [UInt8(ascii: ".")], try root.attributes(of: [UInt8(ascii: ".")]), keepOpaque: false)
+        try root.removeMarks(
+            from: [UInt8(ascii: ".")],
+            try root.attributes(of: [UInt8(ascii: ".")]),
+            keepOpaque: false
+        )
         var walk = TreeWalk(root)
         try walk.visit { step in
             if step.status.kind == .socket { try step.directory.remove(step.name) }
@@ -127,7 +137,9 @@ extension ImageStore {
 
 extension Directory {
     fileprivate func removeMarks(
-        from name: PathBytes, _ attributes: [ExtendedAttribute], keepOpaque: Bool
+        from name: PathBytes,
+        _ attributes: [ExtendedAttribute],
+        keepOpaque: Bool
     ) throws(EscaleError) {
         for attribute in attributes where attribute.name.hasPrefix("trusted.overlay.") {
             if keepOpaque && attribute == .opaque { continue }

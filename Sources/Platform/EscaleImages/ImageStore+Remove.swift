@@ -29,7 +29,9 @@ extension ImageStore {
     ///   - inUse: the images that containers were made from. They are never deleted.
     /// - Throws: `image.not-found`, `image.in-use`.
     @discardableResult
-    package func remove(_ text: String, force: Bool = false, inUse: Set<Digest> = []) async throws -> ImageRemoval {
+    package func remove(_ text: String, force: Bool = false, inUse: Set<Digest> = []) async throws
+        -> ImageRemoval
+    {
         let image = try image(text)
         let reference = (try? ImageReference(text)).flatMap { image.references.contains($0) ? $0 : nil }
         var removal = ImageRemoval()
@@ -59,11 +61,15 @@ extension ImageStore {
             var removal = ImageRemoval()
             removal.deleted = self.list().filter { $0.references.isEmpty && !inUse.contains($0.id) }.map(\.id)
             if self.state.withLock({ $0.leases == 0 }) {
-                for name in try Files.list("\(self.root)/cache") { try Files.remove("\(self.root)/cache/\(name)") }
+                for name in try Files.list("\(self.root)/cache") {
+                    try Files.remove("\(self.root)/cache/\(name)")
+                }
             }
             try self.apply(removal)
             let layersAfter = self.state.withLock { $0.layers }
-            let freed = layersBefore.values.filter { layersAfter[$0.layer] == nil }.reduce(0) { $0 + $1.contentBytes }
+            let freed = layersBefore.values.filter { layersAfter[$0.layer] == nil }.reduce(0) {
+                $0 + $1.contentBytes
+            }
             return (removal, ByteCount(freed))
         }
     }
@@ -80,14 +86,16 @@ extension ImageStore {
             return state.leases == 0 && state.collectionIsDue
         }
         // What can't be removed now is tried again with the next removal.
-        if isDue { _ = startThread { try? self.collect() } }
+        if isDue { try? startThread { try? self.collect() } }
     }
 
     private func apply(_ removal: ImageRemoval) throws {
         var freed: Set<Digest> = []
         try update { state in
             for reference in removal.untagged {
-                guard let id = state.index.references.removeValue(forKey: reference.canonical) else { continue }
+                guard let id = state.index.references.removeValue(forKey: reference.canonical) else {
+                    continue
+                }
                 state.images[id]?.references.removeAll { $0 == reference }
             }
             for id in removal.deleted {

@@ -43,7 +43,9 @@ package final class ImageStore: Sendable {
         var images: [Digest: StoredImage] = [:]
         for (id, entry) in index.images {
             do {
-                guard let id = Digest(id) else { throw EscaleError.damagedStore("index", "\(id) is no image id") }
+                guard let id = Digest(id) else {
+                    throw EscaleError.damagedStore("index", "\(id) is no image id")
+                }
                 images[id] = try Self.readImage(id, entry, index: index, layers: layers, root: root)
             } catch {
                 problems.append("image \(id): \(EscaleError(wrapping: error).message)")
@@ -61,7 +63,9 @@ package final class ImageStore: Sendable {
         if let id = Digest(text), let image = images[id] { return image }
         if let reference = try? ImageReference(text) {
             if let id = references[reference.canonical], let image = images[id] { return image }
-            if let digest = reference.digest, let image = images.values.first(where: { $0.has(digest, as: reference) }) {
+            if let digest = reference.digest,
+                let image = images.values.first(where: { $0.has(digest, as: reference) })
+            {
                 return image
             }
         }
@@ -75,7 +79,9 @@ package final class ImageStore: Sendable {
 
     /// All images, newest first.
     package func list() -> [StoredImage] {
-        state.withLock { Array($0.images.values) }.sorted { ($1.created, $1.id.hex) < ($0.created, $0.id.hex) }
+        state.withLock { Array($0.images.values) }.sorted {
+            ($1.created, $1.id.hex) < ($0.created, $0.id.hex)
+        }
     }
 
     /// The configuration's bytes as they were digested.
@@ -115,7 +121,8 @@ extension ImageStore {
         for name in names where name.hasSuffix(".json") {
             guard let record = try? decodeJSON(LayerRecord.self, from: Files.read("\(directory)/\(name)")),
                 record.unsyncedSince == nil || record.unsyncedSince == bootID,
-                layerName(record.layer) + ".json" == name, Files.isDirectory("\(directory)/\(layerName(record.layer))")
+                layerName(record.layer) + ".json" == name,
+                Files.isDirectory("\(directory)/\(layerName(record.layer))")
             else { continue }
             layers[record.layer] = record
             whole.formUnion([name, layerName(record.layer)])
@@ -125,18 +132,32 @@ extension ImageStore {
     }
 
     private static func readImage(
-        _ id: Digest, _ entry: ImageIndex.Entry, index: ImageIndex, layers: [Digest: LayerRecord], root: String
+        _ id: Digest,
+        _ entry: ImageIndex.Entry,
+        index: ImageIndex,
+        layers: [Digest: LayerRecord],
+        root: String
     ) throws -> StoredImage {
         let config = try decodeJSON(ImageConfig.self, from: Files.read("\(root)/blobs/sha256/\(id.hex)"))
         let references = try index.references.filter { $0.value == id }.map { try ImageReference($0.key) }
         return try StoredImage(
-            id: id, manifest: entry.manifest, references: references, config: config, added: entry.added, layers: layers)
+            id: id,
+            manifest: entry.manifest,
+            references: references,
+            config: config,
+            added: entry.added,
+            layers: layers
+        )
     }
 }
 
 extension StoredImage {
     init(
-        id: Digest, manifest: Digest, references: [ImageReference], config: ImageConfig, added: Timestamp,
+        id: Digest,
+        manifest: Digest,
+        references: [ImageReference],
+        config: ImageConfig,
+        added: Timestamp,
         layers: [Digest: LayerRecord]
     ) throws {
         var size: Int64 = 0
@@ -145,7 +166,12 @@ extension StoredImage {
             size += record.contentBytes
         }
         self.init(
-            id: id, manifest: manifest, references: references.sorted(), config: config, size: ByteCount(size),
-            created: config.created ?? added)
+            id: id,
+            manifest: manifest,
+            references: references.sorted(),
+            config: config,
+            size: ByteCount(size),
+            created: config.created ?? added
+        )
     }
 }

@@ -43,7 +43,10 @@ package struct MergedTree: Sendable {
             }
             links += 1
             guard links <= 40 else {
-                throw EscaleError(.init("image.link-loop"), "too many symbolic links on the way to \(path) in the image")
+                throw EscaleError(
+                    .init("image.link-loop"),
+                    "too many symbolic links on the way to \(path) in the image"
+                )
             }
             let target = try linkTarget(node)
             if target.hasPrefix("/") { above.removeLast(above.count - 1) }
@@ -102,7 +105,9 @@ package struct MergedTree: Sendable {
 
     private func linkTarget(_ node: Node) throws(EscaleError) -> String {
         var buffer = [CChar](repeating: 0, count: 4096)
-        let count = try check("read the link \(node.path)") { readlink(node.places[0], &buffer, buffer.count) }
+        let count = try check("read the link \(node.path)") {
+            readlink(node.places[0], &buffer, buffer.count)
+        }
         return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

@@ -37,7 +37,9 @@ package final class OutputLines: Sendable {
     }
 
     /// The last lines, fifty at most.
-    package func tail(_ count: Int) -> String { state.withLock { $0.last.suffix(count).joined(separator: "\n") } }
+    package func tail(_ count: Int) -> String {
+        state.withLock { $0.last.suffix(count).joined(separator: "\n") }
+    }
 
     /// Of a line that was overwritten by carriage returns only the last version.
     private static func text(_ bytes: ArraySlice<UInt8>) -> String {

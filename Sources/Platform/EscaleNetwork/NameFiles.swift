@@ -14,6 +14,13 @@ package enum NameFiles {
         return (services + endpoints).sorted { $0.0 < $1.0 }.map { line($0.0, $0.1) }.joined()
     }
 
+    /// The names with dots in them that the networks know, so that nothing about them is asked outside.
+    package static func fullNames(of networks: Set<NetworkName>, in state: NetworkState) -> [String] {
+        let services = state.services.filter { networks.contains($0.network) }.flatMap(\.names)
+        let endpoints = state.endpoints.flatMap(\.addresses).filter { networks.contains($0.network) }.flatMap(\.names)
+        return Set((services + endpoints).filter { $0.contains(".") && isName($0) && !$0.contains("/") }).sorted()
+    }
+
     /// A container's `/etc/hosts`: the usual entries, its own names, then `extra_hosts` as they are given.
     package static func hosts(
         hostname: String, address: IPv4Address?, extra: [(name: String, address: String)] = []

@@ -20,32 +20,41 @@ struct NameService: Sendable {
     }
 
     /// Makes names and resolvers as they shall be: records first, then new resolvers, then what is over goes.
+    ///
+    /// Who asks after this returns is answered from the new records: dnsmasq reads changed files before questions.
     func converge(
-        _ records: [NetworkName: String], _ wanted: [IPv4Address: (networks: Set<NetworkName>, isOutward: Bool)],
-        territory: [IPv4Subnet]
+        _ state: NetworkState, _ wanted: [ResolverScope: IPv4Address], territory: [IPv4Subnet]
     ) async throws {
-        let user = try await blocking {
+        var records: [NetworkName: String] = [:]
+        for network in state.networks { records[network.name] = NameFiles.records(of: network.name, in: state) }
+        let user = try await blocking { [records] in
             try Files.createDirectories(staging)
             for (network, text) in records { try write(text, of: network) }
             return isReadableByAll() ? "nobody" : "root"
         }
         try await withThrowingTaskGroup { group in
-            for (address, resolver) in wanted {
+            for (scope, address) in wanted {
                 let process = process(address)
                 let config = ResolverConfig(
-                    address: address, recordDirectories: resolver.networks.map(self.records),
-                    territory: territory, upstreamFile: resolver.isOutward ? upstreamFile : nil,
-                    user: user, pidFile: process.pidFile)
-                group.addTask { try await process.ensure(config, log: log) }
+                    address: address, recordDirectories: scope.networks.map(self.records), territory: territory,
+                    upstream: upstream(of: scope, in: state), user: user, pidFile: process.pidFile,
+                    localNamesFile: process.localNamesFile)
+                let localNames = ResolverConfig.localNames(NameFiles.fullNames(of: scope.networks, in: state))
+                group.addTask { try await process.ensure(config, localNames: localNames, log: log) }
             }
             try await group.waitForAll()
         }
-        try await removeResolvers(except: Set(wanted.keys))
-        try await blocking {
+        try await removeResolvers(except: Set(wanted.values))
+        try await blocking { [records] in
             for name in try Files.list(recordsRoot) where records[NetworkName(rawValue: name)] == nil {
                 try Files.remove("\(recordsRoot)/\(name)")
             }
         }
+    }
+
+    private func upstream(of scope: ResolverScope, in state: NetworkState) -> ResolverConfig.Upstream {
+        guard state.networks.contains(where: { !$0.isInternal && scope.networks.contains($0.name) }) else { return .none }
+        return scope.servers.isEmpty ? .file(upstreamFile) : .servers(scope.servers)
     }
 
     /// Ends every process and removes every file.

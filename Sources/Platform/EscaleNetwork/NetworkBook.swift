@@ -3,10 +3,10 @@ import EscaleNetlink
 import EscaleSystem
 import FoundationEssentials
 
-/// What has to be remembered beyond the daemon's life: which set of networks has which resolver, and routes to undo.
+/// What has to be remembered beyond the daemon's life: which containers have which resolver, and routes to undo.
 struct NetworkBook: Codable, Hashable, Sendable {
     struct Resolver: Codable, Hashable, Sendable {
-        let networks: Set<NetworkName>
+        let scope: ResolverScope
         let address: IPv4Address
     }
 
@@ -14,22 +14,20 @@ struct NetworkBook: Codable, Hashable, Sendable {
     /// The blocks that have a route to `lo`.
     var territory: Set<IPv4Subnet> = []
 
-    subscript(networks: Set<NetworkName>) -> IPv4Address? {
-        resolvers.first { $0.networks == networks }?.address
-    }
+    subscript(scope: ResolverScope) -> IPv4Address? { resolvers.first { $0.scope == scope }?.address }
 
-    /// The set's address, given out now if it has none. Where all are taken, those of sets not in use go.
+    /// The scope's address, given out now if it has none. Where all are taken, those of scopes not in use go.
     mutating func resolver(
-        for networks: Set<NetworkName>, inUse: Set<Set<NetworkName>>, instance: NetworkInstance
+        for scope: ResolverScope, inUse: Set<ResolverScope>, instance: NetworkInstance
     ) throws(EscaleError) -> IPv4Address {
-        if let known = self[networks] { return known }
+        if let known = self[scope] { return known }
         var free = instance.freeResolver(excluding: Set(resolvers.map(\.address)))
         if free == nil {
-            resolvers.removeAll { !inUse.contains($0.networks) }
+            resolvers.removeAll { !inUse.contains($0.scope) }
             free = instance.freeResolver(excluding: Set(resolvers.map(\.address)))
         }
         guard let free else { throw .resolversExhausted(instance.reserved) }
-        resolvers.append(Resolver(networks: networks, address: free))
+        resolvers.append(Resolver(scope: scope, address: free))
         return free
     }
 

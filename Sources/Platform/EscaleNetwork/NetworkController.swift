@@ -53,10 +53,10 @@ package actor NetworkController {
         try await onNewThread { try attachment.perform(pid: pid, mtu: mtu) }
     }
 
-    /// The address that containers on exactly these networks have for a name server. Stable until a reboot.
-    package func resolver(for networks: Set<NetworkName>) throws -> IPv4Address {
-        if let known = book[networks] { return known }
-        let address = try book.resolver(for: networks, inUse: Self.sets(of: latest), instance: instance)
+    /// The address that containers of this scope have for a name server. Stable until a reboot.
+    package func resolver(for scope: ResolverScope) throws -> IPv4Address {
+        if let known = book[scope] { return known }
+        let address = try book.resolver(for: scope, inUse: Self.scopes(of: latest), instance: instance)
         try saveBook()
         return address
     }
@@ -83,16 +83,24 @@ package actor NetworkController {
         try await inTurn {
             mtu = nil  // the way out may have changed
             guard current != nil else { return }
-            let resolvers = Set(Self.sets(of: current).compactMap { book[$0] })
+            let resolvers = Set(Self.scopes(of: current).compactMap { book[$0] })
             let tables = try await packetFilter()
-            let (hasTable, missing) = try await blocking { [names, instance] in
-                (try tables.hasTable(instance.table), names.missing(resolvers))
+            let (hasTable, addresses, missing) = try await blocking { [names, instance] in
+                let assigned = Set(try HostAddresses.assigned().map(\.address))
+                return (
+                    try tables.hasTable(instance.table),
+                    resolvers.union([instance.hostAddress]).subtracting(assigned), names.missing(resolvers)
+                )
             }
             if !hasTable { rules = nil }
-            isWhole = hasTable && missing.isEmpty
+            isWhole = hasTable && addresses.isEmpty && missing.isEmpty
             if !isWhole {
-                let resolvers = missing.map(\.description).joined(separator: ",")
-                log.warning("network found damaged", ["table": hasTable ? "there" : "gone", "resolvers": resolvers])
+                func list(_ what: some Collection<IPv4Address>) -> String {
+                    what.sorted().map(\.description).joined(separator: ",")
+                }
+                log.warning(
+                    "network found damaged",
+                    ["table": hasTable ? "there" : "gone", "addresses": list(addresses), "resolvers": list(missing)])
             }
         }
         guard !isWhole, let latest else { return false }
@@ -143,9 +151,9 @@ package actor NetworkController {
 
     private func enforce(_ state: NetworkState) async throws {
         let before = book
-        var resolvers: [Set<NetworkName>: IPv4Address] = [:]
-        let sets = Self.sets(of: state)
-        for set in sets { resolvers[set] = try book.resolver(for: set, inUse: sets, instance: instance) }
+        var resolvers: [ResolverScope: IPv4Address] = [:]
+        let scopes = Self.scopes(of: state)
+        for scope in scopes { resolvers[scope] = try book.resolver(for: scope, inUse: scopes, instance: instance) }
         let ruleset = Ruleset(instance: instance, state: state, resolvers: resolvers)
         let territory = Set(ruleset.territory)
         book.territory.formUnion(territory)
@@ -161,11 +169,8 @@ package actor NetworkController {
             if isNew { try tables.run(text) }
         }
         rules = text
-        try await names.converge(
-            Dictionary(
-                state.networks.map { ($0.name, NameFiles.records(of: $0.name, in: state)) },
-                uniquingKeysWith: { first, _ in first }),
-            wantedResolvers(resolvers, state), territory: territory.sorted())
+        try await names.converge(state, resolvers, territory: territory.sorted())
+        try await forgetFlows(from: current, to: state)
 
         let over = book.territory.subtracting(territory)
         try await blocking { [routing, instance] in
@@ -179,18 +184,17 @@ package actor NetworkController {
         current = state
     }
 
-    private func wantedResolvers(
-        _ resolvers: [Set<NetworkName>: IPv4Address], _ state: NetworkState
-    ) -> [IPv4Address: (networks: Set<NetworkName>, isOutward: Bool)] {
-        let outward = Set(state.networks.filter { !$0.isInternal }.map(\.name))
-        var wanted: [IPv4Address: (networks: Set<NetworkName>, isOutward: Bool)] = [:]
-        for (set, address) in resolvers { wanted[address] = (set, !set.isDisjoint(with: outward)) }
-        return wanted
+    /// UDP senders stay with the receiver they have, so those whose receiver no longer is one have to be cut off.
+    private func forgetFlows(from old: NetworkState?, to new: NetworkState) async throws {
+        let change = FlowChange(from: old ?? NetworkState(), to: new)
+        if change.isEmpty { return }
+        try await blocking {
+            for flow in try UDPFlow.all() where change.outdates(flow) { try flow.forget() }
+        }
     }
 
-    /// The sets of networks that containers are on.
-    private static func sets(of state: NetworkState?) -> Set<Set<NetworkName>> {
-        Set((state?.endpoints ?? []).filter { !$0.addresses.isEmpty }.map(\.networks))
+    private static func scopes(of state: NetworkState?) -> Set<ResolverScope> {
+        Set((state?.endpoints ?? []).filter { !$0.addresses.isEmpty }.map(\.scope))
     }
 
     private func preparedMTU() async throws -> Int {

@@ -53,13 +53,29 @@ package struct Endpoint: Hashable, Codable, Sendable {
     package var container: ContainerID
     /// In order of preference, one per network: the first that leads outside is where its own connections come from.
     package var addresses: [Address]
+    /// The servers that names outside are asked of (`dns` in a compose file); empty for the host's.
+    package var servers: [String]
 
-    package init(container: ContainerID, addresses: [Address]) {
+    package init(container: ContainerID, addresses: [Address], servers: [String] = []) {
         self.container = container
         self.addresses = addresses
+        self.servers = servers
     }
 
     package var networks: Set<NetworkName> { Set(addresses.map(\.network)) }
+    package var scope: ResolverScope { ResolverScope(networks: networks, servers: servers) }
+}
+
+/// What a resolver knows: containers with equal scopes share one.
+package struct ResolverScope: Hashable, Codable, Sendable {
+    package let networks: Set<NetworkName>
+    /// As ``Endpoint/servers``.
+    package let servers: [String]
+
+    package init(networks: Set<NetworkName>, servers: [String] = []) {
+        self.networks = networks
+        self.servers = servers
+    }
 }
 
 /// A replica that takes a share of a service's new connections.

@@ -7,21 +7,32 @@ package struct ResolverConfig: Hashable, Sendable {
     package var recordDirectories: [String]
     /// Whose reverse names are never asked for outside.
     package var territory: [IPv4Subnet]
-    /// `nil` for sets of internal networks only, which learn nothing of outside names.
-    package var upstreamFile: String?
+    package var upstream: Upstream
     package var user: String
     package var pidFile: String
+    /// Read again at SIGHUP; see ``localNames(_:)``.
+    package var localNamesFile: String
+
+    /// Who knows names outside.
+    package enum Upstream: Hashable, Sendable {
+        /// Nobody: for containers on internal networks only.
+        case none
+        /// The servers in a file like `/etc/resolv.conf`, which may change.
+        case file(String)
+        case servers([String])
+    }
 
     package init(
-        address: IPv4Address, recordDirectories: [String], territory: [IPv4Subnet], upstreamFile: String?,
-        user: String, pidFile: String
+        address: IPv4Address, recordDirectories: [String], territory: [IPv4Subnet], upstream: Upstream,
+        user: String, pidFile: String, localNamesFile: String
     ) {
         self.address = address
         self.recordDirectories = recordDirectories
         self.territory = territory
-        self.upstreamFile = upstreamFile
+        self.upstream = upstream
         self.user = user
         self.pidFile = pidFile
+        self.localNamesFile = localNamesFile
     }
 
     /// The configuration file's text.
@@ -32,12 +43,20 @@ package struct ResolverConfig: Hashable, Sendable {
         ]
         lines += recordDirectories.sorted().map { "hostsdir=\($0)" }
         lines += territory.flatMap(Self.reverseZones).map { "local=/\($0)/" }
-        if let upstreamFile {
-            lines.append("resolv-file=\(upstreamFile)")
-        } else {
-            lines += ["no-resolv", "local=/#/"]
+        switch upstream {
+        case .none: lines += ["no-resolv", "local=/#/"]
+        case .file(let path): lines += ["resolv-file=\(path)", "servers-file=\(localNamesFile)"]
+        case .servers(let servers):
+            lines += ["no-resolv", "servers-file=\(localNamesFile)"] + servers.map { "server=\($0)" }
         }
         return lines.map { $0 + "\n" }.joined()
+    }
+
+    /// Keeps these names, and not those below them, from being asked for outside, where they are something else.
+    ///
+    /// Without it a look-up of such a name's IPv6 address would go there, and be answered "no such name".
+    package static func localNames(_ names: [String]) -> String {
+        names.map { "server=/\($0)/\nserver=/*.\($0)/#\n" }.joined()
     }
 
     /// The `in-addr.arpa` zones that cover the subnet, and no more than it.

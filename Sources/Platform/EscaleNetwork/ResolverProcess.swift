@@ -11,23 +11,32 @@ struct ResolverProcess: Sendable {
 
     private var configFile: String { "\(directory)/dnsmasq.conf" }
     var pidFile: String { "\(directory)/pid" }
+    var localNamesFile: String { "\(directory)/local" }
 
-    /// Makes a process with this configuration run. One that runs with it already is left alone.
-    func ensure(_ config: ResolverConfig, log: Log) async throws {
+    /// Makes a process with this configuration and these local names run. One that does already is left alone.
+    func ensure(_ config: ResolverConfig, localNames: String, log: Log) async throws {
         let text = config.text
+        let isChanged = try await blocking { try writeLocalNames(localNames) }
         let adopted: (process: ProcessIdentity?, config: String?) = try await blocking {
             (self.running(), try? Files.readText(configFile))  // no file: there is nothing to adopt
         }
-        if adopted.process != nil && adopted.config == text { return }
-        if let running = adopted.process { try await Self.end(running) }
-        try await blocking {
-            try Files.createDirectories(directory)
-            try Files.write(configFile, text.utf8)
+        if let running = adopted.process, adopted.config == text {
+            if isChanged { ProcessHandle(running)?.signal(SIGHUP) }
+            return
         }
+        if let running = adopted.process { try await Self.end(running) }
+        try await blocking { try Files.write(configFile, text.utf8) }
         var result = try await start()
         if result.status != 0, try await endStrays() { result = try await start() }
         guard result.status == 0 else { throw EscaleError.resolverFailed(address, result.tail()) }
         log.info("resolver started", ["address": "\(address)"])
+    }
+
+    private func writeLocalNames(_ text: String) throws(EscaleError) -> Bool {
+        if let now = try? Files.readText(localNamesFile), now == text { return false }
+        try Files.createDirectories(directory)
+        try Files.replace(localNamesFile, text.utf8)
+        return true
     }
 
     /// Ends the process and removes its directory.

@@ -1,4 +1,3 @@
-package import EscaleCore
 package import EscaleNetlink
 
 /// The whole nftables table of an instance as text, from the state alone; equal states give equal texts.
@@ -8,11 +7,11 @@ package import EscaleNetlink
 package struct Ruleset: Sendable {
     let instance: NetworkInstance
     let state: NetworkState
-    /// The resolver of each container's set of networks.
-    let resolvers: [Set<NetworkName>: IPv4Address]
+    /// Who answers the containers of each scope.
+    let resolvers: [ResolverScope: IPv4Address]
 
     package init(
-        instance: NetworkInstance, state: NetworkState, resolvers: [Set<NetworkName>: IPv4Address]
+        instance: NetworkInstance, state: NetworkState, resolvers: [ResolverScope: IPv4Address]
     ) {
         self.instance = instance
         self.state = state
@@ -40,7 +39,7 @@ package struct Ruleset: Sendable {
             endpoint.addresses.flatMap { from in endpoint.addresses.map { "\(from.address) . \($0.address)" } }
         }
         let resolving = state.endpoints.flatMap { endpoint -> [String] in
-            guard let resolver = resolvers[endpoint.networks] else { return [] }
+            guard let resolver = resolvers[endpoint.scope] else { return [] }
             return endpoint.addresses.map { "\($0.address) . \(resolver)" }
         }
         let unready = state.services.filter { $0.backends.allSatisfy { $0.weight <= 0 } }.map(\.address.description)

@@ -149,21 +149,23 @@ actor AddressBook {
     func attach(_ container: ContainerRecord, pid: Int32) async throws {
         let current = state
         try await controller.attach(
-            endpoint(container, services: projects[container.project]?.services ?? []),
+            endpoint(container),
             networks: current.networks, pid: pid)
     }
 
     /// `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` for the container.
     func files(for container: ContainerRecord) async throws -> [String: String] {
         let hostname = container.blueprint.spec.hostname
-        var hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
-        if let own = container.addresses.first?.address { hosts += "\(own)\t\(hostname)\n" }
-        let resolver = try await controller.resolver(for: Set(container.addresses.map(\.network)))
+        let resolver = try await controller.resolver(for: endpoint(container).scope)
         return [
-            "/etc/hosts": hosts, "/etc/hostname": hostname + "\n",
-            "/etc/resolv.conf": "nameserver \(resolver)\noptions ndots:0\n",
+            "/etc/hosts": NameFiles.hosts(hostname: hostname, address: container.addresses.first?.address),
+            "/etc/hostname": hostname + "\n",
+            "/etc/resolv.conf": NameFiles.resolvConf(resolver: resolver),
         ]
     }
+
+    /// Puts right what somebody else took away, such as a host firewall that was loaded anew.
+    func repair() async throws -> Bool { try await controller.verify() }
 
     // MARK: The state
 
@@ -174,7 +176,7 @@ actor AddressBook {
         var ports: [PortKey: [PublishedPort.Backend]] = [:]
         for (project, published) in projects.sorted(by: { $0.key < $1.key }) {
             let containers = published.containers.sorted { ($0.replica, $0.id) < ($1.replica, $1.id) }
-            state.endpoints += containers.map { endpoint($0, services: published.services) }
+            state.endpoints += containers.map { endpoint($0) }
             for (service, replicas) in Dictionary(grouping: containers, by: \.replica.service).sorted(by: { $0.key < $1.key }) {
                 state.services += virtualServices(service, project, replicas, published.services)
                 for (port, backends) in Self.ports(replicas) { ports[port, default: []] += backends }
@@ -188,7 +190,7 @@ actor AddressBook {
         return state
     }
 
-    private func endpoint(_ container: ContainerRecord, services: [Service]) -> Endpoint {
+    private func endpoint(_ container: ContainerRecord) -> Endpoint {
         Endpoint(
             container: container.id,
             addresses: container.addresses.map {

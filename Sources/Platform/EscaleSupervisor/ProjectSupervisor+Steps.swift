@@ -90,6 +90,8 @@ extension ProjectSupervisor {
             createdAt: .now)
         try platform.store.save(container)
         containers[id] = container
+        // Its names and rules are there before it is.
+        try await publish()
         emit("Container \(containerName)", .done, "Created")
     }
 
@@ -122,7 +124,6 @@ extension ProjectSupervisor {
     private func launch(_ container: ContainerRecord, hasRun: Bool) async throws -> ContainerProcesses {
         let id = container.id
         if hasRun { try await platform.engine.release(id) }
-        try await publish()
         let files = try await platform.network.files(for: container)
         let processes = try await platform.engine.create(container.blueprint, files: files)
         try await platform.network.attach(container, pid: processes.container.pid)
@@ -199,7 +200,7 @@ extension ProjectSupervisor {
             case .bind(let path, let create):
                 let service = recipe.service.name
                 try await blocking {
-                    if create { try Files.createDirectories(path) }
+                    if create && !Files.exists(path) { try Files.createDirectories(path) }
                     if !Files.exists(path) { throw EscaleError.bindSourceMissing(path, service: service) }
                 }
                 mounts.append(.init(.bind(source: path), target: mount.target, readOnly: mount.readOnly))

@@ -30,8 +30,8 @@ extension ProjectSupervisor {
         containers.values.map { summary($0) }.sorted { ($0.service, $0.slot) < ($1.service, $1.slot) }
     }
 
-    func runningContainer(_ replica: ReplicaID) -> ContainerID? {
-        containers.values.first { $0.replica == replica && $0.processes != nil }?.id
+    func runningContainer(_ replica: ReplicaID) -> ContainerRecord? {
+        containers.values.first { $0.replica == replica && $0.processes != nil }
     }
 
     private func summary(_ container: ContainerRecord) -> ContainerSummary {

@@ -1,6 +1,7 @@
 import EscaleAPI
 import EscaleCore
 import EscaleEngine
+import EscaleOCI
 import EscalePlan
 import EscaleSystem
 
@@ -45,7 +46,7 @@ extension ProjectSupervisor {
             container.health.flatMap { $0 == .starting ? nil : $0 }.map {
                 HealthMonitor(recipe.health, startedAt: startedAt, adopted: $0, now: .now)
             } ?? HealthMonitor(recipe.health, startedAt: startedAt)
-        probes[id] = Task { await check(id, probe, monitor) }
+        probes[id] = Task { await check(container.blueprint.spec, probe, monitor) }
     }
 
     private func ended(_ id: ContainerID, _ exit: ContainerExit) async throws {
@@ -74,13 +75,13 @@ extension ProjectSupervisor {
 
     // MARK: Health
 
-    private func check(_ id: ContainerID, _ arguments: [String], _ monitor: HealthMonitor) async {
+    private func check(_ container: ContainerSpec, _ arguments: [String], _ monitor: HealthMonitor) async {
         var monitor = monitor
         while !Task.isCancelled {
             // A cancelled check ends here or after its probe.
             guard (try? await Task.sleep(for: max(.zero, monitor.nextProbe - .now))) != nil else { return }
             let begun = Timestamp.now
-            let result = try? await platform.engine.probe(arguments, in: id, timeout: monitor.settings.timeout)
+            let result = try? await platform.engine.probe(arguments, in: container, timeout: monitor.settings.timeout)
             if Task.isCancelled { return }
             let success = result?.status == 0
             monitor.finished(success: success, begun: begun, now: .now)
@@ -88,7 +89,7 @@ extension ProjectSupervisor {
                 result.map { $0.timedOut ? "no answer within \(monitor.settings.timeout.composeText)\n" : "" }
                 .map { $0 + (result?.tail() ?? "") } ?? "the check could not be run"
             do {
-                try await probed(id, monitor.health, output: success ? nil : "\(output)")
+                try await probed(container.id, monitor.health, output: success ? nil : "\(output)")
             } catch {
                 platform.log.error("a probe's result can't be kept", ["error": "\(error)"])
             }

@@ -75,14 +75,14 @@ actor ProjectSupervisor {
         try platform.store.save(newRecord)
         let listening = changes.listen(buffer: 1)
         let deadline = timeout.map { ContinuousClock.now + $0 }
-        let ticker = deadline.map { deadline in
-            Task { [changes] in
-                // Cancelled where the goal is reached first.
-                try? await Task.sleep(until: deadline)
+        // Some goals are reached, or missed, by nothing but time going by.
+        let ticker = Task { [changes] in
+            while true {
+                try await Task.sleep(for: .milliseconds(100))
                 changes.send(())
             }
         }
-        defer { ticker?.cancel() }
+        defer { ticker.cancel() }
         converge()
         for await _ in listening {
             try Task.checkCancellation()

@@ -36,12 +36,8 @@ struct Recipe: Sendable {
         shape.build = nil
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        let networks = service.networks.compactMap { attachment in
-            project.networks.first { $0.key == attachment.network }
-        }
-        let volumes = project.volumes.filter { volume in
-            service.mounts.contains { $0.source == .volume(key: volume.key) }
-        }
+        let networks = project.networks(of: [service])
+        let volumes = project.volumes(of: [service])
         let secrets = project.secrets.filter { secret in service.secrets.contains { $0.secret == secret.key } }
         var text = try encoder.encode(shape) + encoder.encode(networks)
         text += try encoder.encode(volumes) + encoder.encode(secrets)

@@ -2,6 +2,7 @@ package import EscaleAPI
 import EscaleCompose
 package import EscaleCore
 import EscaleEngine
+import EscaleOCI
 import EscaleSystem
 
 /// All projects of the host: hands commands to the right one, and answers questions about them.
@@ -34,6 +35,18 @@ package actor Supervisor {
             await project.restoreRecipes()
         }
         for project in projects.values { try await project.adopt() }
+    }
+
+    /// Looks after what the host may lose without anybody telling; until the task is cancelled.
+    package nonisolated func patrol(every interval: Duration = .seconds(5)) async throws {
+        while true {
+            try await Task.sleep(for: interval)
+            do {
+                if try await platform.network.repair() { platform.log.warning("the network was repaired") }
+            } catch {
+                platform.log.error("the network can't be repaired", ["error": "\(error)"])
+            }
+        }
     }
 
     private func project(_ name: ProjectName) -> ProjectSupervisor {
@@ -105,11 +118,15 @@ package actor Supervisor {
         guard let container = await projects[name]?.runningContainer(replica) else {
             throw EscaleError.replicaMissing(replica)
         }
+        let spec = container.blueprint.spec
+        // The runtime takes root and its own directory where none is given, and forgets the container's environment
+        // where one is.
         let command = platform.engine.execCommand(
             ContainerCommand(
-                request.command, terminal: request.tty, user: request.user,
-                workingDirectory: request.workingDirectory, environment: request.environment),
-            in: container)
+                request.command, terminal: request.tty, user: request.user ?? "\(spec.user):\(spec.group)",
+                workingDirectory: request.workingDirectory ?? spec.workingDirectory,
+                environment: spec.environment.merging(request.environment) { _, given in given }),
+            in: container.id)
         return ExecPlan(
             executable: command.executable, arguments: command.arguments,
             unmounts: command.namespace?.unmounts ?? [])

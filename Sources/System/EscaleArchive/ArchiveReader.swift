@@ -48,7 +48,9 @@ package final class ArchiveReader {
         let status = withUTF8 { archive_read_next_header(handle, &entry) }
         if status == ARCHIVE_EOF { return nil }
         // A warning means that something of the entry could not be converted; its bytes are there all the same.
-        guard status == ARCHIVE_OK || status == ARCHIVE_WARN, let entry else { throw .archive("read \(name)", handle) }
+        guard status == ARCHIVE_OK || status == ARCHIVE_WARN, let entry else {
+            throw .archive("read \(name)", handle)
+        }
         return TreeEntry(entry)
     }
 
@@ -61,7 +63,9 @@ package final class ArchiveReader {
             var offset: Int64 = 0
             let status = archive_read_data_block(handle, &start, &count, &offset)
             if status == ARCHIVE_EOF { break }
-            guard status == ARCHIVE_OK || status == ARCHIVE_WARN else { throw .archive("read \(name)", handle) }
+            guard status == ARCHIVE_OK || status == ARCHIVE_WARN else {
+                throw .archive("read \(name)", handle)
+            }
             var done = 0
             while done < count {
                 done += try check("write an unpacked file") {
@@ -114,13 +118,17 @@ extension TreeEntry {
                 }
         }
         self.init(
-            path: clean(bytes(archive_entry_pathname(entry)) ?? []), kind: kind,
+            path: clean(bytes(archive_entry_pathname(entry)) ?? []),
+            kind: kind,
             permissions: UInt32(archive_entry_perm(entry)),
             owner: UInt32(truncatingIfNeeded: archive_entry_uid(entry)),
             group: UInt32(truncatingIfNeeded: archive_entry_gid(entry)),
             modified: FileTime(
-                seconds: Int64(archive_entry_mtime(entry)), nanoseconds: Int64(archive_entry_mtime_nsec(entry))),
-            attributes: Self.attributes(entry))
+                seconds: Int64(archive_entry_mtime(entry)),
+                nanoseconds: Int64(archive_entry_mtime_nsec(entry))
+            ),
+            attributes: Self.attributes(entry)
+        )
     }
 
     private static func attributes(_ entry: OpaquePointer) -> [ExtendedAttribute] {
@@ -132,6 +140,8 @@ extension TreeEntry {
         while archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK, let known = name {
             found[String(cString: known)] = Array(UnsafeRawBufferPointer(start: value, count: size))
         }
-        return found.map { ExtendedAttribute($0.key, $0.value) }.filter(\.isPortable).sorted { $0.name < $1.name }
+        return found.map { ExtendedAttribute($0.key, $0.value) }.filter(\.isPortable).sorted {
+            $0.name < $1.name
+        }
     }
 }

@@ -15,7 +15,8 @@ package final class ArchiveWriter {
 
     /// - Parameter sink: takes the bytes; what it throws comes out of the call that wrote them.
     package init(
-        compression: Compression = .none, sink: @escaping (UnsafeRawBufferPointer) throws -> Void
+        compression: Compression = .none,
+        sink: @escaping (UnsafeRawBufferPointer) throws -> Void
     ) throws(EscaleError) {
         guard let handle = archive_write_new() else { throw Errno(ENOMEM).during("write an archive") }
         self.handle = handle
@@ -32,12 +33,16 @@ package final class ArchiveWriter {
         archive_write_set_bytes_per_block(handle, 1 << 17)
         archive_write_set_bytes_in_last_block(handle, 1)
         let status = archive_write_open(
-            handle, Unmanaged.passUnretained(self.sink).toOpaque(), nil,
+            handle,
+            Unmanaged.passUnretained(self.sink).toOpaque(),
+            nil,
             { _, context, bytes, count in
                 guard let context else { return -1 }
                 let sink = Unmanaged<Sink>.fromOpaque(context).takeUnretainedValue()
                 return sink.take(UnsafeRawBufferPointer(start: bytes, count: count)) ? count : -1
-            }, nil)
+            },
+            nil
+        )
         guard status == ARCHIVE_OK else { throw .archive("write an archive", handle) }
     }
 
@@ -68,7 +73,10 @@ package final class ArchiveWriter {
                 read(content.number, buffer.baseAddress, min(buffer.count, Int(rest)))
             }
             guard count > 0 else {
-                throw EscaleError(.init("archive.changed"), "\(entry.pathText) became shorter while it was read")
+                throw EscaleError(
+                    .init("archive.changed"),
+                    "\(entry.pathText) became shorter while it was read"
+                )
             }
             guard archive_write_data(handle, buffer.baseAddress, count) == count else { throw failure() }
             rest -= Int64(count)

@@ -7,7 +7,9 @@ import Glibc
 func withCPath<Value>(_ path: PathBytes, _ body: (UnsafePointer<CChar>) throws -> Value) rethrows -> Value {
     try (path.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { buffer in
         // A buffer with at least the terminating zero has an address.
-        guard let start = buffer.baseAddress else { preconditionFailure("an array with an element has no address") }
+        guard let start = buffer.baseAddress else {
+            preconditionFailure("an array with an element has no address")
+        }
         return try body(start)
     }
 }
@@ -28,7 +30,9 @@ package struct Directory: Sendable {
 
     /// The names in it, sorted by their bytes.
     package func names() throws(EscaleError) -> [PathBytes] {
-        let copy = try check("list a directory") { openat(descriptor.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        let copy = try check("list a directory") {
+            openat(descriptor.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        }
         guard let stream = fdopendir(copy) else {
             let error = Errno.current
             close(copy)
@@ -38,7 +42,9 @@ package struct Directory: Sendable {
         var names: [PathBytes] = []
         while let entry = readdir(stream) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-            if name != [UInt8(ascii: ".")] && name != [UInt8(ascii: "."), UInt8(ascii: ".")] { names.append(name) }
+            if name != [UInt8(ascii: ".")] && name != [UInt8(ascii: "."), UInt8(ascii: ".")] {
+                names.append(name)
+            }
         }
         return names.sorted { $0.lexicographicallyPrecedes($1) }
     }
@@ -61,11 +67,14 @@ package struct Directory: Sendable {
     }
 
     /// Opens a file with that name; a link in its place is an error.
-    package func open(_ name: PathBytes, _ flags: Int32, mode: UInt32 = 0o600) throws(EscaleError) -> FileDescriptor {
+    package func open(_ name: PathBytes, _ flags: Int32, mode: UInt32 = 0o600) throws(EscaleError)
+        -> FileDescriptor
+    {
         FileDescriptor(
             owning: try check("open \(text(name))") {
                 withCPath(name) { openat(descriptor.number, $0, flags | O_NOFOLLOW | O_CLOEXEC, mode) }
-            })
+            }
+        )
     }
 
     /// Where the symbolic link points.
@@ -79,7 +88,9 @@ package struct Directory: Sendable {
 
     /// Makes a directory that isn't there yet.
     package func makeDirectory(_ name: PathBytes, mode: UInt32 = 0o755) throws(EscaleError) {
-        try check("make the directory \(text(name))") { withCPath(name) { mkdirat(descriptor.number, $0, mode) } }
+        try check("make the directory \(text(name))") {
+            withCPath(name) { mkdirat(descriptor.number, $0, mode) }
+        }
     }
 
     package func makeSymbolicLink(_ name: PathBytes, to target: PathBytes) throws(EscaleError) {
@@ -89,7 +100,9 @@ package struct Directory: Sendable {
     }
 
     /// Gives a file another name here.
-    package func makeHardLink(_ name: PathBytes, to target: PathBytes, in other: Directory) throws(EscaleError) {
+    package func makeHardLink(_ name: PathBytes, to target: PathBytes, in other: Directory)
+        throws(EscaleError)
+    {
         try check("link \(text(name)) to \(text(target))") {
             withCPath(name) { name in
                 withCPath(target) { linkat(other.descriptor.number, $0, descriptor.number, name, 0) }
@@ -98,7 +111,9 @@ package struct Directory: Sendable {
     }
 
     /// Makes a device, a FIFO or, with character device 0:0, an overlayfs whiteout.
-    package func makeNode(_ name: PathBytes, type: UInt32, major: UInt32 = 0, minor: UInt32 = 0) throws(EscaleError) {
+    package func makeNode(_ name: PathBytes, type: UInt32, major: UInt32 = 0, minor: UInt32 = 0)
+        throws(EscaleError)
+    {
         try check("make the device \(text(name))") {
             withCPath(name) { mknodat(descriptor.number, $0, type | 0o600, c_archive_device(major, minor)) }
         }
@@ -110,7 +125,9 @@ package struct Directory: Sendable {
         guard errno == EISDIR || errno == EPERM else { throw Errno.current.during("remove \(text(name))") }
         let below = try directory(name)
         for child in try below.names() { try below.remove(child) }
-        try check("remove \(text(name))") { withCPath(name) { unlinkat(descriptor.number, $0, AT_REMOVEDIR) } }
+        try check("remove \(text(name))") {
+            withCPath(name) { unlinkat(descriptor.number, $0, AT_REMOVEDIR) }
+        }
     }
 
     /// Sets owner, permissions, attributes and time of what has the name; permissions of a link are left alone.
@@ -118,7 +135,8 @@ package struct Directory: Sendable {
         try check("change the owner of \(text(name))") {
             withCPath(name) { fchownat(descriptor.number, $0, entry.owner, entry.group, AT_SYMLINK_NOFOLLOW) }
         }
-        if case .symbolicLink = entry.kind {} else {
+        if case .symbolicLink = entry.kind {
+        } else {
             try check("change the mode of \(text(name))") {
                 withCPath(name) { fchmodat(descriptor.number, $0, entry.permissions, 0) }
             }

@@ -5,7 +5,9 @@ import Glibc
 
 extension Directory {
     /// The calls know paths only; this one leads through the open directory and so can't be redirected.
-    private func path(_ name: PathBytes) -> PathBytes { Array("/proc/self/fd/\(descriptor.number)/".utf8) + name }
+    private func path(_ name: PathBytes) -> PathBytes {
+        Array("/proc/self/fd/\(descriptor.number)/".utf8) + name
+    }
 
     /// All attributes of what has the name, sorted; none where the file system has none.
     package func attributes(of name: PathBytes) throws(EscaleError) -> [ExtendedAttribute] {
@@ -26,7 +28,9 @@ extension Directory {
         var found: [ExtendedAttribute] = []
         for bytes in names.prefix(used).split(separator: 0) {
             let attribute = String(decoding: bytes, as: UTF8.self)
-            if let value = try value(of: attribute, at: path) { found.append(ExtendedAttribute(attribute, value)) }
+            if let value = try value(of: attribute, at: path) {
+                found.append(ExtendedAttribute(attribute, value))
+            }
         }
         return found.sorted { $0.name < $1.name }
     }
@@ -54,7 +58,9 @@ extension Directory {
     package func set(_ attribute: ExtendedAttribute, on name: PathBytes) throws(EscaleError) {
         try check("set the attribute \(attribute.name)") {
             withCPath(path(name)) { path in
-                attribute.value.withUnsafeBytes { lsetxattr(path, attribute.name, $0.baseAddress, $0.count, 0) }
+                attribute.value.withUnsafeBytes {
+                    lsetxattr(path, attribute.name, $0.baseAddress, $0.count, 0)
+                }
             }
         }
     }

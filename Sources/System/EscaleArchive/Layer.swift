@@ -49,7 +49,8 @@ package func unpackLayer(_ archive: ArchiveReader, into directory: String) throw
 /// - Parameter sink: takes the uncompressed tar's bytes.
 @discardableResult
 package func packLayer(
-    _ directory: String, compression: ArchiveWriter.Compression = .none,
+    _ directory: String,
+    compression: ArchiveWriter.Compression = .none,
     to sink: (UnsafeRawBufferPointer) throws -> Void
 ) throws -> LayerMeasure {
     try withoutActuallyEscaping(sink) { sink in
@@ -72,7 +73,9 @@ package func packLayer(
             } else {
                 try writer.add(entry)
             }
-            if isOpaque { try writer.add(.mark(entry.path.appending([]), replacingNameBy: { _ in opaqueMark })) }
+            if isOpaque {
+                try writer.add(.mark(entry.path.appending([]), replacingNameBy: { _ in opaqueMark }))
+            }
             return .descend
         }
         try writer.finish()
@@ -82,9 +85,14 @@ package func packLayer(
 
 extension TreeEntry {
     /// The empty file that stands for something taken away.
-    fileprivate static func mark(_ path: PathBytes, replacingNameBy name: (ArraySlice<UInt8>) -> PathBytes) -> TreeEntry {
+    fileprivate static func mark(_ path: PathBytes, replacingNameBy name: (ArraySlice<UInt8>) -> PathBytes)
+        -> TreeEntry
+    {
         let start = path.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
         return TreeEntry(
-            path: Array(path[..<start]) + name(path[start...]), kind: .file(size: 0), permissions: 0o644)
+            path: Array(path[..<start]) + name(path[start...]),
+            kind: .file(size: 0),
+            permissions: 0o644
+        )
     }
 }

@@ -28,8 +28,13 @@ package struct TreeEntry: Hashable, Sendable {
     package var attributes: [ExtendedAttribute]
 
     package init(
-        path: PathBytes, kind: Kind, permissions: UInt32, owner: UInt32 = 0, group: UInt32 = 0,
-        modified: FileTime = FileTime(seconds: 0), attributes: [ExtendedAttribute] = []
+        path: PathBytes,
+        kind: Kind,
+        permissions: UInt32,
+        owner: UInt32 = 0,
+        group: UInt32 = 0,
+        modified: FileTime = FileTime(seconds: 0),
+        attributes: [ExtendedAttribute] = []
     ) {
         self.path = path
         self.kind = kind

@@ -15,7 +15,9 @@ package struct TreeWalk {
         package let name: PathBytes
 
         /// The content of a file.
-        package func open() throws(EscaleError) -> FileDescriptor { try directory.open(name, O_RDONLY | O_NOCTTY) }
+        package func open() throws(EscaleError) -> FileDescriptor {
+            try directory.open(name, O_RDONLY | O_NOCTTY)
+        }
     }
 
     private let root: Directory
@@ -39,18 +41,25 @@ package struct TreeWalk {
         try visit(root, path, body)
     }
 
-    private mutating func visit(_ directory: Directory, _ path: PathBytes, _ body: (Step) throws -> Answer) throws {
+    private mutating func visit(_ directory: Directory, _ path: PathBytes, _ body: (Step) throws -> Answer)
+        throws
+    {
         for name in try directory.names() {
             // Gone meanwhile, as far as the tree is still in use.
             guard let status = try directory.status(name) else { continue }
             let entry = try entry(path.appending(name), status, directory, name)
             let answer = try body(Step(entry: entry, status: status, directory: directory, name: name))
-            if entry.isDirectory && answer == .descend { try visit(directory.directory(name), entry.path, body) }
+            if entry.isDirectory && answer == .descend {
+                try visit(directory.directory(name), entry.path, body)
+            }
         }
     }
 
     private mutating func entry(
-        _ path: PathBytes, _ status: FileStatus, _ directory: Directory, _ name: PathBytes
+        _ path: PathBytes,
+        _ status: FileStatus,
+        _ directory: Directory,
+        _ name: PathBytes
     ) throws -> TreeEntry {
         let canBeLink = findsHardLinks && status.kind != .directory && status.links > 1
         let known = canBeLink ? names[status.identity] : nil
@@ -62,8 +71,14 @@ package struct TreeWalk {
             if canBeLink { names[status.identity] = path }
         }
         return TreeEntry(
-            path: path, kind: kind, permissions: status.permissions, owner: status.owner, group: status.group,
-            modified: status.modified, attributes: readsAttributes ? try directory.attributes(of: name) : [])
+            path: path,
+            kind: kind,
+            permissions: status.permissions,
+            owner: status.owner,
+            group: status.group,
+            modified: status.modified,
+            attributes: readsAttributes ? try directory.attributes(of: name) : []
+        )
     }
 }
 

@@ -15,7 +15,8 @@ package final class TreeWriter {
 
     /// - Parameter implicit: owner and permissions of directories that have to be made on the way.
     package init(
-        _ root: RootedDirectory, implicit: TreeEntry = TreeEntry(path: [], kind: .directory, permissions: 0o755)
+        _ root: RootedDirectory,
+        implicit: TreeEntry = TreeEntry(path: [], kind: .directory, permissions: 0o755)
     ) {
         self.root = root
         self.implicit = implicit
@@ -85,8 +86,14 @@ package final class TreeWriter {
                 throw EscaleError.unsafePath(String(decoding: target, as: UTF8.self))
             }
             let slash = target.lastIndex(of: UInt8(ascii: "/"))
-            let other = Directory(try root.open(Array(slash.map { target[..<$0] } ?? []), O_RDONLY | O_DIRECTORY))
-            return try parent.makeHardLink(name, to: Array(slash.map { target[($0 + 1)...] } ?? target[...]), in: other)
+            let other = Directory(
+                try root.open(Array(slash.map { target[..<$0] } ?? []), O_RDONLY | O_DIRECTORY)
+            )
+            return try parent.makeHardLink(
+                name,
+                to: Array(slash.map { target[($0 + 1)...] } ?? target[...]),
+                in: other
+            )
         case .characterDevice(let major, let minor):
             try parent.makeNode(name, type: S_IFCHR, major: major, minor: minor)
         case .blockDevice(let major, let minor):

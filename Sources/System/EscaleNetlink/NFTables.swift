@@ -31,10 +31,11 @@ package final class NFTables: Sendable {
     @discardableResult
     package func run(_ commands: String) throws(EscaleError) -> String {
         let result: Result<String, EscaleError> = context.withLock { context in
-            let status = nft_run_cmd_from_buffer(context.handle, commands)
+            if nft_run_cmd_from_buffer(context.handle, commands) == 0 {
+                return .success(nft_ctx_get_output_buffer(context.handle).map { String(cString: $0) } ?? "")
+            }
             let errors = nft_ctx_get_error_buffer(context.handle).map { String(cString: $0) } ?? ""
-            let output = nft_ctx_get_output_buffer(context.handle).map { String(cString: $0) } ?? ""
-            return status == 0 ? .success(output) : .failure(Self.refusal(errors))
+            return .failure(Self.refusal(errors, commands))
         }
         return try result.get()
     }
@@ -44,12 +45,13 @@ package final class NFTables: Sendable {
         try run("list tables ip").split(separator: "\n").contains("table ip \(name)")
     }
 
-    private static func refusal(_ text: String) -> EscaleError {
+    private static func refusal(_ text: String, _ commands: String) -> EscaleError {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         return EscaleError(
             .init("network.nftables"), "the kernel's packet filter refused the rules",
             hint: text.contains("not permitted")
                 ? "run as root" : "the kernel needs nf_tables with nat, fib, numgen and reject",
-            details: [.init("nftables", lines.prefix(12).joined(separator: "\n"))])
+            // libnftables quotes the first line of a text whichever the wrong one is, so the text goes along.
+            details: [.init("nftables", lines.prefix(12).joined(separator: "\n")), .init("rules", commands)])
     }
 }

@@ -1,4 +1,4 @@
-import EscaleCore
+package import EscaleCore
 import Glibc
 import Synchronization
 
@@ -14,8 +14,11 @@ package func blocking<Value: Sendable>(_ work: @escaping @Sendable () throws -> 
 /// Runs the work on a new thread, for what changes the thread itself, such as its namespaces. The thread ends after it.
 package func onNewThread<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
-        let started = startThread { continuation.resume(with: Result { try work() }) }
-        if !started { continuation.resume(throwing: Errno.current.during("start a thread")) }
+        do {
+            try startThread { continuation.resume(with: Result { try work() }) }
+        } catch {
+            continuation.resume(throwing: error)
+        }
     }
 }
 
@@ -43,7 +46,11 @@ private final class BlockingThreads: Sendable {
             return true
         }
         wake.signal()
-        if needsThread, !startThread({ self.serve() }) {
+        guard needsThread else { return }
+        do {
+            try startThread { self.serve() }
+        } catch {
+            // The work waits for one of the other threads.
             state.withLock { $0.threads -= 1 }
         }
     }
@@ -76,12 +83,19 @@ package final class Semaphore: Sendable {
     package func wait() { while sem_wait(semaphore) != 0 {} }
 }
 
-/// Starts a detached thread; `false` with `errno` set where the system refuses.
-package func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
+/// Starts a detached thread with all signals blocked.
+///
+/// - Throws: `system.failed` where the system refuses.
+package func startThread(_ body: @escaping @Sendable () -> Void) throws(EscaleError) {
     final class Box: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
+    var everySignal = sigset_t()
+    var before = sigset_t()
+    sigfillset(&everySignal)
+    pthread_sigmask(SIG_SETMASK, &everySignal, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
     var thread = pthread_t()
     let box = Unmanaged.passRetained(Box(body))
     let result = pthread_create(
@@ -93,9 +107,7 @@ package func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
         }, box.toOpaque())
     guard result == 0 else {
         box.release()
-        errno = result
-        return false
+        throw Errno(result).during("start a thread")
     }
     pthread_detach(thread)
-    return true
 }

@@ -20,6 +20,8 @@ package struct EscaleRoot: Hashable, Sendable {
     package var runtime: String { directory.map { "\($0)/run" } ?? "/run/escale" }
     /// The daemon's API.
     package var socket: String { "\(runtime)/escaled.sock" }
+    /// Held by the daemon for as long as it lives.
+    package var lock: String { "\(runtime)/escaled.lock" }
     /// Held while a client starts the daemon, so that two clients start one.
     package var startLock: String { "\(runtime)/escaled.start.lock" }
     /// Where a daemon that a client started writes what it has to say.

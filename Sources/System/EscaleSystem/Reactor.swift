@@ -15,7 +15,11 @@ package final class Reactor: Sendable {
 
     private init() {
         epoll = c_escale_epoll_create()
-        if !startThread({ self.serve() }) { close(epoll) }
+        do {
+            try startThread { self.serve() }
+        } catch {
+            close(epoll)  // whoever waits is told that the descriptor is bad
+        }
     }
 
     /// Returns when the descriptor can be read, is at its end, or (a pidfd) its process has ended.

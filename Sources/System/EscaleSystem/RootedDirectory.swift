@@ -14,7 +14,9 @@ package struct RootedDirectory: Sendable {
     }
 
     /// Opens a file inside, close-on-exec; the path's bytes are the kernel's, in no particular encoding.
-    package func open(_ path: [UInt8], _ flags: Int32, mode: UInt32 = 0o644) throws(EscaleError) -> FileDescriptor {
+    package func open(_ path: [UInt8], _ flags: Int32, mode: UInt32 = 0o644) throws(EscaleError)
+        -> FileDescriptor
+    {
         FileDescriptor(owning: try check(action(path)) { openInRoot(path, flags, mode) })
     }
 
@@ -33,12 +35,18 @@ package struct RootedDirectory: Sendable {
         let relative = path.isEmpty ? [UInt8(ascii: ".")] : path
         return (relative + [0]).withUnsafeBytes { bytes in
             c_escale_open_in_root(
-                descriptor.number, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), flags | O_CLOEXEC, mode)
+                descriptor.number,
+                bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
+                flags | O_CLOEXEC,
+                mode
+            )
         }
     }
 
     /// ``open(_:_:mode:)`` for a path in UTF-8.
-    package func open(_ path: String, _ flags: Int32, mode: UInt32 = 0o644) throws(EscaleError) -> FileDescriptor {
+    package func open(_ path: String, _ flags: Int32, mode: UInt32 = 0o644) throws(EscaleError)
+        -> FileDescriptor
+    {
         try open(Array(path.utf8), flags, mode: mode)
     }
 }

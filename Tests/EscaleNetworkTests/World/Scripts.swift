@@ -1,12 +1,14 @@
 /// What runs inside the test's containers.
 enum Scripts {
-    static let all = ["serve.py": serve, "call.py": call, "ask.py": ask]
+    static let all = ["serve.py": serve, "call.py": call, "ask.py": ask, "stick.py": stick]
 
-    /// `serve.py READY NAME PORT`: answers TCP and UDP with "NAME CALLER-ADDRESS", then makes the file READY.
+    /// `serve.py READY NAME PORT`: answers TCP and UDP with "NAME CALLER-ADDRESS", logs the caller, and makes the file READY first.
     private static let serve = """
         import socket, sys, threading
         ready, name, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
-        def line(peer): return (name + " " + peer[0] + "\\n").encode()
+        def line(peer):
+            print("from", peer[0], file=sys.stderr, flush=True)
+            return (name + " " + peer[0] + "\\n").encode()
         tcp = socket.socket(); tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         tcp.bind(("0.0.0.0", port)); tcp.listen(256)
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.bind(("0.0.0.0", port))
@@ -42,6 +44,23 @@ enum Scripts {
             except (socket.timeout, TimeoutError): print("timeout")
             except socket.gaierror: print("unknown")
             except OSError as error: print("failed", error.errno)
+        """
+
+    /// `stick.py HOST PORT FILE`: asks by UDP from one socket until FILE is there, and prints the last answer and
+    /// the first after it.
+    private static let stick = """
+        import os, socket, sys, time
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(0.2)
+        s.connect((sys.argv[1], int(sys.argv[2])))
+        def ask():
+            try:
+                s.send(b"?"); return s.recv(2048).decode().split()[0]
+            except OSError: return "none"
+        before = ask()
+        open(sys.argv[3] + ".asked", "w").close()
+        while not os.path.exists(sys.argv[3]):
+            ask(); time.sleep(0.01)
+        print(before, ask())
         """
 
     /// `ask.py tcp|udp SERVER NAME TYPE`: prints the answer's code and addresses.

@@ -93,7 +93,8 @@ actor World {
     }
 
     /// A started container; the state has it, but it isn't applied.
-    func addContainer(_ names: [String] = [], on networks: [NetworkName]) async throws -> Box {
+    func addContainer(_ names: [String] = [], on networks: [NetworkName], servers: [String] = []) async throws -> Box
+    {
         let (child, number) = (try await namespace(), nextNumber())
         var generator = SystemRandomNumberGenerator()
         let addresses = try networks.map { name in
@@ -101,10 +102,10 @@ actor World {
             let place = network.subnet.address.advanced(by: UInt32(number))
             return Endpoint.Address(network: name, address: place, names: names)
         }
-        let endpoint = Endpoint(container: ContainerID(using: &generator), addresses: addresses)
+        let endpoint = Endpoint(container: ContainerID(using: &generator), addresses: addresses, servers: servers)
         try await controller.attach(endpoint, networks: state.networks, pid: child.pid)
         state.endpoints.append(endpoint)
-        let resolver = try await controller.resolver(for: endpoint.networks)
+        let resolver = try await controller.resolver(for: endpoint.scope)
         let resolvConf = "\(scratch)/resolv-\(child.pid)"
         try Files.write(resolvConf, NameFiles.resolvConf(resolver: resolver).utf8)
         return Box(child: child, endpoint: endpoint, resolvConf: resolvConf)
@@ -193,6 +194,22 @@ actor World {
     {
         let output = try await run(in: box, python("ask.py", [kind, server ?? resolver(of: box), name, "\(type)"]))
         return output.split(separator: "\n").map(String.init).joined(separator: "; ")
+    }
+
+    /// The callers that the server of that name has seen.
+    func callers(of name: String) throws -> Set<String> {
+        let lines = try Files.readText("\(scratch)/log-\(name)").split(separator: "\n")
+        return Set(lines.filter { $0.hasPrefix("from ") }.map { String($0.dropFirst(5)) })
+    }
+
+    /// Asks the address by UDP from one socket before and after the body; answers who answered.
+    func stick(from box: Box, to host: String, _ port: Int, while body: () async throws -> Void) async throws -> String {
+        let file = "\(scratch)/stick"
+        async let output = run(in: box, python("stick.py", [host, "\(port)", file]))
+        for _ in 0..<2000 where !Files.exists("\(file).asked") { try await Task.sleep(for: .milliseconds(5)) }
+        try await body()
+        try Files.write(file, [])
+        return try await output.split(separator: "\n").joined()
     }
 
     func resolver(of box: Box) throws -> String {

@@ -131,7 +131,10 @@ struct Attachment: Sendable {
                 if let outcome { return outcome }
                 received += 1
                 let isFirst = received == 1
-                session.console.print(isFirst ? "Stopping… (press Ctrl-C again to kill)" : "Killing…", to: .error)
+                session.console.print(
+                    isFirst ? "Stopping… (press Ctrl-C again to kill)" : "Killing…",
+                    to: .error
+                )
                 let timeout = isFirst ? stopTimeout : .zero
                 group.addTask {
                     try await self.stop(timeout: timeout)
@@ -151,7 +154,10 @@ struct Attachment: Sendable {
     /// In plain lines: the project's output goes on between them.
     private func stop(timeout: Duration?) async throws {
         let mode = session.globals.progress
-        let reporter = ProgressReporter(mode == .auto || mode == .tty ? .plain : mode, console: session.console)
+        let reporter = ProgressReporter(
+            mode == .auto || mode == .tty ? .plain : mode,
+            console: session.console
+        )
         try await client.stop(project, StopRequest(timeout: timeout)) { reporter.report($0) }
     }
 }

@@ -19,7 +19,8 @@ enum Build: CLICommand {
     ]
     static let unavailable = [
         Unavailable("--build-arg", instead: "set `build.args` in the file"),
-        Unavailable("--builder"), Unavailable("--check"), Unavailable("--memory", "-m"), Unavailable("--print"),
+        Unavailable("--builder"), Unavailable("--check"), Unavailable("--memory", "-m"),
+        Unavailable("--print"),
         Unavailable("--progress", instead: "it goes before the command: `escale --progress plain build`"),
         Unavailable("--provenance"), Unavailable("--pull"), Unavailable("--push"), Unavailable("--sbom"),
         Unavailable("--ssh"), Unavailable("--with-dependencies"),
@@ -32,17 +33,23 @@ enum Build: CLICommand {
         var items: [BuildRequest.Item] = []
         for service in project.services where named.isEmpty || named.contains(service.name) {
             guard let build = service.build else {
-                if named.contains(service.name) { session.warn("\(service.name) has no `build`, so there is nothing to do") }
+                if named.contains(service.name) {
+                    session.warn("\(service.name) has no `build`, so there is nothing to do")
+                }
                 continue
             }
-            items.append(.init(service: service.name, build: build, image: service.imageName(in: project.name)))
+            items.append(
+                .init(service: service.name, build: build, image: service.imageName(in: project.name))
+            )
         }
         guard !items.isEmpty else {
             if named.isEmpty { session.warn("no service of \(project.name) has a `build`") }
             return 0
         }
         let request = BuildRequest(items: items, noCache: options.noCache)
-        _ = try await session.withProgress(options.quiet ? .quiet : nil) { try await client.build(request, progress: $0) }
+        _ = try await session.withProgress(options.quiet ? .quiet : nil) {
+            try await client.build(request, progress: $0)
+        }
         return 0
     }
 }

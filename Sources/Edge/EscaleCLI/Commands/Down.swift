@@ -20,7 +20,12 @@ enum Down: CLICommand {
         .value("timeout", "t", "SECONDS", "Grace period, instead of each service's own") {
             $0.timeout = try Values.seconds($1)
         },
-        .toggle("remove-orphans", nil, \.removeOrphans, "Accepted for habit: all containers of the project go anyway"),
+        .toggle(
+            "remove-orphans",
+            nil,
+            \.removeOrphans,
+            "Accepted for habit: all containers of the project go anyway"
+        ),
     ]
     static let unavailable = [Unavailable("--rmi", instead: "remove images with `escale image rm`")]
 

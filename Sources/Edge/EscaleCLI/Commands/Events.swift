@@ -16,7 +16,12 @@ enum Events: CLICommand {
     static let details: String? = "With `--format json` each event is a line of its own."
     static let flags: [Flag<Options>] = [
         .toggle("follow", "f", \.follow, "Go on as more happens"),
-        .value("since", nil, "TIME", "Start there: a time such as 2026-11-20T22:54:01Z, or 10m for ten minutes ago") {
+        .value(
+            "since",
+            nil,
+            "TIME",
+            "Start there: a time such as 2026-11-20T22:54:01Z, or 10m for ten minutes ago"
+        ) {
             $0.since = try Values.moment($1, now: .now)
         },
         .choice("format", \.format, "How to print"),
@@ -49,6 +54,8 @@ enum Events: CLICommand {
     static func text(_ event: Event) -> String {
         let data = event.attributes.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         return DisplayWidth.plain(
-            "\(event.at) \(event.kind) \(event.subject)" + (data.isEmpty ? "" : " (\(data.joined(separator: ", ")))"))
+            "\(event.at) \(event.kind) \(event.subject)"
+                + (data.isEmpty ? "" : " (\(data.joined(separator: ", ")))")
+        )
     }
 }

@@ -28,7 +28,9 @@ enum Exec: CLICommand {
         .toggle("tty", "t", \.tty, "Give it a terminal; the default where there is one"),
         .toggle("no-tty", "T", \.noTTY, "Give it no terminal"),
         .value("user", "u", "USER", "Run it as this user, or UID:GID") { $0.user = $1 },
-        .value("workdir", "w", "DIR", "Run it in this directory of the container") { $0.workingDirectory = $1 },
+        .value("workdir", "w", "DIR", "Run it in this directory of the container") {
+            $0.workingDirectory = $1
+        },
         .value("env", "e", "NAME=VALUE", "Set an environment variable; may be given several times") {
             $0.environment.append($1)
         },
@@ -49,16 +51,23 @@ enum Exec: CLICommand {
         }
         let hasTerminal = isatty(0) == 1 && isatty(1) == 1
         let request = ExecRequest(
-            service: try target.services([operands[0]])[0], index: options.index,
-            command: Array(operands.dropFirst()), tty: hasTerminal && options.tty && !options.noTTY,
-            user: options.user, workingDirectory: options.workingDirectory, environment: environment)
+            service: try target.services([operands[0]])[0],
+            index: options.index,
+            command: Array(operands.dropFirst()),
+            tty: hasTerminal && options.tty && !options.noTTY,
+            user: options.user,
+            workingDirectory: options.workingDirectory,
+            environment: environment
+        )
         let plan = try await client.exec(target.name, request)
         return try await become(plan, environment: session.environment, interactive: options.interactive)
     }
 
     /// Replaces this process by the program, so that terminal, signals and exit code are its own. Returns only by throwing.
     private static func become(
-        _ plan: ExecPlan, environment: [String: String], interactive: Bool
+        _ plan: ExecPlan,
+        environment: [String: String],
+        interactive: Bool
     ) async throws -> Int32 {
         if !interactive {
             let nothing = try FileDescriptor("/dev/null", O_RDONLY)

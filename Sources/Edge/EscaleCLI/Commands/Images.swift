@@ -40,14 +40,22 @@ enum Images: CLICommand {
         let client = try session.client()
         let target = try session.target()
         let services = try target.services(operands)
-        let images = Dictionary(try await client.images().map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let images = Dictionary(
+            try await client.images().map { ($0.id, $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
         let rows = try await client.containers(of: target.name)
             .filter { services.isEmpty || services.contains($0.service) }
             .map { container in
                 let image = images[container.imageID]
                 return Row(
-                    container: container.name, service: container.service, image: container.image,
-                    imageID: container.imageID, size: image?.size, createdAt: image?.createdAt)
+                    container: container.name,
+                    service: container.service,
+                    image: container.image,
+                    imageID: container.imageID,
+                    size: image?.size,
+                    createdAt: image?.createdAt
+                )
             }
         if options.quiet {
             for id in Set(rows.map(\.imageID)).sorted() { session.console.print(id) }
@@ -58,8 +66,13 @@ enum Images: CLICommand {
             for row in rows {
                 let (repository, tag) = ImageText.split(row.image)
                 table.add(
-                    row.container, repository, tag, ImageText.short(row.imageID), row.size?.description ?? "",
-                    row.createdAt.map { "\((Timestamp.now - $0).spokenText) ago" } ?? "")
+                    row.container,
+                    repository,
+                    tag,
+                    ImageText.short(row.imageID),
+                    row.size?.description ?? "",
+                    row.createdAt.map { "\((Timestamp.now - $0).spokenText) ago" } ?? ""
+                )
             }
             return table
         }

@@ -21,7 +21,12 @@ enum Logs: CLICommand {
         .value("tail", "n", "LINES", "Start with the last lines of each container; all for all of them") {
             $0.tail = $1 == "all" ? nil : try Values.count($1, from: 0)
         },
-        .value("since", nil, "TIME", "Start there: a time such as 2026-11-20T22:54:01Z, or 10m for ten minutes ago") {
+        .value(
+            "since",
+            nil,
+            "TIME",
+            "Start there: a time such as 2026-11-20T22:54:01Z, or 10m for ten minutes ago"
+        ) {
             $0.since = try Values.moment($1, now: .now)
         },
         .toggle("timestamps", "t", \.timestamps, "Show when each line was written"),
@@ -37,13 +42,22 @@ enum Logs: CLICommand {
         let client = try session.client()
         let target = try session.target()
         let query = LogQuery(
-            services: try target.services(operands), follow: options.follow, tail: options.tail,
-            since: options.since)
+            services: try target.services(operands),
+            follow: options.follow,
+            tail: options.tail,
+            since: options.since
+        )
         let style = LogStyle(
-            prefix: !options.noLogPrefix, timestamps: options.timestamps,
-            colours: session.console.output.colours && !options.noColour)
+            prefix: !options.noLogPrefix,
+            timestamps: options.timestamps,
+            colours: session.console.output.colours && !options.noColour
+        )
         let printer = LogPrinter(
-            target.name, console: session.console, style: style, expected: target.expectedContainers)
+            target.name,
+            console: session.console,
+            style: style,
+            expected: target.expectedContainers
+        )
         try await client.logs(of: target.name, query) { printer.print($0) }
         return 0
     }

@@ -17,7 +17,9 @@ enum Ls: CLICommand {
         .toggle("quiet", "q", \.quiet, "Print only the names"),
         .choice("format", \.format, "How to print"),
     ]
-    static let unavailable = [Unavailable("--filter", instead: "use `--format json` and a filter of your own")]
+    static let unavailable = [
+        Unavailable("--filter", instead: "use `--format json` and a filter of your own")
+    ]
     static let fields = [
         JSONField("name", "project name"),
         JSONField("files", "its compose files"),
@@ -33,7 +35,9 @@ enum Ls: CLICommand {
         }
         try session.printList(projects, options.format) { projects in
             var table = Table("NAME", "STATUS", "CONFIG FILES")
-            for project in projects { table.add(project.name.rawValue, status(project), project.files.joined(separator: ",")) }
+            for project in projects {
+                table.add(project.name.rawValue, status(project), project.files.joined(separator: ","))
+            }
             return table
         }
         return 0
@@ -42,7 +46,9 @@ enum Ls: CLICommand {
     /// `running(2), exited(1)`
     static func status(_ project: ProjectSummary) -> String {
         let exited = project.containers - project.running
-        let parts = [project.running > 0 ? "running(\(project.running))" : nil, exited > 0 ? "exited(\(exited))" : nil]
+        let parts = [
+            project.running > 0 ? "running(\(project.running))" : nil, exited > 0 ? "exited(\(exited))" : nil,
+        ]
         let text = parts.compactMap { $0 }.joined(separator: ", ")
         return text.isEmpty ? "created" : text
     }

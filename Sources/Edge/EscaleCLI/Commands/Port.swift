@@ -30,8 +30,10 @@ enum Port: CLICommand {
         }
         guard let container else {
             throw EscaleError(
-                .init("container.not-running"), "no container \(options.index) of \(service) runs",
-                hint: "see `escale ps -a`")
+                .init("container.not-running"),
+                "no container \(options.index) of \(service) runs",
+                hint: "see `escale ps -a`"
+            )
         }
         let published = container.ports.first {
             $0.containerPort == port && $0.transport.rawValue == options.transport.rawValue
@@ -40,7 +42,9 @@ enum Port: CLICommand {
             throw EscaleError(
                 .init("port.not-published"),
                 "port \(port)/\(options.transport.rawValue) of \(service) is not published",
-                hint: container.ports.isEmpty ? "publish it under `ports` in the file" : "published: \(container.portsText)")
+                hint: container.ports.isEmpty
+                    ? "publish it under `ports` in the file" : "published: \(container.portsText)"
+            )
         }
         session.console.print(published.listener)
         return 0

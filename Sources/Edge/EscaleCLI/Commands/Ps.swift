@@ -78,9 +78,14 @@ enum Ps: CLICommand {
         var table = Table("NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS")
         for container in containers {
             table.add(
-                container.name, container.image, container.commandText(whole: whole), container.service.rawValue,
-                "\((now - container.createdAt).spokenText) ago", container.statusText(now: now),
-                container.portsText)
+                container.name,
+                container.image,
+                container.commandText(whole: whole),
+                container.service.rawValue,
+                "\((now - container.createdAt).spokenText) ago",
+                container.statusText(now: now),
+                container.portsText
+            )
         }
         return table
     }

@@ -14,7 +14,7 @@ enum Stop: CLICommand {
     static let flags: [Flag<Options>] = [
         .value("timeout", "t", "SECONDS", "Grace period, instead of each service's own; 0 kills at once") {
             $0.timeout = try Values.seconds($1)
-        },
+        }
     ]
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {

@@ -17,6 +17,7 @@ enum Up: CLICommand {
         var noColour = false
         var noLogPrefix = false
         var timestamps = false
+        var scale: [ServiceName: Int] = [:]
     }
 
     static let path = ["up"]
@@ -34,7 +35,12 @@ enum Up: CLICommand {
         .value("wait-timeout", nil, "SECONDS", "How long to wait with --wait before failing") {
             $0.waitTimeout = try Values.seconds($1)
         },
-        .toggle("remove-orphans", nil, \.removeOrphans, "Remove containers of services that the file no longer has"),
+        .toggle(
+            "remove-orphans",
+            nil,
+            \.removeOrphans,
+            "Remove containers of services that the file no longer has"
+        ),
         .toggle("force-recreate", nil, \.forceRecreate, "Recreate containers even if nothing changed"),
         .value("timeout", "t", "SECONDS", "Grace period on Ctrl-C, instead of each service's own") {
             $0.timeout = try Values.seconds($1)
@@ -42,10 +48,20 @@ enum Up: CLICommand {
         .toggle("no-color", nil, \.noColour, "Show the output without colours"),
         .toggle("no-log-prefix", nil, \.noLogPrefix, "Show the output without the containers' names"),
         .toggle("timestamps", nil, \.timestamps, "Show when each line was written"),
+        .value("scale", nil, "SERVICE=NUM", "Have that many replicas of a service, whatever the file says (repeatable)") {
+            let (service, count) = try Values.scale($1)
+            $0.scale[service] = count
+        },
     ]
     static let unavailable = [
-        Unavailable("--abort-on-container-exit", instead: "use `escale up --wait`, which fails when a container ends"),
-        Unavailable("--abort-on-container-failure", instead: "use `escale up --wait`, which fails when a container ends"),
+        Unavailable(
+            "--abort-on-container-exit",
+            instead: "use `escale up --wait`, which fails when a container ends"
+        ),
+        Unavailable(
+            "--abort-on-container-failure",
+            instead: "use `escale up --wait`, which fails when a container ends"
+        ),
         Unavailable("--always-recreate-deps", instead: "use --force-recreate"),
         Unavailable("--attach"), Unavailable("--attach-dependencies"), Unavailable("--exit-code-from"),
         Unavailable("--menu"), Unavailable("--no-attach"),
@@ -54,35 +70,67 @@ enum Up: CLICommand {
         Unavailable("--pull", instead: "bring images in with `escale image import`"),
         Unavailable("--quiet-pull", instead: "use the global flag `--progress quiet`"),
         Unavailable("--renew-anon-volumes", "-V"),
-        Unavailable("--scale", instead: "set `deploy.replicas` in the file"),
         Unavailable("--watch", "-w"), Unavailable("--yes", "-y"),
     ]
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
         let client = try session.client()
-        let project = try session.project()
+        var project = try session.project()
+        try scale(&project, options.scale)
         let target = Session.Target(name: project.name, project: project)
         let request = UpRequest(
-            project: project, services: try target.services(operands), wait: options.wait,
-            waitTimeout: options.waitTimeout, build: options.build, removeOrphans: options.removeOrphans,
-            forceRecreate: options.forceRecreate)
+            project: project,
+            services: try target.services(operands),
+            wait: options.wait,
+            waitTimeout: options.waitTimeout,
+            build: options.build,
+            removeOrphans: options.removeOrphans,
+            forceRecreate: options.forceRecreate
+        )
         let started = Timestamp.now
         let result = try await session.withProgress { try await client.up(request, progress: $0) }
         if !result.orphans.isEmpty && !options.removeOrphans {
             session.warn(
                 "containers of services that the file no longer has go on: "
-                    + "\(result.orphans.joined(separator: ", ")); remove them with --remove-orphans")
+                    + "\(result.orphans.joined(separator: ", ")); remove them with --remove-orphans"
+            )
         }
         if options.detach || options.wait { return 0 }
         let style = LogStyle(
-            prefix: !options.noLogPrefix, timestamps: options.timestamps,
-            colours: session.console.output.colours && !options.noColour)
+            prefix: !options.noLogPrefix,
+            timestamps: options.timestamps,
+            colours: session.console.output.colours && !options.noColour
+        )
         let printer = LogPrinter(
-            project.name, console: session.console, style: style, expected: target.expectedContainers)
+            project.name,
+            console: session.console,
+            style: style,
+            expected: target.expectedContainers
+        )
         let attachment = Attachment(
-            client: client, project: project.name,
-            services: Set(request.services.isEmpty ? project.services.map(\.name) : request.services), since: started,
-            stopTimeout: options.timeout, printer: printer, session: session)
+            client: client,
+            project: project.name,
+            services: Set(request.services.isEmpty ? project.services.map(\.name) : request.services),
+            since: started,
+            stopTimeout: options.timeout,
+            printer: printer,
+            session: session
+        )
         return try await attachment.run()
+    }
+
+    private static func scale(_ project: inout Project, _ counts: [ServiceName: Int]) throws(EscaleError) {
+        for (name, count) in counts {
+            guard let index = project.services.firstIndex(where: { $0.name == name }) else {
+                throw EscaleError(
+                    .usage, "--scale: there is no service \(name)", hint: "`escale config --services` lists them")
+            }
+            if count > 1, let fixed = project.services[index].containerName {
+                throw EscaleError(
+                    .usage, "--scale: \(name) has the fixed `container_name` \(fixed), so there can be one of it",
+                    hint: "remove `container_name` from the service")
+            }
+            project.services[index].replicas = count
+        }
     }
 }

@@ -26,7 +26,10 @@ enum VersionCommand: CLICommand {
     static let fields = [
         JSONField("version", "version of escale"),
         JSONField("api", "version of the API that it speaks"),
-        JSONField("daemon", "object with `version`, `api`, `pid` and `startedAt`; missing where no daemon runs"),
+        JSONField(
+            "daemon",
+            "object with `version`, `api`, `pid` and `startedAt`; missing where no daemon runs"
+        ),
     ]
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
@@ -35,14 +38,18 @@ enum VersionCommand: CLICommand {
             return 0
         }
         let versions = Versions(
-            version: Version.current, api: Routes.version, daemon: try await runningDaemon(session))
+            version: Version.current,
+            api: Routes.version,
+            daemon: try await runningDaemon(session)
+        )
         switch options.format {
         case .json: session.console.write(try JSONText.pretty(versions))
         case .pretty:
             session.console.print("Escale version \(versions.version)")
             if let daemon = versions.daemon {
                 session.console.print(
-                    "Daemon version \(daemon.version), API \(daemon.api), process \(daemon.pid), since \(daemon.startedAt)")
+                    "Daemon version \(daemon.version), API \(daemon.api), process \(daemon.pid), since \(daemon.startedAt)"
+                )
             }
         }
         return 0

@@ -46,7 +46,8 @@ enum HelpText {
 
     /// `escale up [OPTIONS] [SERVICE...]`
     static func usage(_ entry: CommandEntry) -> String {
-        entry.command + (entry.flags.isEmpty ? "" : " [OPTIONS]") + (entry.operands.usage.isEmpty ? "" : " \(entry.operands.usage)")
+        entry.command + (entry.flags.isEmpty ? "" : " [OPTIONS]")
+            + (entry.operands.usage.isEmpty ? "" : " \(entry.operands.usage)")
     }
 
     private static func flags(_ flags: [FlagInfo]) -> String {
@@ -58,7 +59,9 @@ enum HelpText {
         let limit = 32
         let width = rows.map(\.0.count).filter { $0 <= limit }.max() ?? 0
         return rows.map { name, help in
-            let lead = name.count <= width ? DisplayWidth.pad(name, width) : name + "\n  " + String(repeating: " ", count: width)
+            let lead =
+                name.count <= width
+                ? DisplayWidth.pad(name, width) : name + "\n  " + String(repeating: " ", count: width)
             return "  \(lead)   \(help)\n"
         }.joined()
     }

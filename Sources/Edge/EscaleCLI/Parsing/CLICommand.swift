@@ -70,7 +70,10 @@ package struct Operands: Hashable, Sendable {
     func check(_ given: [String], command: String) throws {
         if given.count < minimum {
             throw EscaleError(
-                .usage, "`\(command)` needs \(usage)", hint: "see `\(command) --help`")
+                .usage,
+                "`\(command)` needs \(usage)",
+                hint: "see `\(command) --help`"
+            )
         }
         if let maximum, given.count > maximum {
             let surplus = given[maximum]
@@ -79,7 +82,8 @@ package struct Operands: Hashable, Sendable {
                 maximum == 0
                     ? "`\(command)` takes no arguments, but \"\(surplus)\" was given"
                     : "`\(command)` takes only \(usage), but \"\(surplus)\" was given too",
-                hint: "see `\(command) --help`")
+                hint: "see `\(command) --help`"
+            )
         }
     }
 }

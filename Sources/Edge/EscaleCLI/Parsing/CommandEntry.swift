@@ -28,7 +28,11 @@ package struct CommandEntry: Sendable {
         let command = ([EscaleCLI.name] + C.path).joined(separator: " ")
         prepare = { words in
             let parser = FlagParser(
-                flags: C.flags, unavailable: C.unavailable, stopsAtOperand: C.stopsAtOperand, command: command)
+                flags: C.flags,
+                unavailable: C.unavailable,
+                stopsAtOperand: C.stopsAtOperand,
+                command: command
+            )
             switch try parser.parse(words, into: C.Options()) {
             case .help: return .help
             case .parsed(let options, let operands):

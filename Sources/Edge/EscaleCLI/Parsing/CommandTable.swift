@@ -29,12 +29,20 @@ enum CommandTable {
 
     /// The command that the words start with.
     static func find(_ words: [String]) throws -> Found {
-        guard let name = words.first else { throw EscaleError(.usage, "no command given", hint: "see `escale --help`") }
+        guard let name = words.first else {
+            throw EscaleError(.usage, "no command given", hint: "see `escale --help`")
+        }
         let rest = Array(words.dropFirst())
         if let entry = commands.first(where: { $0.path == [name] }) { return .command(entry, words: rest) }
         if groups.contains(where: { $0.name == name }) { return try find(rest, in: name) }
-        if let known = Unavailable.commands.first(where: { $0.matches(name) }) { throw known.error(in: EscaleCLI.name) }
-        throw unknown(name, in: EscaleCLI.name, known: commands.filter { $0.path.count == 1 }.map { $0.path[0] } + groups.map(\.name))
+        if let known = Unavailable.commands.first(where: { $0.matches(name) }) {
+            throw known.error(in: EscaleCLI.name)
+        }
+        throw unknown(
+            name,
+            in: EscaleCLI.name,
+            known: commands.filter { $0.path.count == 1 }.map { $0.path[0] } + groups.map(\.name)
+        )
     }
 
     private static func find(_ words: [String], in group: String) throws -> Found {
@@ -47,9 +55,14 @@ enum CommandTable {
     }
 
     private static func unknown(_ name: String, in command: String, known: [String]) -> EscaleError {
-        if name.hasPrefix("-") { return EscaleError(.usage, "unknown flag \(name)", hint: "see `\(command) --help`") }
+        if name.hasPrefix("-") {
+            return EscaleError(.usage, "unknown flag \(name)", hint: "see `\(command) --help`")
+        }
         let similar = closest(to: name, in: known).map { "did you mean `\(command) \($0)`?" }
         return EscaleError(
-            .usage, "unknown command `\(command) \(name)`", hint: similar ?? "see `\(command) --help`")
+            .usage,
+            "unknown command `\(command) \(name)`",
+            hint: similar ?? "see `\(command) --help`"
+        )
     }
 }

@@ -22,7 +22,10 @@ package struct Flag<Options>: Sendable {
 
     /// A switch; `--name=false` turns it off again.
     static func toggle(
-        _ long: String, _ short: Character? = nil, _ option: any (WritableKeyPath<Options, Bool> & Sendable), _ help: String
+        _ long: String,
+        _ short: Character? = nil,
+        _ option: any (WritableKeyPath<Options, Bool> & Sendable),
+        _ help: String
     ) -> Self {
         Self(info: FlagInfo(long: long, short: short, value: nil, help: help)) { options, text in
             switch text {
@@ -35,7 +38,10 @@ package struct Flag<Options>: Sendable {
 
     /// A flag with a value.
     static func value(
-        _ long: String, _ short: Character? = nil, _ value: String, _ help: String,
+        _ long: String,
+        _ short: Character? = nil,
+        _ value: String,
+        _ help: String,
         _ apply: @escaping @Sendable (inout Options, String) throws -> Void
     ) -> Self {
         Self(info: FlagInfo(long: long, short: short, value: value, help: help), apply: apply)
@@ -43,7 +49,9 @@ package struct Flag<Options>: Sendable {
 
     /// A flag with one of a few values.
     static func choice<Choice: CaseIterable & RawRepresentable & Sendable>(
-        _ long: String, _ option: any (WritableKeyPath<Options, Choice> & Sendable), _ help: String
+        _ long: String,
+        _ option: any (WritableKeyPath<Options, Choice> & Sendable),
+        _ help: String
     ) -> Self where Choice.RawValue == String {
         let names = Choice.allCases.map(\.rawValue)
         return .value(long, nil, names.joined(separator: "|"), help) { options, text in

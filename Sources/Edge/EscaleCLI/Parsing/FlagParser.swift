@@ -39,7 +39,9 @@ struct FlagParser<Options> {
     }
 
     /// Takes `name` or `name=value`; `true` where help was asked for.
-    private func takeLong(_ word: Substring, _ rest: inout ArraySlice<String>, _ options: inout Options) throws -> Bool {
+    private func takeLong(_ word: Substring, _ rest: inout ArraySlice<String>, _ options: inout Options)
+        throws -> Bool
+    {
         let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         let name = String(parts[0])
         guard let flag = flags.first(where: { $0.info.long == name }) else {
@@ -57,7 +59,9 @@ struct FlagParser<Options> {
     }
 
     /// Takes a cluster such as `it`, `t5` or `n=5`; `true` where help was asked for.
-    private func takeShort(_ word: Substring, _ rest: inout ArraySlice<String>, _ options: inout Options) throws -> Bool {
+    private func takeShort(_ word: Substring, _ rest: inout ArraySlice<String>, _ options: inout Options)
+        throws -> Bool
+    {
         var cluster = word
         while let letter = cluster.popFirst() {
             guard let flag = flags.first(where: { $0.info.short == letter }) else {
@@ -77,14 +81,18 @@ struct FlagParser<Options> {
         return false
     }
 
-    private func nextValue(of flag: Flag<Options>, _ name: String, _ rest: inout ArraySlice<String>) throws -> String {
+    private func nextValue(of flag: Flag<Options>, _ name: String, _ rest: inout ArraySlice<String>) throws
+        -> String
+    {
         guard let value = rest.popFirst() else {
             throw usage("\(name) needs a value: \(name) \(flag.info.value ?? "VALUE")")
         }
         return value
     }
 
-    private func apply(_ flag: Flag<Options>, _ name: String, _ value: String, _ options: inout Options) throws {
+    private func apply(_ flag: Flag<Options>, _ name: String, _ value: String, _ options: inout Options)
+        throws
+    {
         do {
             try flag.apply(&options, value)
         } catch let error as EscaleError where error.code == .usage {
@@ -101,9 +109,11 @@ struct FlagParser<Options> {
             let verb = command.dropFirst(EscaleCLI.name.count + 1)
             return usage(
                 "unknown flag \(name)",
-                hint: "it is a global flag and goes before the command: `\(EscaleCLI.name) \(name) … \(verb)`")
+                hint: "it is a global flag and goes before the command: `\(EscaleCLI.name) \(name) … \(verb)`"
+            )
         }
-        let similar = name.hasPrefix("--") ? closest(to: name, in: flags.map { "--\($0.info.long)" } + ["--help"]) : nil
+        let similar =
+            name.hasPrefix("--") ? closest(to: name, in: flags.map { "--\($0.info.long)" } + ["--help"]) : nil
         return usage("unknown flag \(name)", hint: similar.map { "did you mean \($0)?" })
     }
 

@@ -19,7 +19,11 @@ package struct Unavailable: Hashable, Sendable {
 
     func error(in command: String) -> EscaleError {
         let subject = name.hasPrefix("-") ? "\(name) of `\(command)`" : "`\(command) \(name)`"
-        return EscaleError(.usage, "\(subject) is not available yet", hint: instead ?? "see `\(command) --help`")
+        return EscaleError(
+            .usage,
+            "\(subject) is not available yet",
+            hint: instead ?? "see `\(command) --help`"
+        )
     }
 }
 

@@ -11,6 +11,15 @@ enum Values {
         return duration
     }
 
+    /// `SERVICE=NUM`
+    static func scale(_ text: String) throws(EscaleError) -> (service: ServiceName, count: Int) {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, ServiceName.accepts(parts[0]), let count = Int(parts[1]), (0...1000).contains(count) else {
+            throw EscaleError(.usage, "must be SERVICE=NUM with a number from 0 to 1000, such as web=3")
+        }
+        return (ServiceName(rawValue: parts[0]), count)
+    }
+
     /// A whole number from the given one on.
     static func count(_ text: String, from minimum: Int = 1) throws(EscaleError) -> Int {
         guard let count = Int(text), count >= minimum else {
@@ -21,19 +30,25 @@ enum Values {
 
     /// RFC 3339, a date, or a duration before `now`.
     static func moment(_ text: String, now: Timestamp) throws(EscaleError) -> Timestamp {
-        if let moment = Timestamp(text) ?? Timestamp(text + "Z") ?? Timestamp(text + "T00:00:00Z") { return moment }
+        if let moment = Timestamp(text) ?? Timestamp(text + "Z") ?? Timestamp(text + "T00:00:00Z") {
+            return moment
+        }
         if let seconds = Int64(text), seconds >= 0, seconds < 9_000_000_000 {
             return Timestamp(nanoseconds: seconds * 1_000_000_000)
         }
         guard let ago = Duration(compose: text) else {
-            throw EscaleError(.usage, "must be a time such as 2026-11-20T22:54:01Z, or a duration such as 10m")
+            throw EscaleError(
+                .usage,
+                "must be a time such as 2026-11-20T22:54:01Z, or a duration such as 10m"
+            )
         }
         return now + (.zero - ago)
     }
 
     /// `NAME=VALUE`, or `NAME` with the value that it has here.
     static func assignment(
-        _ text: String, environment: [String: String]
+        _ text: String,
+        environment: [String: String]
     ) throws(EscaleError) -> (name: String, value: String?) {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard let name = parts.first, !name.isEmpty else { throw EscaleError(.usage, "must be NAME=VALUE") }

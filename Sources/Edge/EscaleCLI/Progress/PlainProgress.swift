@@ -37,7 +37,10 @@ package struct PlainProgress {
         switch event.state {
         case .working: break
         case .output: lines.append("#\(step.number) \(elapsed.dropLast()) \(event.text)")
-        case .done: lines.append("#\(step.number) " + (event.text.lowercased() == "cached" ? "CACHED" : "DONE \(elapsed)"))
+        case .done:
+            lines.append(
+                "#\(step.number) " + (event.text.lowercased() == "cached" ? "CACHED" : "DONE \(elapsed)")
+            )
         case .failed: lines.append("#\(step.number) ERROR: \(event.reason ?? event.text)")
         case .warning: lines.append("#\(step.number) WARNING: \(event.reason ?? event.text)")
         }

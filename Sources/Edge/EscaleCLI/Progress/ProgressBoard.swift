@@ -29,7 +29,13 @@ package struct ProgressBoard {
         if position == lines.count {
             index[event.subject] = position
             lines.append(
-                Line(subject: event.subject, isBuildStep: event.isBuildStep, startedAt: event.at, state: .working))
+                Line(
+                    subject: event.subject,
+                    isBuildStep: event.isBuildStep,
+                    startedAt: event.at,
+                    state: .working
+                )
+            )
         }
         switch event.state {
         case .output:
@@ -56,7 +62,9 @@ package struct ProgressBoard {
         for line in shown { result.append(layout.draw(line, now: now, style: style)) }
         let hidden = lines.count - shown.count
         if hidden > 0 && result.count <= limit { result.append(DisplayWidth.fit(" … \(hidden) more", width)) }
-        if height != nil { insertOutput(of: shown, into: &result, limit: limit + 1, width: width, style: style) }
+        if height != nil {
+            insertOutput(of: shown, into: &result, limit: limit + 1, width: width, style: style)
+        }
         return result
     }
 
@@ -71,13 +79,19 @@ package struct ProgressBoard {
             case .done: 3
             }
         }
-        let ranked = lines.enumerated().sorted { (rank($0.element), -$0.offset) < (rank($1.element), -$1.offset) }
+        let ranked = lines.enumerated().sorted {
+            (rank($0.element), -$0.offset) < (rank($1.element), -$1.offset)
+        }
         return ranked.prefix(max(1, limit - 1)).sorted { $0.offset < $1.offset }.map(\.element)
     }
 
     /// Puts the latest output under each running build step, as long as there is room.
     private func insertOutput(
-        of shown: [Line], into result: inout [String], limit: Int, width: Int, style: Style
+        of shown: [Line],
+        into result: inout [String],
+        limit: Int,
+        width: Int,
+        style: Style
     ) {
         var position = 1
         for line in shown {
@@ -104,7 +118,7 @@ package struct ProgressBoard {
             textColumns = lines.map { DisplayWidth.of($0.text) }.max() ?? 0
             let widest = lines.map { DisplayWidth.of($0.subject) }.max() ?? 0
             // The state matters more than the end of a long name.
-            subjectColumns = min(widest, max(10, width - 4 - 2 - textColumns - Self.elapsedColumns))
+            subjectColumns = min(widest, max(10, width - 3 - 2 - textColumns - Self.elapsedColumns))
         }
 
         func draw(_ line: Line, now: Timestamp, style: Style) -> String {
@@ -119,8 +133,10 @@ package struct ProgressBoard {
                 return fitted
             }
             let (mark, paint) = appearance(of: line, now: now, style: style)
-            return paint(take(" \(mark) ")) + take(subject + "  ") + paint(take(text)) + style.blue(take(time))
-                + style.dim(take(line.reason.map { "  \($0)" } ?? ""))
+            let state =
+                paint(take(" \(mark) ")) + take(subject + "  ") + paint(take(text)) + style.blue(take(time))
+            // A reason of a few letters says nothing.
+            return state + (room < 10 ? "" : style.dim(take(line.reason.map { "  \($0)" } ?? "")))
         }
 
         private func appearance(of line: Line, now: Timestamp, style: Style) -> (String, (String) -> String) {

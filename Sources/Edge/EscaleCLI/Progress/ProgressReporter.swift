@@ -23,7 +23,9 @@ package final class ProgressReporter: Sendable {
         style = Style(console.error)
         let first: Display =
             switch mode {
-            case .auto: console.error.isTerminal ? .terminal(ProgressBoard(), TerminalCanvas()) : .plain(PlainProgress())
+            case .auto:
+                console.error.isTerminal
+                    ? .terminal(ProgressBoard(), TerminalCanvas()) : .plain(PlainProgress())
             case .tty: .terminal(ProgressBoard(), TerminalCanvas())
             case .plain: .plain(PlainProgress())
             case .json: .json
@@ -56,7 +58,10 @@ package final class ProgressReporter: Sendable {
             guard case .terminal(let board, var canvas) = display, !board.isEmpty else { return }
             let size = console.size
             let lines = board.render(width: size.columns - 1, height: size.rows - 1, now: .now, style: style)
-            console.write(TerminalCanvas.hideCursor + canvas.replace(with: lines, width: size.columns), to: .error)
+            console.write(
+                TerminalCanvas.hideCursor + canvas.replace(with: lines, width: size.columns),
+                to: .error
+            )
             display = .terminal(board, canvas)
         }
     }
@@ -67,8 +72,12 @@ package final class ProgressReporter: Sendable {
             guard case .terminal(let board, var canvas) = display, !board.isEmpty else { return }
             let size = console.size
             let lines = board.render(width: size.columns - 1, height: nil, now: .now, style: style)
-            console.write(canvas.replace(with: lines, width: size.columns) + TerminalCanvas.showCursor, to: .error)
-            display = .terminal(board, canvas)
+            console.write(
+                canvas.replace(with: lines, width: size.columns) + TerminalCanvas.showCursor,
+                to: .error
+            )
+            // A frame that was due meanwhile must not hide the cursor again.
+            display = .quiet
         }
     }
 }
@@ -76,10 +85,12 @@ package final class ProgressReporter: Sendable {
 extension Session {
     /// Runs work that reports progress, and shows it meanwhile.
     func withProgress<Value>(
-        _ mode: GlobalOptions.ProgressMode? = nil, _ body: (@escaping @Sendable (ProgressEvent) -> Void) async throws -> Value
+        _ mode: GlobalOptions.ProgressMode? = nil,
+        _ body: (@escaping @Sendable (ProgressEvent) -> Void) async throws -> Value
     ) async throws -> Value {
         let reporter = ProgressReporter(mode ?? globals.progress, console: console)
-        let animation = reporter.isAnimated
+        let animation =
+            reporter.isAnimated
             ? Task {
                 while !Task.isCancelled {
                     reporter.draw()

@@ -5,15 +5,23 @@ enum DisplayWidth {
     static func of(_ character: Character) -> Int {
         guard let first = character.unicodeScalars.first else { return 0 }
         if first.isASCII { return first.value < 32 || first.value == 127 ? 0 : 1 }
-        if first.properties.generalCategory == .control || first.properties.generalCategory == .nonspacingMark { return 0 }
-        if character.unicodeScalars.contains(where: { $0.value == 0xFE0F }) || first.properties.isEmojiPresentation { return 2 }
+        if first.properties.generalCategory == .control || first.properties.generalCategory == .nonspacingMark
+        {
+            return 0
+        }
+        if character.unicodeScalars.contains(where: { $0.value == 0xFE0F })
+            || first.properties.isEmojiPresentation
+        {
+            return 2
+        }
         return wide.contains { $0.contains(first.value) } ? 2 : 1
     }
 
     /// The East Asian scripts, which take two columns.
     private static let wide: [ClosedRange<UInt32>] = [
         0x1100...0x115F, 0x2E80...0x303E, 0x3041...0x33FF, 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xA000...0xA4CF,
-        0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE4F, 0xFF00...0xFF60, 0xFFE0...0xFFE6, 0x20000...0x3FFFD,
+        0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE4F, 0xFF00...0xFF60, 0xFFE0...0xFFE6,
+        0x20000...0x3FFFD,
     ]
 
     /// The text in at most that many columns, with `…` at the end where something was cut.

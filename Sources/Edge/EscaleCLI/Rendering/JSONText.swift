@@ -8,7 +8,9 @@ enum JSONText {
     /// In one line, names sorted, with the line break: one value of a stream.
     static func line(_ value: some Encodable) throws -> String { try encode(value, []) }
 
-    private static func encode(_ value: some Encodable, _ formatting: JSONEncoder.OutputFormatting) throws -> String {
+    private static func encode(_ value: some Encodable, _ formatting: JSONEncoder.OutputFormatting) throws
+        -> String
+    {
         let encoder = JSONEncoder()
         encoder.outputFormatting = formatting.union([.sortedKeys, .withoutEscapingSlashes])
         return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"

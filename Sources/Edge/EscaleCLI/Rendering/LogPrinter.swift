@@ -46,11 +46,14 @@ package final class LogPrinter: Sendable {
     }
 
     /// Says something about a container where its output is: `web-1 exited with code 3`.
-    package func note(_ container: String, _ text: String) { console.print("\(shortName(container)) \(text)") }
+    package func note(_ container: String, _ text: String) {
+        console.print("\(shortName(container)) \(text)")
+    }
 
     /// The name without the project's: `web-1`.
     private func shortName(_ container: String) -> String {
-        container.hasPrefix("\(project)-") ? String(container.dropFirst(project.rawValue.count + 1)) : container
+        container.hasPrefix("\(project)-")
+            ? String(container.dropFirst(project.rawValue.count + 1)) : container
     }
 
     private func prefix(for name: String) -> String {

@@ -39,8 +39,12 @@ package struct Style: Hashable, Sendable {
 extension Style {
     /// A rendered diagnostic with its severity coloured.
     func diagnosticText(_ text: String) -> String {
-        guard colours, let bracket = text.firstRange(of: "error[") ?? text.firstRange(of: "warning[") else { return text }
-        let end = text[bracket.lowerBound...].firstIndex(of: "]").map { text.index(after: $0) } ?? bracket.upperBound
+        guard colours, let bracket = text.firstRange(of: "error[") ?? text.firstRange(of: "warning[") else {
+            return text
+        }
+        let end =
+            text[bracket.lowerBound...].firstIndex(of: "]").map { text.index(after: $0) }
+            ?? bracket.upperBound
         let severity = String(text[bracket.lowerBound..<end])
         let painted = severity.hasPrefix("error") ? red(severity) : yellow(severity)
         return text[..<bracket.lowerBound] + painted + text[end...]

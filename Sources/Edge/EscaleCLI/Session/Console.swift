@@ -34,7 +34,9 @@ package final class Console: Sendable {
     private let writer: @Sendable (Stream, String) -> Void
 
     package init(
-        output: Device, error: Device, measure: @escaping @Sendable () -> Size,
+        output: Device,
+        error: Device,
+        measure: @escaping @Sendable () -> Size,
         writer: @escaping @Sendable (Stream, String) -> Void
     ) {
         self.output = output
@@ -63,8 +65,11 @@ package final class Console: Sendable {
             }
         }
         return Console(
-            output: device(1), error: device(2), measure: { terminalSize(of: 2) ?? Size(columns: 80, rows: 24) },
-            writer: { stream, text in writeAll(stream == .output ? 1 : 2, text) })
+            output: device(1),
+            error: device(2),
+            measure: { terminalSize(of: 2) ?? Size(columns: 80, rows: 24) },
+            writer: { stream, text in writeAll(stream == .output ? 1 : 2, text) }
+        )
     }
 }
 

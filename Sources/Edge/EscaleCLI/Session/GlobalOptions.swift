@@ -24,12 +24,19 @@ package struct GlobalOptions: CommandOptions {
         .value("env-file", nil, "FILE", "Environment file instead of .env; may be given several times") {
             $0.environmentFiles.append($1)
         },
-        .value("project-directory", nil, "DIR", "Directory that relative paths start from, instead of the file's") {
+        .value(
+            "project-directory",
+            nil,
+            "DIR",
+            "Directory that relative paths start from, instead of the file's"
+        ) {
             $0.projectDirectory = $1
         },
         .choice("progress", \.progress, "How to show progress"),
         .choice("ansi", \.ansi, "When to use colours and control sequences"),
-        .value("root", nil, "DIR", "Keep all of Escale's state under DIR (also ESCALE_ROOT)") { $0.root = $1 },
+        .value("root", nil, "DIR", "Keep all of Escale's state under DIR (also ESCALE_ROOT)") {
+            $0.root = $1
+        },
         .toggle("version", "v", \.showVersion, "Show the version and exit"),
     ]
 

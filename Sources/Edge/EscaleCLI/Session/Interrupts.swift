@@ -1,4 +1,4 @@
-import EscaleCore
+package import EscaleCore
 import EscaleSystem
 import Glibc
 import Synchronization
@@ -20,7 +20,9 @@ package final class Interrupts: Sendable {
     package var received: Int32? { state.withLock(\.received) }
 
     /// Sends signals to the handler, the latest one given, for as long as the body runs.
-    package func handled<Value>(by handler: @escaping Handler, _ body: () async throws -> Value) async rethrows -> Value {
+    package func handled<Value>(by handler: @escaping Handler, _ body: () async throws -> Value)
+        async rethrows -> Value
+    {
         state.withLock { $0.handlers.append(handler) }
         defer { state.withLock { _ = $0.handlers.popLast() } }
         return try await body()
@@ -37,16 +39,28 @@ package final class Interrupts: Sendable {
         return handler != nil
     }
 
-    /// Takes the process's SIGINT and SIGTERM and gives them out until the task is cancelled.
+    /// Takes the process's SIGINT and SIGTERM over; from here on ``listen(_:onUnhandled:)`` gives them out.
+    ///
+    /// One that the caller made this process ignore, as `nohup` and scripts do, stays ignored.
+    package static func catchSignals() throws(EscaleError) -> SignalPipe {
+        let (reading, writing) = try FileDescriptor.pipe()
+        // Never blocks in the handler; a full pipe holds enough signals already.
+        try check("set a pipe non-blocking") { fcntl(writing.number, F_SETFL, O_NONBLOCK) }
+        signalPipe = writing.number
+        for number in [SIGINT, SIGTERM] {
+            var current = sigaction()
+            sigaction(number, nil, &current)
+            if unsafeBitCast(current.__sigaction_handler.sa_handler, to: Int.self) != 1 {
+                signal(number, noteSignal)
+            }
+        }
+        return SignalPipe(reading: reading, writing: writing)
+    }
+
+    /// Gives out what was caught until the task is cancelled.
     ///
     /// - Parameter onUnhandled: called for each signal that no command handles, with how many came before it.
-    package func listen(onUnhandled: @Sendable (Int32, Int) -> Void) async throws {
-        let pipe = try FileDescriptor.pipe()
-        signalPipe = pipe.writing.number
-        // Never blocks in the handler; a full pipe holds enough signals already.
-        _ = fcntl(pipe.writing.number, F_SETFL, O_NONBLOCK)
-        defer { signalPipe = -1 }
-        for number in [SIGINT, SIGTERM] { signal(number, noteSignal) }
+    package func listen(_ pipe: SignalPipe, onUnhandled: @Sendable (Int32, Int) -> Void) async throws {
         var unhandled = 0
         while true {
             try await Reactor.shared.readable(pipe.reading)
@@ -56,6 +70,12 @@ package final class Interrupts: Sendable {
             }
         }
     }
+}
+
+/// Carries signals from their handler to a task; both ends stay open as long as it lives.
+package struct SignalPipe: Sendable {
+    fileprivate let reading: FileDescriptor
+    fileprivate let writing: FileDescriptor
 }
 
 // Written once before the handlers are installed, read by them: an aligned 32-bit value.

@@ -7,19 +7,31 @@ extension Session {
     /// - Throws: `compose.invalid` with every problem in the files, excerpts included by whoever shows it.
     func project() throws -> Project {
         let loader = ComposeLoader(
-            files: globals.files, workingDirectory: workingDirectory, projectDirectory: globals.projectDirectory,
-            projectName: globals.projectName, environmentFiles: globals.environmentFiles, environment: environment)
+            files: globals.files,
+            workingDirectory: workingDirectory,
+            projectDirectory: globals.projectDirectory,
+            projectName: globals.projectName,
+            environmentFiles: globals.environmentFiles,
+            environment: environment
+        )
         let (project, diagnostics, sources) = loader.load()
-        let lines = { (file: String) in sources[file]?.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) }
+        let lines = { (file: String) in
+            sources[file]?.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        }
         for diagnostic in diagnostics.sortedByPosition() {
-            console.print(Style(console.error).diagnosticText(diagnostic.rendered(sources: lines)), to: .error)
+            console.print(
+                Style(console.error).diagnosticText(diagnostic.rendered(sources: lines)),
+                to: .error
+            )
         }
         let errors = diagnostics.count { $0.severity == .error }
         guard errors == 0, let project else {
             throw EscaleError(
                 .init("compose.invalid"),
-                errors == 1 ? "the project can't be used: there is 1 problem in its files"
-                    : "the project can't be used: there are \(errors) problems in its files")
+                errors == 1
+                    ? "the project can't be used: there is 1 problem in its files"
+                    : "the project can't be used: there are \(errors) problems in its files"
+            )
         }
         return project
     }
@@ -47,7 +59,9 @@ extension Session {
         func services(_ names: [String]) throws -> [ServiceName] {
             try names.map { name in
                 let service = try ServiceName(validating: name)
-                if let project, project.service(service) == nil { throw EscaleError.unknownService(name, in: project) }
+                if let project, project.service(service) == nil {
+                    throw EscaleError.unknownService(name, in: project)
+                }
                 return service
             }
         }
@@ -65,8 +79,13 @@ extension Session {
 extension EscaleError {
     static func unknownService(_ name: String, in project: Project) -> Self {
         let names = project.services.map(\.name.rawValue)
-        let hint = closest(to: name, in: names).map { "did you mean \($0)?" }
+        let hint =
+            closest(to: name, in: names).map { "did you mean \($0)?" }
             ?? "the project has \(spokenList(names, last: "and"))"
-        return Self(.init("service.unknown"), "there is no service \"\(name)\" in the project \(project.name)", hint: hint)
+        return Self(
+            .init("service.unknown"),
+            "there is no service \"\(name)\" in the project \(project.name)",
+            hint: hint
+        )
     }
 }

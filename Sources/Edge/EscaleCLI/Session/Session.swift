@@ -11,7 +11,10 @@ package struct Session: Sendable {
     package let interrupts: Interrupts
 
     package init(
-        globals: GlobalOptions, console: Console, environment: [String: String], workingDirectory: String,
+        globals: GlobalOptions,
+        console: Console,
+        environment: [String: String],
+        workingDirectory: String,
         interrupts: Interrupts = Interrupts()
     ) {
         self.globals = globals

@@ -16,8 +16,12 @@ package struct ImageConfig: Hashable, Codable, Sendable {
     package var history: [ImageHistory]
 
     package init(
-        created: Timestamp? = nil, architecture: String, os: String = "linux", config: ImageDefaults = ImageDefaults(),
-        layers: [Digest] = [], history: [ImageHistory] = []
+        created: Timestamp? = nil,
+        architecture: String,
+        os: String = "linux",
+        config: ImageDefaults = ImageDefaults(),
+        layers: [Digest] = [],
+        history: [ImageHistory] = []
     ) {
         self.created = created
         self.architecture = architecture
@@ -66,7 +70,12 @@ package struct ImageHistory: Hashable, Codable, Sendable {
     /// Whether it made no layer.
     package var emptyLayer: Bool?
 
-    package init(created: Timestamp? = nil, createdBy: String? = nil, comment: String? = nil, emptyLayer: Bool = false) {
+    package init(
+        created: Timestamp? = nil,
+        createdBy: String? = nil,
+        comment: String? = nil,
+        emptyLayer: Bool = false
+    ) {
         self.created = created
         self.createdBy = createdBy
         self.comment = comment

@@ -42,7 +42,10 @@ package struct ImageHealthcheck: Hashable, Codable, Sendable {
         case "CMD-SHELL": test = .shell(words.dropFirst().first ?? "")
         case let word?:
             throw DecodingError.dataCorruptedError(
-                forKey: .test, in: values, debugDescription: "unknown kind of health check: \(word)")
+                forKey: .test,
+                in: values,
+                debugDescription: "unknown kind of health check: \(word)"
+            )
         }
         interval = try duration(.interval)
         timeout = try duration(.timeout)

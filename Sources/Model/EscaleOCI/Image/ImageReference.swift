@@ -31,7 +31,10 @@ package struct ImageReference: Hashable, Codable, Sendable, Comparable, CustomSt
         if let colon = rest[lastSlash...].lastIndex(of: ":") {
             let tag = rest[rest.index(after: colon)...]
             guard Self.isTag(tag) else {
-                throw .invalidReference(text, "the tag \"\(tag)\" has other characters than letters, digits, '_', '.' and '-'")
+                throw .invalidReference(
+                    text,
+                    "the tag \"\(tag)\" has other characters than letters, digits, '_', '.' and '-'"
+                )
             }
             self.tag = String(tag)
             rest = rest[..<colon]
@@ -51,8 +54,12 @@ package struct ImageReference: Hashable, Codable, Sendable, Comparable, CustomSt
         if rest.contains(where: \.isUppercase) {
             throw .invalidReference(text, "the name must be in lower case")
         }
-        guard rest.split(separator: "/", omittingEmptySubsequences: false).allSatisfy(Self.isPathComponent) else {
-            throw .invalidReference(text, "its parts may have lower-case letters and digits, joined by '.', '_', '__' or '-'")
+        guard rest.split(separator: "/", omittingEmptySubsequences: false).allSatisfy(Self.isPathComponent)
+        else {
+            throw .invalidReference(
+                text,
+                "its parts may have lower-case letters and digits, joined by '.', '_', '__' or '-'"
+            )
         }
         let isShort = host == Self.defaultHost && !rest.contains("/")
         self.host = String(host)
@@ -100,7 +107,9 @@ package struct ImageReference: Hashable, Codable, Sendable, Comparable, CustomSt
 
     /// `[a-z0-9]+` joined by one dot, one or two underscores, or dashes.
     private static func isPathComponent(_ part: Substring) -> Bool {
-        let isWord = { (character: Character) in character.isASCII && (character.isLowercase || character.isNumber) }
+        let isWord = { (character: Character) in
+            character.isASCII && (character.isLowercase || character.isNumber)
+        }
         guard let first = part.first, let last = part.last, isWord(first), isWord(last) else { return false }
         return part.split(whereSeparator: isWord).allSatisfy { separator in
             separator == "." || separator == "_" || separator == "__" || separator.allSatisfy { $0 == "-" }
@@ -111,7 +120,9 @@ package struct ImageReference: Hashable, Codable, Sendable, Comparable, CustomSt
 extension EscaleError {
     fileprivate static func invalidReference(_ text: String, _ reason: String) -> Self {
         Self(
-            Code("image.reference"), "\"\(text)\" is not an image name: \(reason)",
-            hint: "write it like nginx, shop/web:1.2 or registry.example.org:5000/shop/web:1.2")
+            Code("image.reference"),
+            "\"\(text)\" is not an image name: \(reason)",
+            hint: "write it like nginx, shop/web:1.2 or registry.example.org:5000/shop/web:1.2"
+        )
     }
 }

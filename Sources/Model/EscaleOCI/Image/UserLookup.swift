@@ -44,11 +44,15 @@ package func resolveUser(_ text: String, passwd: String, group: String) throws(E
     if parts.count > 1, !parts[1].isEmpty {
         let wanted = parts[1]
         let entry = groups.first { $0[0] == wanted } ?? groups.first { $0[2] == wanted }
-        guard let gid = (entry?[2] ?? wanted).asNumber else { throw .unknownUser("group \"\(wanted)\"", "/etc/group") }
+        guard let gid = (entry?[2] ?? wanted).asNumber else {
+            throw .unknownUser("group \"\(wanted)\"", "/etc/group")
+        }
         user.gid = gid
     } else if let userName {
         user.additionalGroups =
-            groups.filter { $0[3].split(separator: ",").contains(Substring(userName)) }.compactMap { $0[2].asNumber }
+            groups.filter { $0[3].split(separator: ",").contains(Substring(userName)) }.compactMap {
+                $0[2].asNumber
+            }
     }
     return user
 }
@@ -70,7 +74,9 @@ extension String {
 extension EscaleError {
     fileprivate static func unknownUser(_ who: String, _ file: String) -> Self {
         Self(
-            Code("image.user"), "\(who) is not in the image's \(file)",
-            hint: "use a number, or add the name while the image is built")
+            Code("image.user"),
+            "\(who) is not in the image's \(file)",
+            hint: "use a number, or add the name while the image is built"
+        )
     }
 }

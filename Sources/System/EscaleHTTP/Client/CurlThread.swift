@@ -1,5 +1,6 @@
 import CCurl
 import EscaleCore
+import EscaleSystem
 import Synchronization
 
 /// Keeps a ``CurlThread`` running for as long as the client or one of its streams needs it.
@@ -44,7 +45,7 @@ final class CurlThread: Sendable {
     static func start() throws(EscaleError) -> CurlThread {
         let thread = try CurlThread()
         do throws(EscaleError) {
-            try OwnThread.start("http-client") { thread.run() }
+            try startThread { thread.run() }
         } catch {
             curl_multi_cleanup(thread.multi.handle)
             throw error

@@ -1,5 +1,6 @@
 import CMicroHTTPD
 package import EscaleCore
+import EscaleSystem
 import Glibc
 import Synchronization
 
@@ -82,7 +83,7 @@ package final class HTTPServer: Sendable {
         }
         guard let daemon else { return }
         do {
-            try await OwnThread.run("http-stop") { daemon.stop(grace: grace) }
+            try await onNewThread { daemon.stop(grace: grace) }
         } catch {
             daemon.stop(grace: .zero)  // no thread to be had: blocking this one is the lesser evil
         }

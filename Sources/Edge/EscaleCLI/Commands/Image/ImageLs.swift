@@ -36,10 +36,16 @@ enum ImageLs: CLICommand {
     static func table(_ images: [ImageSummary], now: Timestamp) -> Table {
         var table = Table("REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE")
         for image in images {
-            for (repository, tag) in image.names.isEmpty ? [("<none>", "<none>")] : image.names.map(ImageText.split) {
+            for (repository, tag) in image.names.isEmpty
+                ? [("<none>", "<none>")] : image.names.map(ImageText.split)
+            {
                 table.add(
-                    repository, tag, ImageText.short(image.id), "\((now - image.createdAt).spokenText) ago",
-                    image.size.description)
+                    repository,
+                    tag,
+                    ImageText.short(image.id),
+                    "\((now - image.createdAt).spokenText) ago",
+                    image.size.description
+                )
             }
         }
         return table

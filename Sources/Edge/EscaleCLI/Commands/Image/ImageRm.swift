@@ -12,7 +12,7 @@ enum ImageRm: CLICommand {
     static let summary = "Remove images"
     static let operands = Operands.atLeast(1, "IMAGE...")
     static let flags: [Flag<Options>] = [
-        .toggle("force", "f", \.force, "Remove them also where containers use them"),
+        .toggle("force", "f", \.force, "Remove them also where containers use them")
     ]
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {

@@ -40,7 +40,8 @@ enum SystemInfoCommand: CLICommand {
     private static func rows(_ info: SystemInfo) -> [(String, String)] {
         [
             ("Version", info.version), ("State", info.stateDirectory), ("Runtime", info.runtimeDirectory),
-            ("OCI runtime", info.ociRuntime), ("Control groups", info.cgroups), ("Address pool", info.addressPool),
+            ("OCI runtime", info.ociRuntime), ("Control groups", info.cgroups),
+            ("Address pool", info.addressPool),
             ("Kernel", info.kernel), ("Projects", "\(info.projects)"),
             ("Containers", "\(info.containers), of which \(info.running) run"), ("Images", "\(info.images)"),
         ]

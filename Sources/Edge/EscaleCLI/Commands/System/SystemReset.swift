@@ -15,8 +15,10 @@ enum SystemReset: CLICommand {
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
         guard options.yes else {
             throw EscaleError(
-                .usage, "this removes every project, volume and image under \(session.root.state), for good",
-                hint: "if that is what you want: `escale system reset --yes`")
+                .usage,
+                "this removes every project, volume and image under \(session.root.state), for good",
+                hint: "if that is what you want: `escale system reset --yes`"
+            )
         }
         let client = try session.client()
         try await session.withProgress { try await client.reset(progress: $0) }

@@ -1,0 +1,182 @@
+#define _GNU_SOURCE
+#include "CEscaleLinux.h"
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct request {
+    struct nlmsghdr header;
+    struct nfgenmsg family;
+    char attributes[256];
+};
+
+static void begin(struct request *request, int type, int flags) {
+    memset(request, 0, sizeof *request);
+    request->header.nlmsg_len = NLMSG_LENGTH(sizeof request->family);
+    request->header.nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type);
+    request->header.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+    request->family.nfgen_family = AF_INET;
+    request->family.version = NFNETLINK_V0;
+}
+
+static struct nlattr *put(struct request *request, int type, const void *data, size_t size) {
+    struct nlattr *attribute = (void *)((char *)request + NLMSG_ALIGN(request->header.nlmsg_len));
+    attribute->nla_type = (uint16_t)type;
+    attribute->nla_len = (uint16_t)(NLA_HDRLEN + size);
+    if (size) memcpy((char *)attribute + NLA_HDRLEN, data, size);
+    request->header.nlmsg_len = (uint32_t)((char *)attribute - (char *)request) + NLA_ALIGN(attribute->nla_len);
+    return attribute;
+}
+
+static struct nlattr *nest(struct request *request, int type) { return put(request, type | NLA_F_NESTED, NULL, 0); }
+
+static void end_nest(struct request *request, struct nlattr *nest) {
+    nest->nla_len = (uint16_t)((char *)request + request->header.nlmsg_len - (char *)nest);
+}
+
+// The attribute's content, if it is there and long enough.
+static const void *find(const void *attributes, size_t length, int type, size_t wanted, size_t *found) {
+    const char *at = attributes;
+    while (length >= NLA_HDRLEN) {
+        const struct nlattr *attribute = (const void *)at;
+        if (attribute->nla_len < NLA_HDRLEN || attribute->nla_len > length) return NULL;
+        size_t content = attribute->nla_len - (size_t)NLA_HDRLEN;
+        if ((attribute->nla_type & NLA_TYPE_MASK) == type) {
+            if (found) *found = content;
+            return content >= wanted ? at + NLA_HDRLEN : NULL;
+        }
+        size_t step = NLA_ALIGN(attribute->nla_len);
+        if (step > length) return NULL;
+        at += step;
+        length -= step;
+    }
+    return NULL;
+}
+
+struct tuple {
+    uint32_t source, destination;
+    uint16_t source_port, destination_port;
+    uint8_t protocol;
+};
+
+static int read_tuple(const void *attributes, size_t length, int type, struct tuple *tuple) {
+    size_t size, ip_size, proto_size;
+    const void *outer = find(attributes, length, type, 0, &size);
+    const void *ip = outer ? find(outer, size, CTA_TUPLE_IP, 0, &ip_size) : NULL;
+    const void *proto = outer ? find(outer, size, CTA_TUPLE_PROTO, 0, &proto_size) : NULL;
+    if (!ip || !proto) return 0;
+    const uint32_t *source = find(ip, ip_size, CTA_IP_V4_SRC, 4, NULL);
+    const uint32_t *destination = find(ip, ip_size, CTA_IP_V4_DST, 4, NULL);
+    const uint8_t *number = find(proto, proto_size, CTA_PROTO_NUM, 1, NULL);
+    const uint16_t *from = find(proto, proto_size, CTA_PROTO_SRC_PORT, 2, NULL);
+    const uint16_t *to = find(proto, proto_size, CTA_PROTO_DST_PORT, 2, NULL);
+    if (!source || !destination || !number || !from || !to) return 0;
+    *tuple = (struct tuple){ntohl(*source), ntohl(*destination), ntohs(*from), ntohs(*to), *number};
+    return 1;
+}
+
+static int open_netfilter(void) {
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+// 1 when the dump is over, 0 to go on, -1 on failure.
+static int read_flows(const char *buffer, ssize_t size, struct c_escale_flow **flows, size_t *count, size_t *room) {
+    unsigned left = (unsigned)size;
+    for (const struct nlmsghdr *message = (const void *)buffer; NLMSG_OK(message, left);
+         message = NLMSG_NEXT(message, left)) {
+        if (message->nlmsg_type == NLMSG_DONE) return 1;
+        if (message->nlmsg_type == NLMSG_ERROR) {
+            const struct nlmsgerr *error = NLMSG_DATA(message);
+            errno = -error->error;
+            return errno ? -1 : 1;
+        }
+        if (message->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg))) continue;
+        const char *attributes = (const char *)NLMSG_DATA(message) + NLMSG_ALIGN(sizeof(struct nfgenmsg));
+        size_t length = message->nlmsg_len - NLMSG_LENGTH(sizeof(struct nfgenmsg));
+        struct tuple original, reply;
+        if (!read_tuple(attributes, length, CTA_TUPLE_ORIG, &original)) continue;
+        if (!read_tuple(attributes, length, CTA_TUPLE_REPLY, &reply) || original.protocol != IPPROTO_UDP) continue;
+        if (*count == *room) {
+            *room = *room ? *room * 2 : 256;
+            struct c_escale_flow *more = realloc(*flows, *room * sizeof **flows);
+            if (!more) return -1;
+            *flows = more;
+        }
+        (*flows)[(*count)++] = (struct c_escale_flow){
+            original.source, original.destination, reply.source, original.source_port, original.destination_port};
+    }
+    return 0;
+}
+
+int c_escale_list_udp_flows(struct c_escale_flow **flows, size_t *count) {
+    struct request request;
+    static const size_t size = 65536;
+    size_t room = 0;
+    *flows = NULL;
+    *count = 0;
+    int fd = open_netfilter();
+    if (fd < 0) return -1;
+    char *buffer = malloc(size);
+    begin(&request, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
+    int state = !buffer || send(fd, &request, request.header.nlmsg_len, 0) < 0 ? -1 : 0;
+    while (state == 0) {
+        ssize_t got = recv(fd, buffer, size, 0);
+        if (got < 0 && errno == EINTR) continue;
+        state = got < 0 ? -1 : read_flows(buffer, got, flows, count, &room);
+    }
+    int error = errno;
+    free(buffer);
+    close(fd);
+    if (state < 0) {
+        free(*flows);
+        *flows = NULL;
+        errno = error;
+    }
+    return state < 0 ? -1 : 0;
+}
+
+int c_escale_forget_udp_flow(const struct c_escale_flow *flow) {
+    struct request request;
+    const uint32_t source = htonl(flow->source), destination = htonl(flow->destination);
+    const uint16_t from = htons(flow->source_port), to = htons(flow->destination_port);
+    const uint8_t protocol = IPPROTO_UDP;
+    begin(&request, IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
+    struct nlattr *tuple = nest(&request, CTA_TUPLE_ORIG);
+    struct nlattr *ip = nest(&request, CTA_TUPLE_IP);
+    put(&request, CTA_IP_V4_SRC, &source, sizeof source);
+    put(&request, CTA_IP_V4_DST, &destination, sizeof destination);
+    end_nest(&request, ip);
+    struct nlattr *proto = nest(&request, CTA_TUPLE_PROTO);
+    put(&request, CTA_PROTO_NUM, &protocol, sizeof protocol);
+    put(&request, CTA_PROTO_SRC_PORT, &from, sizeof from);
+    put(&request, CTA_PROTO_DST_PORT, &to, sizeof to);
+    end_nest(&request, proto);
+    end_nest(&request, tuple);
+
+    int fd = open_netfilter();
+    if (fd < 0) return -1;
+    struct {
+        struct nlmsghdr header;
+        struct nlmsgerr error;
+        char rest[512];
+    } answer;
+    int result = send(fd, &request, request.header.nlmsg_len, 0) < 0 || recv(fd, &answer, sizeof answer, 0) < 0 ? -1 : 0;
+    int error = result < 0 ? errno : answer.header.nlmsg_type == NLMSG_ERROR ? -answer.error.error : 0;
+    close(fd);
+    errno = error;
+    return error ? -1 : 0;
+}
