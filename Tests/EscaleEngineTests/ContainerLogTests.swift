@@ -155,17 +155,17 @@ import Testing
     @Test func linesAreFoundAcrossBlocks() throws {
         let log = LogFile()
         // Records of 1,061 bytes: 64 KiB blocks end in the middle of one.
-        let text = (0..<500).map { index in
+        let text = (0..<200).map { index in
             "\(time) stdout F \(index) ".padded(to: 1060) + "\n"
         }.joined()
         try log.write(text)
-        for count in [0, 1, 61, 62, 63, 123, 124, 125, 499, 500, 501] {
+        for count in [0, 61, 62, 63, 124, 199, 200, 201] {
             var reader = ContainerLogReader(path: log.path)
             try reader.skip(toLast: count)
             let lines = try reader.next()
-            #expect(lines.count == min(count, 500))
+            #expect(lines.count == min(count, 200))
             #expect(lines.first.map { String(decoding: $0.text.prefix { $0 != 32 }, as: UTF8.self) }
-                == (count == 0 ? nil : "\(max(0, 500 - count))"))
+                == (count == 0 ? nil : "\(max(0, 200 - count))"))
         }
     }
 
@@ -212,7 +212,7 @@ import Testing
         return lines
     }
 
-    @Test(arguments: 0..<60 as Range<UInt64>) func anyLogReadsAsTheReferenceSays(seed: UInt64) throws {
+    @Test(arguments: 0..<40 as Range<UInt64>) func anyLogReadsAsTheReferenceSays(seed: UInt64) throws {
         var random = SystemlessRandom(seed: seed)
         let log = LogFile()
         var written: [UInt8] = []
@@ -221,7 +221,7 @@ import Testing
         for _ in 0..<Int.random(in: 1...30, using: &random) {
             var piece = ""
             for _ in 0..<Int.random(in: 0...8, using: &random) {
-                let length = Int.random(in: 0...(Bool.random(using: &random) ? 20 : 6000), using: &random)
+                let length = Int.random(in: 0...(Int.random(in: 0..<4, using: &random) > 0 ? 20 : 6000), using: &random)
                 let text = String(repeating: "\(Int.random(in: 0...9, using: &random)) ", count: length / 2)
                 piece += "\(time) \(Bool.random(using: &random) ? "stdout" : "stderr") "
                     + "\(Bool.random(using: &random) ? "P" : "F") \(text)\n"

@@ -9,6 +9,14 @@ enum SourceTree {
         /// Below the repository's root.
         let path: String
         let text: String
+        /// The modules that it imports, with the line each import is on.
+        let imports: [(module: String, line: Int)]
+
+        init(path: String, text: String) {
+            self.path = path
+            self.text = text
+            imports = Self.imports(in: text)
+        }
 
         /// `Layer/Target`, as `layers.txt` writes it.
         var target: String { path.split(separator: "/").dropFirst().prefix(2).joined(separator: "/") }
@@ -16,8 +24,10 @@ enum SourceTree {
         var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
     }
 
-    /// Every Swift file below Sources.
-    static func swiftFiles() throws -> [File] {
+    /// Every Swift file below Sources; read once for all tests.
+    static func swiftFiles() throws -> [File] { try all.get() }
+
+    private static let all = Result {
         try files(below: "Sources").filter { $0.hasSuffix(".swift") }
             .map { File(path: $0, text: try Files.readText("\(root)/\($0)")) }
     }
@@ -31,9 +41,9 @@ enum SourceTree {
 }
 
 extension SourceTree.File {
-    /// The modules that the file imports, with the line each import is on.
-    var imports: [(module: String, line: Int)] {
-        lines.enumerated().compactMap { index, line in
+    private static func imports(in text: String) -> [(module: String, line: Int)] {
+        text.split(separator: "\n", omittingEmptySubsequences: false).enumerated().compactMap { index, line in
+            guard line.utf8.first != UInt8(ascii: " "), line.contains("import ") else { return nil }
             var words = line.split(separator: " ")[...]
             while let first = words.first, first.hasPrefix("@") || ["package", "public", "internal", "private", "fileprivate"].contains(first) {
                 words.removeFirst()
