@@ -41,14 +41,19 @@ package struct VolumeStore: Sendable {
 
     /// Fills an empty volume with what the image has at the path, owners and modes included, as Docker does.
     ///
-    /// The copy is made beside the volume and put in place in one step: it is never seen half done.
+    /// It is filled in place, since containers may have it mounted already; a mark beside it says that a copy was cut
+    /// short, and the next one starts over. Not to be called twice at a time for one volume.
     package func seed(_ name: VolumeName, from image: [String], at path: String) async throws {
         let target = self.path(name)
-        let copy = "\(root)/\(name)/.seed"
+        let mark = "\(root)/\(name)/.seeding"
         let isEmpty = try await blocking {
             try Files.createDirectories(mountPoint)
-            try Files.remove(copy)
-            return try Files.list(target).isEmpty
+            if Files.exists(mark) {
+                for entry in try Files.list(target) { try Files.remove("\(target)/\(entry)") }
+            }
+            guard try Files.list(target).isEmpty else { return false }
+            try Files.write(mark, [])
+            return true
         }
         guard isEmpty else { return }
         let mount =
@@ -59,22 +64,18 @@ package struct VolumeStore: Sendable {
                 source: "overlay", target: mountPoint, type: "overlay", flags: PrivateMount.readOnly,
                 data: "lowerdir=\(image.joined(separator: ":"))")
         let command = Command(
-            "/bin/cp", ["-a", "-T", ".", copy], directory: path, directoryRoot: mountPoint,
+            "/bin/cp", ["-a", "-T", ".", target], directory: path, directoryRoot: mountPoint,
             namespace: MountNamespace(mounts: [mount], directory: layers))
-        let result: CommandResult
         do {
-            result = try await command.run()
+            let result = try await command.run()
+            guard result.status == 0 else {
+                throw EscaleError(
+                    .init("volume.seed-failed"), "volume \(name) can't be filled from the image's \(path)",
+                    hint: "free some space, or check the image's content", details: [.init("cp", result.tail())])
+            }
         } catch let error as EscaleError where error.code.rawValue == "system.not-found" {
-            return  // the image has nothing there
+            // The image has nothing there: the volume stays empty.
         }
-        guard result.status == 0 else {
-            throw EscaleError(
-                .init("volume.seed-failed"), "volume \(name) can't be filled from the image's \(path)",
-                hint: "free some space, or check the image's content", details: [.init("cp", result.tail())])
-        }
-        try await blocking {
-            try Files.remove(target)
-            try check("put the volume \(name) in place") { rename(copy, target) }
-        }
+        try await blocking { try Files.remove(mark) }
     }
 }

@@ -82,7 +82,7 @@ package actor NetworkController {
         var isWhole = true
         try await inTurn {
             mtu = nil  // the way out may have changed
-            guard current != nil else { return }
+            guard let current else { return }
             let resolvers = Set(Self.scopes(of: current).compactMap { book[$0] })
             let tables = try await packetFilter()
             let (hasTable, addresses, missing) = try await blocking { [names, instance] in
@@ -101,11 +101,11 @@ package actor NetworkController {
                 log.warning(
                     "network found damaged",
                     ["table": hasTable ? "there" : "gone", "addresses": list(addresses), "resolvers": list(missing)])
+                // In this turn: nothing that was torn down meanwhile comes back.
+                try await enforce(current)
             }
         }
-        guard !isWhole, let latest else { return false }
-        try await apply(latest)
-        return true
+        return !isWhole
     }
 
     /// Removes everything of this instance but the containers' interfaces, which go with the containers.

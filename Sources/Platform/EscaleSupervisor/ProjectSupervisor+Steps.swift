@@ -224,15 +224,13 @@ extension ProjectSupervisor {
     }
 
     private func seed(_ volume: VolumeName, layers: [String], path: String) async throws {
-        let seeding =
-            seedings[volume]
-            ?? Task { [platform] in try await platform.volumes.seed(volume, from: layers, at: path) }
-        seedings[volume] = seeding
-        do {
-            try await seeding.value
-        } catch {
-            seedings[volume] = nil
-            throw error
+        // One after the other: what the first image doesn't have, the next one may.
+        let former = seedings[volume]
+        let seeding = Task { [platform] in
+            _ = await former?.result
+            try await platform.volumes.seed(volume, from: layers, at: path)
         }
+        seedings[volume] = seeding
+        try await seeding.value
     }
 }

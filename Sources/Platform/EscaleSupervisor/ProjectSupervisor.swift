@@ -32,7 +32,7 @@ actor ProjectSupervisor {
     var probes: [ContainerID: Task<Void, Never>] = [:]
     /// Instead of the services' own grace periods, for the current command.
     private(set) var stopTimeout: Duration?
-    /// Seedings under way or done, so that replicas that share a volume wait for one copy.
+    /// The last seeding of each volume, so that replicas that share one don't fill it at the same time.
     var seedings: [VolumeName: Task<Void, any Error>] = [:]
 
     /// Steps of one project at a time; more would only wait for the processors.

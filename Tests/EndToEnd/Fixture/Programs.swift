@@ -12,7 +12,6 @@ enum Programs {
 
     /// The root file system tar that `scripts/busybox-image.sh` makes.
     static func busyboxImage() throws -> String { try image("busybox.tar") }
-    static func debianImage() throws -> String { try image("debian-bookworm-slim.tar") }
 
     private static func image(_ name: String) throws -> String {
         let package = parent(parent(parent(parent(#filePath))))
