@@ -6,8 +6,11 @@ import Testing
 /// When an `up` that somebody waits for has got there, and when it never will.
 @Suite struct StandingTests {
     private func standing(_ desired: DesiredProject, _ observed: ObservedProject, wait: Bool) -> Standing {
-        progress(of: desired, observed, healthy: wait)
+        progress(of: desired, observed, healthy: wait, now: longAfter)
     }
+
+    /// A moment by which everything that runs has run for a while.
+    private let longAfter = Timestamp(nanoseconds: 4_000_000_000_000_000_000)
 
     private func failure(_ kind: Failure.Kind, _ container: ObservedContainer) -> Standing {
         .failed(Failure(kind, service: container.replica.service, container: container.id))

@@ -81,10 +81,12 @@ extension World {
         return container
     }
 
+    /// Directly, or through others that may not run.
     private func hasRunningDependents(_ service: ServiceName) -> Bool {
         desired.services.contains { other in
-            other.dependencies.contains { $0.service == service }
-                && observed.containers.contains { $0.replica.service == other.name && $0.isRunning }
+            guard other.dependencies.contains(where: { $0.service == service }) else { return false }
+            return observed.containers.contains { $0.replica.service == other.name && $0.isRunning }
+                || hasRunningDependents(other.name)
         }
     }
 
@@ -119,7 +121,7 @@ extension World {
         }
         switch desired.goal {
         case .up:
-            try demand(progress(of: desired, observed, healthy: true) == .met, "up has not got there")
+            try demand(progress(of: desired, observed, healthy: true, now: now + .seconds(60)) == .met, "up has not got there")
             for service in desired.services {
                 let own = observed.containers.filter { $0.replica.service == service.name }
                 try demand(own.count == service.replicas, "\(service.name) has \(own.count) containers")
