@@ -31,30 +31,44 @@ import Testing
             for round in 1...Self.rounds {
                 let place = "seed \(seed - UInt64(lane)), lane \(lane), round \(round)"
                 var moments = [upTime * Double.random(in: 0...1.1, using: &random)]
-                if round.isMultiple(of: 3) { moments.append(upTime * Double.random(in: 0...0.5, using: &random)) }
+                if round.isMultiple(of: 3) {
+                    moments.append(upTime * Double.random(in: 0...0.5, using: &random))
+                }
                 let cutUp = try await disturbed(["up", "-d", "--wait"], project, killsAfter: moments)
                 let up = try await project.escale("up", "-d", "--wait")
                 guard up.status == 0 else {
-                    throw Unexpected("\(place): up after a kill at \(moments) failed: \(up)\nbefore: \(cutUp)")
+                    throw Unexpected(
+                        "\(place): up after a kill at \(moments) failed: \(up)\nbefore: \(cutUp)"
+                    )
                 }
-                let state = try await State(project)
+                // An up starts what has ended again, as docker compose does, and doesn't wait for it to end.
+                let state = try await poll(within: .seconds(3), until: { $0 == expected }) {
+                    try await State(project)
+                }
                 #expect(state == expected, "\(place): after a kill of up at \(moments): \(cutUp)")
 
                 let moment = downTime * Double.random(in: 0...1.1, using: &random)
                 let cutDown = try await disturbed(["down", "-v"], project, killsAfter: [moment])
                 let down = try await project.escale("down", "-v")
                 guard down.status == 0 else {
-                    throw Unexpected("\(place): down after a kill at \(moment) failed: \(down)\nbefore: \(cutDown)")
+                    throw Unexpected(
+                        "\(place): down after a kill at \(moment) failed: \(down)\nbefore: \(cutDown)"
+                    )
                 }
                 try await expectNothing(
-                    Traces(escale, instance), but: idle, "\(place): up killed at \(moments), down at \(moment)")
+                    Traces(escale, instance),
+                    but: idle,
+                    "\(place): up killed at \(moments), down at \(moment)"
+                )
             }
         }
     }
 
     /// Runs a command whose daemon is killed, each moment counted from the one before; how the command ends is its own.
     private func disturbed(
-        _ words: [String], _ project: TestProject, killsAfter moments: [Duration]
+        _ words: [String],
+        _ project: TestProject,
+        killsAfter moments: [Duration]
     ) async throws -> RunResult {
         let program = try await project.fixture.begin(words, in: project.directory)
         for moment in moments {
@@ -66,7 +80,9 @@ import Testing
         return result
     }
 
-    private func expectNothing(_ look: @autoclosure () -> Traces, but idle: Traces, _ place: String) async throws {
+    private func expectNothing(_ look: @autoclosure () -> Traces, but idle: Traces, _ place: String)
+        async throws
+    {
         let left = try await poll(within: .seconds(3), until: { $0 == idle }) { look() }
         #expect(left == idle, "\(place): left over: \(left.all.subtracting(idle.all).sorted())")
     }
@@ -74,7 +90,9 @@ import Testing
     private static func seed() throws -> UInt64 {
         let environment = try Files.read("/proc/self/environ").split(separator: 0)
             .map { String(decoding: $0, as: UTF8.self) }
-        let given = environment.first { $0.hasPrefix("ESCALE_TEST_SEED=") }.flatMap { UInt64($0.dropFirst(17)) }
+        let given = environment.first { $0.hasPrefix("ESCALE_TEST_SEED=") }.flatMap {
+            UInt64($0.dropFirst(17))
+        }
         return given ?? UInt64.random(in: 1...1_000_000)
     }
 
@@ -127,7 +145,17 @@ private struct State: Equatable {
             containers.append("\(container.name) \(container.state) \(health) \(code) \(networks)")
         }
         for replica in ["1", "2"] {
-            let page = try await project.escale("exec", "--index", replica, "web", "wget", "-q", "-O", "-", "127.0.0.1")
+            let page = try await project.escale(
+                "exec",
+                "--index",
+                replica,
+                "web",
+                "wget",
+                "-q",
+                "-O",
+                "-",
+                "127.0.0.1"
+            )
             pages.append(page.text)
         }
         pages.append(try await project.shell("db", "cat /data/row"))
@@ -140,12 +168,17 @@ private struct Traces: Equatable {
 
     init(_ escale: EscaleFixture, _ instance: Instance) {
         var all = Set<String>()
-        for process in HostProcesses.using(escale.root) where process.arguments.first?.hasSuffix("/escaled") != true {
+        for process in HostProcesses.using(escale.root)
+        where process.arguments.first?.hasSuffix("/escaled") != true {
             if process.arguments.contains(where: { $0.hasSuffix("/escale") }) { continue }
             all.insert("process \(process.line)")
         }
-        for directory in ["state/containers", "state/volumes", "run/containers", "run/oci", "run/network/resolvers"] {
-            for name in (try? Files.list("\(escale.root)/\(directory)")) ?? [] { all.insert("\(directory)/\(name)") }
+        for directory in [
+            "state/containers", "state/volumes", "run/containers", "run/oci", "run/network/resolvers",
+        ] {
+            for name in (try? Files.list("\(escale.root)/\(directory)")) ?? [] {
+                all.insert("\(directory)/\(name)")
+            }
         }
         for link in (try? Files.list("/sys/class/net")) ?? [] where link.hasPrefix(instance.interfaces) {
             all.insert("link \(link)")
@@ -154,7 +187,9 @@ private struct Traces: Equatable {
             all.insert("control group \(group)")
         }
         let mounts = (try? Files.readText("/proc/self/mountinfo")) ?? ""
-        for line in mounts.split(separator: "\n") where line.contains(escale.root) { all.insert("mount \(line)") }
+        for line in mounts.split(separator: "\n") where line.contains(escale.root) {
+            all.insert("mount \(line)")
+        }
         self.all = all
     }
 }

@@ -58,7 +58,8 @@ import Testing
                     stop_signal: SIGKILL
                     healthcheck: {test: test -e /well, interval: 300ms, retries: 2}
                   restarted: {image: busybox, command: sleep 600, stop_signal: SIGKILL, restart: always}
-                """)
+                """
+            )
             try await project.up("--wait")
             let old = try await project.container("restarted")
             try await escale.killDaemon()
@@ -93,7 +94,8 @@ import Testing
                   away:
                     image: busybox
                     command: ["sh", "-c", "trap 'exit 8' TERM; while :; do sleep 0.05; done"]
-                """)
+                """
+            )
             try await project.up("--wait")
             let back = try await project.container("back")
             let away = try await project.container("away")
@@ -130,7 +132,8 @@ import Testing
                     command: ["sh", "-c", "sleep 1; touch /well; exec sleep 600"]
                     stop_signal: SIGKILL
                     healthcheck: {test: test -e /well, interval: 200ms, retries: 50}
-                """)
+                """
+            )
             let up = try await project.begin("up", "-d", "--wait")
             _ = try await poll(within: .seconds(5), until: { !$0.isEmpty }) {
                 HostProcesses.using(escale.root).filter { $0.arguments.contains { $0.hasSuffix("conmon") } }

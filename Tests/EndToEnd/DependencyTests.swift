@@ -5,7 +5,9 @@ import Testing
 
 /// The order in which services start and stop.
 @Suite struct DependencyTests {
-    @Test("services start after what they need has started, is healthy, or has done its work; they stop in reverse")
+    @Test(
+        "services start after what they need has started, is healthy, or has done its work; they stop in reverse"
+    )
     func order() async throws {
         try await EscaleFixture.with { escale in
             let project = try escale.project(
@@ -20,14 +22,15 @@ import Testing
                     depends_on: {migrate: {condition: service_completed_successfully}}
                   migrate:
                     image: busybox
-                    command: ["sh", "-c", "sleep 0.3"]
+                    command: ["sh", "-c", "sleep 0.6"]
                     depends_on: {db: {condition: service_healthy}}
                   db:
                     image: busybox
                     command: ["sh", "-c", "sleep 0.4; touch /ready; exec sleep 600"]
                     stop_signal: SIGKILL
                     healthcheck: {test: test -e /ready, interval: 5s}
-                """)
+                """
+            )
             try await project.up()
             var started: [String: Timestamp] = [:]
             var finished: [String: Timestamp] = [:]
@@ -37,9 +40,15 @@ import Testing
             }
             let (db, migrate) = (try #require(started["db"]), try #require(started["migrate"]))
             let (api, web) = (try #require(started["api"]), try #require(started["web"]))
-            #expect(migrate - db >= .milliseconds(400), "migrate waited until db was healthy: \(migrate - db)")
+            #expect(
+                migrate - db >= .milliseconds(400),
+                "migrate waited until db was healthy: \(migrate - db)"
+            )
             let migrated = try #require(finished["migrate"])
-            #expect(api >= migrated && migrated - migrate >= .milliseconds(300), "api waited for migrate's end")
+            #expect(
+                api >= migrated && migrated - migrate >= .milliseconds(300),
+                "api waited for migrate's end"
+            )
             #expect(web >= api)
 
             // As with docker compose, the next up starts what has ended again, and touches nothing that runs.
@@ -67,12 +76,17 @@ import Testing
                     command: sleep 600
                     stop_signal: SIGKILL
                     depends_on: {migrate: {condition: service_completed_successfully}}
-                """)
+                """
+            )
             let result = try await project.escale("up", "-d").failed()
             for text in ["app-migrate-1", "exit code 9", "relation exists", "escale logs migrate"] {
                 #expect(result.errors.contains(text), "\"\(text)\" is missing:\n\(result)")
             }
-            #expect(try await project.containers().allSatisfy { $0.service.rawValue != "web" || $0.startedAt == nil })
+            #expect(
+                try await project.containers().allSatisfy {
+                    $0.service.rawValue != "web" || $0.startedAt == nil
+                }
+            )
             let again = try await project.escale("up", "-d").failed()
             #expect(again.errors.contains("exit code 9"), "the next up tries again and says so too: \(again)")
         }
@@ -93,12 +107,17 @@ import Testing
                 """
             }
             let project = try escale.project(
-                "app", yaml(", healthcheck: {test: 'echo no socket; exit 1', interval: 200ms, retries: 2}"))
+                "app",
+                yaml(", healthcheck: {test: 'echo no socket; exit 1', interval: 200ms, retries: 2}")
+            )
             let result = try await project.escale("up", "-d").failed()
             #expect(result.errors.contains("app-db-1") && result.errors.contains("no socket"), "\(result)")
             try project.write("compose.yaml", yaml(""))
             let unchecked = try await project.escale("up", "-d").failed()
-            #expect(unchecked.errors.contains("db") && unchecked.errors.contains("healthcheck"), "\(unchecked)")
+            #expect(
+                unchecked.errors.contains("db") && unchecked.errors.contains("healthcheck"),
+                "\(unchecked)"
+            )
         }
     }
 
@@ -115,7 +134,8 @@ import Testing
                     command: sleep 600
                     stop_signal: SIGKILL
                     depends_on: {extra: {condition: service_completed_successfully, required: false}}
-                """)
+                """
+            )
             try await project.up()
             #expect(try await project.container("web").state == .running)
         }

@@ -17,14 +17,17 @@ import Testing
                     command: ["sh", "-c", "sleep 0.5; touch /ready; exec sleep 600"]
                     stop_signal: SIGKILL
                     healthcheck: {test: test -e /ready, interval: 30s}
-                """)
+                """
+            )
             let up = try await project.up("--wait")
             #expect(up.duration < .seconds(2), "\(up)")
             #expect(try await project.container("web").health == .healthy)
         }
     }
 
-    @Test("unhealthy after the retries, with the probe's output as the reason; healthy again after one success")
+    @Test(
+        "unhealthy after the retries, with the probe's output as the reason; healthy again after one success"
+    )
     func unhealthy() async throws {
         try await EscaleFixture.with { escale in
             let project = try escale.project(
@@ -36,7 +39,8 @@ import Testing
                     command: ["sh", "-c", "touch /ready; exec sleep 600"]
                     stop_signal: SIGKILL
                     healthcheck: {test: "cat /ready", interval: 300ms, timeout: 2s, retries: 3}
-                """)
+                """
+            )
             try await project.up("--wait")
             let began = ContinuousClock.now
             _ = try await project.shell("web", "rm /ready")
@@ -66,7 +70,8 @@ import Testing
                     working_dir: /etc
                     environment: {COLOUR: red}
                     healthcheck: {test: "echo $$(id -u) $$(id -g) $$(pwd) $$COLOUR; exit 1", interval: 200ms, retries: 1}
-                """)
+                """
+            )
             let result = try await project.escale("up", "-d", "--wait").failed()
             #expect(result.errors.contains("1000 1001 /etc red"), "\(result)")
         }
@@ -84,7 +89,8 @@ import Testing
                     command: sleep 600
                     stop_signal: SIGKILL
                     healthcheck: {test: ["CMD", "sleep", "431"], interval: 200ms, timeout: 300ms, retries: 2}
-                """)
+                """
+            )
             try await project.up()
             let ill = try await project.container("web", within: .seconds(6)) { $0.health == .unhealthy }
             #expect(ill.reason?.contains("no answer within 300ms") == true, "\(ill)")
@@ -108,13 +114,17 @@ import Testing
                     scale: 2
                     ports: ["\(port):80"]
                     healthcheck: {test: test ! -e /ill, interval: 300ms, retries: 1}
-                """)
+                """
+            )
             try await project.up("--wait")
             let ill = try await project.shell("web", "hostname; touch /ill")
             _ = try await project.container("web", within: .seconds(5)) { $0.health == .unhealthy }
             var answers = Set<String>()
             for _ in 0..<30 { answers.insert(try await HTTPProbe.answer(port)) }
-            #expect(answers.count == 1 && !answers.contains(ill + "\n"), "\(answers), but \(ill) is unhealthy")
+            #expect(
+                answers.count == 1 && !answers.contains(ill + "\n"),
+                "\(answers), but \(ill) is unhealthy"
+            )
         }
     }
 }
@@ -135,7 +145,8 @@ import Testing
                   stopped: \(service(0, "unless-stopped"))
                   failed: \(service(1, "on-failure:2"))
                   succeeded: \(service(0, "on-failure"))
-                """)
+                """
+            )
             try await project.up()
             let failed = try await project.container("failed", within: .seconds(8)) {
                 $0.state == .exited && $0.restarts == 2
@@ -151,9 +162,14 @@ import Testing
                 #expect(container.state == .exited && container.restarts == 0, "\(container)")
                 #expect(try await project.logs(name) == ["run"])
             }
-            let starts = try await project.events().filter { $0.kind == "container.started" && $0.subject == "app-always-1" }
+            let starts = try await project.events().filter {
+                $0.kind == "container.started" && $0.subject == "app-always-1"
+            }
             let gaps = zip(starts, starts.dropFirst()).map { $1.at - $0.at }
-            #expect(gaps.count >= 3 && gaps[0] >= .milliseconds(100) && gaps[2] >= .milliseconds(400), "\(gaps)")
+            #expect(
+                gaps.count >= 3 && gaps[0] >= .milliseconds(100) && gaps[2] >= .milliseconds(400),
+                "\(gaps)"
+            )
             try await project.escale("stop").ok()
             let count = try await project.logs("always").count
             try await Task.sleep(for: .milliseconds(700))
@@ -169,11 +185,14 @@ import Testing
                 """
                 services:
                   web: {image: busybox, command: sleep 600, stop_signal: SIGKILL, restart: always}
-                """)
+                """
+            )
             try await project.up()
             let old = try await project.container("web")
             kill(try #require(old.pid), SIGKILL)
-            let new = try await project.container("web", within: .seconds(5)) { $0.state == .running && $0.pid != old.pid }
+            let new = try await project.container("web", within: .seconds(5)) {
+                $0.state == .running && $0.pid != old.pid
+            }
             #expect(new.id == old.id && new.restarts == 1)
             #expect(new.addresses == old.addresses)
             let end = try #require(try await project.events().last { $0.kind == "container.exited" })

@@ -5,7 +5,9 @@ import Testing
 
 /// Escale leaves the host as it found it.
 @Suite struct HostStateTests {
-    @Test("after `down -v` addresses, routes, links, rules, mounts, processes and control groups are as before")
+    @Test(
+        "after `down -v` addresses, routes, links, rules, mounts, processes and control groups are as before"
+    )
     func downLeavesNothing() async throws {
         try await EscaleFixture.with(image: false) { escale in
             let host = try await PrivateHost(escale)
@@ -32,7 +34,9 @@ import Testing
     func leftoversAreSeen() async throws {
         try await EscaleFixture.with { escale in
             let project = try escale.project(
-                "app", "services: {web: {image: busybox, command: sleep 600, stop_signal: SIGKILL}}")
+                "app",
+                "services: {web: {image: busybox, command: sleep 600, stop_signal: SIGKILL}}"
+            )
             try await project.up()
             let instance = try await escale.instance()
             let found = try await Leftovers.find(root: escale.root, instance)
@@ -41,7 +45,10 @@ import Testing
                 "control group", "slot of",
             ]
             for kind in kinds {
-                #expect(found.contains { $0.contains(kind) }, "no \"\(kind)\" in:\n\(found.joined(separator: "\n"))")
+                #expect(
+                    found.contains { $0.contains(kind) },
+                    "no \"\(kind)\" in:\n\(found.joined(separator: "\n"))"
+                )
             }
         }
     }
@@ -55,7 +62,8 @@ import Testing
                 services:
                   web: {image: busybox, command: sleep 600, stop_signal: SIGKILL, volumes: ["data:/data"]}
                 volumes: {data: {}}
-                """)
+                """
+            )
             try await project.up()
             let instance = try await escale.instance()
             try await escale.escale(["system", "reset"]).failed(2)
@@ -66,7 +74,10 @@ import Testing
             }
             #expect(left.isEmpty, "\(left)")
             #expect(try Files.list("\(escale.root)/state/volumes").isEmpty)
-            #expect(try await escale.escale(["image", "ls", "--quiet"]).ok().output == "", "no image is left")
+            #expect(
+                try await escale.escale(["image", "ls", "--quiet"]).ok().output == "",
+                "no image is left"
+            )
             #expect(try await escale.escale(["ls", "--format", "json"]).ok().json([JSONValue].self).isEmpty)
         }
     }
@@ -75,7 +86,9 @@ import Testing
     func stop() async throws {
         try await EscaleFixture.with { escale in
             let project = try escale.project(
-                "app", "services: {web: {image: busybox, command: sleep 600, stop_signal: SIGKILL}}")
+                "app",
+                "services: {web: {image: busybox, command: sleep 600, stop_signal: SIGKILL}}"
+            )
             try await project.up()
             let instance = try await escale.instance()
             let before = try await project.container("web")
@@ -128,8 +141,12 @@ private struct PrivateHost {
     init(_ fixture: EscaleFixture) async throws {
         self.fixture = fixture
         let holder = try await RunningProgram(
-            ["unshare", "--net", "--mount", "sh", "-c", "ip link set lo up; exec sleep 600"], directory: "/", input: "",
-            environment: Command.defaultEnvironment, scratch: fixture.scratch)
+            ["unshare", "--net", "--mount", "sh", "-c", "ip link set lo up; exec sleep 600"],
+            directory: "/",
+            input: "",
+            environment: Command.defaultEnvironment,
+            scratch: fixture.scratch
+        )
         self.holder = holder
         fixture.onCleanUp("end the private host") { try await holder.end() }
         let isReady = try await poll(within: .seconds(5), until: { $0 }) {
@@ -150,7 +167,8 @@ private struct PrivateHost {
     func snapshot(_ instance: Instance?) async throws -> Snapshot {
         var parts: [String: Set<String>] = [:]
         let looks = [
-            ["ip", "-details", "addr"], ["ip", "route", "show", "table", "all"], ["ip", "rule"], ["ip", "neigh"],
+            ["ip", "-details", "addr"], ["ip", "route", "show", "table", "all"], ["ip", "rule"],
+            ["ip", "neigh"],
             ["nft", "list", "ruleset"], ["cat", "/proc/self/mountinfo"],
         ]
         for look in looks {
@@ -160,7 +178,8 @@ private struct PrivateHost {
         parts["control groups"] = Set(instance.map(Leftovers.cgroups) ?? [])
         parts["processes"] = Set(
             HostProcesses.using(fixture.root).map(\.arguments)
-                .filter { $0.first?.hasSuffix("/escaled") != true }.map { $0.joined(separator: " ") })
+                .filter { $0.first?.hasSuffix("/escaled") != true }.map { $0.joined(separator: " ") }
+        )
         return Snapshot(parts: parts)
     }
 }

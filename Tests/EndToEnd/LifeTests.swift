@@ -18,16 +18,22 @@ import Testing
                     stop_signal: SIGKILL
                     volumes: ["data:/data"]
                 volumes: {data: {}}
-                """)
+                """
+            )
             let up = try await project.up("--wait")
-            for line in ["Network app_default  Created", "Volume app_data  Created", "Container app-db-1  Started"] {
+            for line in [
+                "Network app_default  Created", "Volume app_data  Created", "Container app-db-1  Started",
+            ] {
                 #expect(up.text.contains(line), "\(up)")
             }
             let container = try await project.container("db")
             #expect(container.name == "app-db-1" && container.state == .running)
             #expect(container.image == "busybox" && container.addresses.keys.contains("app_default"))
             let table = try await project.escale("ps").ok().output
-            #expect(table.hasPrefix("NAME") && table.contains("app-db-1") && table.contains("Up "), "\(table)")
+            #expect(
+                table.hasPrefix("NAME") && table.contains("app-db-1") && table.contains("Up "),
+                "\(table)"
+            )
             #expect(try await escale.escale(["ls"]).ok().output.contains("app"))
             #expect(try await escale.escale(["ls", "-q"]).ok().output == "app\n")
 
@@ -39,7 +45,10 @@ import Testing
             #expect(try await project.containers().isEmpty)
 
             try await project.up("--wait")
-            #expect(try await project.shell("db", "cat /data/runs") == "run\nrun", "the volume's data survived")
+            #expect(
+                try await project.shell("db", "cat /data/runs") == "run\nrun",
+                "the volume's data survived"
+            )
             #expect(try await project.down("-v").text.contains("Volume app_data  Removed"))
             try await project.up("--wait")
             #expect(try await project.shell("db", "cat /data/runs") == "run", "`down -v` removed the data")
@@ -76,7 +85,9 @@ import Testing
             try await project.up("--force-recreate")
             let third = Set(try await project.containers().map(\.id))
             #expect(third.isDisjoint(with: second.map(\.id)), "--force-recreate recreates all")
-            let fourth = Set(try await project.up().text.split(separator: "\n").filter { $0.contains("Creat") })
+            let fourth = Set(
+                try await project.up().text.split(separator: "\n").filter { $0.contains("Creat") }
+            )
             #expect(fourth.isEmpty, "…once: \(fourth)")
         }
     }
@@ -89,7 +100,10 @@ import Testing
             try await project.up()
             try project.write("compose.yaml", "services: {web: \(service)}")
             let warned = try await project.up()
-            #expect(warned.errors.contains("app-old-1") && warned.errors.contains("--remove-orphans"), "\(warned)")
+            #expect(
+                warned.errors.contains("app-old-1") && warned.errors.contains("--remove-orphans"),
+                "\(warned)"
+            )
             #expect(try await project.containers().count == 2)
             let removed = try await project.up("--remove-orphans")
             #expect(removed.text.contains("Container app-old-1  Removed"), "\(removed)")
@@ -117,7 +131,9 @@ import Testing
             try project.write("compose.yaml", yaml(1))
             try await project.up()
             #expect(try await project.containers().map(Identity.init) == Array(two.prefix(1)))
-            #expect(try await project.escale("exec", "--index", "2", "web", "true").failed().errors.contains("2"))
+            #expect(
+                try await project.escale("exec", "--index", "2", "web", "true").failed().errors.contains("2")
+            )
         }
     }
 
@@ -126,7 +142,9 @@ import Testing
         try await EscaleFixture.with { escale in
             let service = "image: busybox, command: sleep 600, stop_signal: SIGKILL"
             let project = try escale.project(
-                "app", "services: {web: {\(service), depends_on: [db]}, db: {\(service)}, other: {\(service)}}")
+                "app",
+                "services: {web: {\(service), depends_on: [db]}, db: {\(service)}, other: {\(service)}}"
+            )
             try await project.down()
             try await project.up("web")
             #expect(try await project.containers().map(\.service.rawValue) == ["db", "web"])
@@ -157,10 +175,12 @@ import Testing
                     command: ["sh", "-c", "trap '' TERM; touch /data/stubborn; while :; do sleep 0.05; done"]
                     stop_grace_period: 1s
                     volumes: ["./data:/data"]
-                """)
+                """
+            )
             try await project.up()
             let isUp = try await poll(within: .seconds(5), until: { $0 }) {
-                Files.exists("\(project.directory)/data/up") && Files.exists("\(project.directory)/data/stubborn")
+                Files.exists("\(project.directory)/data/up")
+                    && Files.exists("\(project.directory)/data/stubborn")
             }
             #expect(isUp)
             try await project.escale("stop").ok()
@@ -178,7 +198,9 @@ import Testing
     func attached() async throws {
         try await EscaleFixture.with { escale in
             let project = try escale.project(
-                "app", "services: {job: {image: busybox, command: [sh, -c, 'echo one; sleep 0.3; echo two; exit 5']}}")
+                "app",
+                "services: {job: {image: busybox, command: [sh, -c, 'echo one; sleep 0.3; echo two; exit 5']}}"
+            )
             let result = try await project.escale("up", timeout: .seconds(15))
             #expect(!result.timedOut, "\(result)")
             #expect(result.output.contains("job-1") && result.output.contains("one"), "\(result)")

@@ -15,7 +15,8 @@ import Testing
                     image: busybox
                     command: ["sh", "-c", "echo first; echo problem >&2; sleep 1.2; echo last; exec sleep 600"]
                     stop_signal: SIGKILL
-                """)
+                """
+            )
             try await project.up()
             let both = try await poll(within: .seconds(5), until: { $0.contains("last") }) {
                 try await project.escale("logs").ok().output
@@ -28,7 +29,10 @@ import Testing
             #expect(try await project.logs("--tail", "0").isEmpty)
             let stamped = try await project.logs("-t")
             let times = stamped.compactMap { $0.split(separator: " ").first.map(String.init) }
-            #expect(stamped.count == 3 && times.allSatisfy { $0.hasSuffix("Z") && $0.count == 30 }, "\(stamped)")
+            #expect(
+                stamped.count == 3 && times.allSatisfy { $0.hasSuffix("Z") && $0.count == 30 },
+                "\(stamped)"
+            )
             let second = try #require(times.last)
             #expect(try await project.logs("--since", second) == ["last"])
             #expect(try await project.logs("--since", "1h").count == 3)
@@ -46,10 +50,13 @@ import Testing
                     image: busybox
                     command: ["sh", "-c", "n=0; while :; do n=$$((n+1)); echo line $$n; sleep 0.1; done"]
                     stop_signal: SIGKILL
-                """)
+                """
+            )
             try await project.up()
             let follower = try await project.begin("logs", "-f")
-            let seen = try await poll(within: .seconds(5), until: { $0.contains("line 5\n") }) { follower.output }
+            let seen = try await poll(within: .seconds(5), until: { $0.contains("line 5\n") }) {
+                follower.output
+            }
             #expect(seen.contains("line 1\n") && seen.contains("line 5\n"), "\(seen)")
             try await project.up("--force-recreate")
             let twice = try await poll(within: .seconds(5), until: { $0.components("line 1\n") == 2 }) {
@@ -72,7 +79,8 @@ import Testing
                   burst:
                     image: busybox
                     command: ["sh", "-c", "seq 1 20000; head -c 100000 /dev/zero | tr '\\\\0' x; echo; echo end"]
-                """)
+                """
+            )
             try await project.up()
             _ = try await project.container("burst", within: .seconds(5)) { $0.state == .exited }
             let lines = try await project.logs()
@@ -102,17 +110,28 @@ extension String {
                     stop_signal: SIGKILL
                     environment: {COLOUR: red}
                     working_dir: /etc
-                """)
+                """
+            )
             try await project.up()
             #expect(try await project.escale("exec", "web", "sh", "-c", "exit 42").status == 42)
             #expect(try await project.escale("exec", "web", "sh", "-c", "kill -9 $$").status == 137)
-            let streams = try await project.escale("exec", "-T", "web", "sh", "-c", "echo out; echo err >&2").ok()
+            let streams = try await project.escale("exec", "-T", "web", "sh", "-c", "echo out; echo err >&2")
+                .ok()
             #expect(streams.output == "out\n" && streams.errors == "err\n", "\(streams)")
             let piped = try await project.escale("exec", "-T", "web", "wc", "-c", input: "twelve bytes").ok()
             #expect(piped.output == "12\n", "\(piped)")
             #expect(try await project.shell("web", "pwd; echo $COLOUR; id -u") == "/etc\nred\n0")
             let other = try await project.escale(
-                "exec", "-e", "COLOUR=blue", "-u", "1000:1001", "-w", "/tmp", "web", "sh", "-c",
+                "exec",
+                "-e",
+                "COLOUR=blue",
+                "-u",
+                "1000:1001",
+                "-w",
+                "/tmp",
+                "web",
+                "sh",
+                "-c",
                 "pwd; echo $COLOUR; id -u; id -g"
             ).ok()
             #expect(other.output == "/tmp\nblue\n1000\n1001\n", "\(other)")

@@ -22,7 +22,8 @@ import Testing
                   web:
                     image: [busybox
                 """,
-            says: ["compose.yaml:3:12: error", "not closed", "hint: ", "end with ]"]),
+            says: ["compose.yaml:3:12: error", "not closed", "hint: ", "end with ]"]
+        ),
         Mistake(
             name: "a wrong indentation",
             yaml: """
@@ -31,14 +32,18 @@ import Testing
                     image: busybox
                    command: sleep 1
                 """,
-            says: ["compose.yaml:4:", "error[yaml.syntax]", "hint: "]),
+            says: ["compose.yaml:4:", "error[yaml.syntax]", "hint: "]
+        ),
         Mistake(
             name: "an attribute with a typing error",
             yaml: """
                 services:
                   web: {image: busybox, comand: sleep 1}
                 """,
-            says: ["compose.yaml:2:25: error", "services.web", "\"comand\"", "hint: did you mean \"command\"?"]),
+            says: [
+                "compose.yaml:2:25: error", "services.web", "\"comand\"", "hint: did you mean \"command\"?",
+            ]
+        ),
         Mistake(
             name: "a dependency on a service that doesn't exist",
             yaml: """
@@ -48,7 +53,8 @@ import Testing
                     depends_on: [dbb]
                   db: {image: busybox}
                 """,
-            says: ["compose.yaml:4:18: error", "services.web", "\"dbb\"", "hint: did you mean \"db\"?"]),
+            says: ["compose.yaml:4:18: error", "services.web", "\"dbb\"", "hint: did you mean \"db\"?"]
+        ),
         Mistake(
             name: "services that depend on each other in a circle",
             yaml: """
@@ -57,21 +63,27 @@ import Testing
                   b: {image: busybox, depends_on: [c]}
                   c: {image: busybox, depends_on: [a]}
                 """,
-            says: ["compose.yaml:2:", "error", "circle", "a → b → c → a", "hint: ", "a needs b at compose.yaml:2:36"]),
+            says: [
+                "compose.yaml:2:", "error", "circle", "a → b → c → a", "hint: ",
+                "a needs b at compose.yaml:2:36",
+            ]
+        ),
         Mistake(
             name: "a port that is none",
             yaml: """
                 services:
                   web: {image: busybox, ports: ["70000:80"]}
                 """,
-            says: ["compose.yaml:2:", "error", "services.web", "70000", "hint: "]),
+            says: ["compose.yaml:2:", "error", "services.web", "70000", "hint: "]
+        ),
         Mistake(
             name: "a volume that is not declared",
             yaml: """
                 services:
                   web: {image: busybox, volumes: ["data:/data"]}
                 """,
-            says: ["compose.yaml:2:", "error", "services.web", "data", "hint: ", "volumes"]),
+            says: ["compose.yaml:2:", "error", "services.web", "data", "hint: ", "volumes"]
+        ),
         Mistake(
             name: "two mistakes at once",
             yaml: """
@@ -79,7 +91,8 @@ import Testing
                   web: {image: busybox, comand: sleep 1}
                   db: {imag: busybox}
                 """,
-            says: ["compose.yaml:2:25: error", "compose.yaml:3:8: error", "2 problems"]),
+            says: ["compose.yaml:2:25: error", "compose.yaml:3:8: error", "2 problems"]
+        ),
         Mistake(name: "an empty file", yaml: "", says: ["compose.yaml", "is empty", "services:", "hint: "]),
     ]
 
@@ -123,14 +136,21 @@ import Testing
         try await EscaleFixture.with { escale in
             let port = try FreePort.take()
             let web = try await RunningProgram(
-                ["busybox", "httpd", "-f", "-p", "127.0.0.1:\(port)"], directory: "/", input: "",
-                environment: Command.defaultEnvironment, scratch: escale.scratch)
+                ["busybox", "httpd", "-f", "-p", "127.0.0.1:\(port)"],
+                directory: "/",
+                input: "",
+                environment: Command.defaultEnvironment,
+                scratch: escale.scratch
+            )
             escale.onCleanUp("end the host's program") { try await web.end() }
             _ = try await poll(within: .seconds(3), until: { $0 }) { await HTTPProbe.accepts(port) }
 
             let project = try escale.project("app", Self.publishing(port))
             let result = try await project.escale("up", "-d").failed()
-            #expect(result.errors.contains("port \(port)/tcp is taken by busybox (process \(web.pid))"), "\(result)")
+            #expect(
+                result.errors.contains("port \(port)/tcp is taken by busybox (process \(web.pid))"),
+                "\(result)"
+            )
             #expect(result.errors.contains("hint: "), "\(result)")
             #expect(try await project.containers().isEmpty, "nothing was begun")
         }
@@ -146,7 +166,8 @@ import Testing
             let result = try await second.escale("up", "-d").failed()
             #expect(
                 result.errors.contains("port \(port)/tcp is taken by container first-web-1 of project first"),
-                "\(result)")
+                "\(result)"
+            )
             #expect(result.errors.contains("hint: "), "\(result)")
             #expect(try await second.containers().isEmpty, "nothing was begun")
             #expect(try await first.container("web").state == .running)
@@ -156,7 +177,10 @@ import Testing
     @Test("an image that isn't there: its name, the service, and what to do")
     func missingImage() async throws {
         try await EscaleFixture.with { escale in
-            let project = try escale.project("app", "services: {web: {image: 'nowhere:1.2', command: sleep 1}}")
+            let project = try escale.project(
+                "app",
+                "services: {web: {image: 'nowhere:1.2', command: sleep 1}}"
+            )
             let result = try await project.escale("up", "-d").failed()
             for text in ["nowhere:1.2", "web", "hint: "] {
                 #expect(result.errors.contains(text), "\"\(text)\" is missing:\n\(result)")
@@ -174,7 +198,11 @@ import Testing
             let project = try escale.project("app", "services: {web: {image: busybox}}")
             let program = try await RunningProgram(
                 ["setpriv", "--reuid", "65534", "--clear-groups", "\(escale.scratch)/escale", "up", "-d"],
-                directory: project.directory, input: "", environment: escale.environment, scratch: escale.scratch)
+                directory: project.directory,
+                input: "",
+                environment: escale.environment,
+                scratch: escale.scratch
+            )
             let result = try await program.result(within: .seconds(10)).failed()
             #expect(result.errors.contains("needs root") && result.errors.contains("sudo"), "\(result)")
         }
@@ -185,8 +213,12 @@ import Testing
         arguments: [
             Missing(programs: ["/usr/bin/crun", "/usr/sbin/runc"], package: "crun"),
             Missing(programs: ["/usr/bin/conmon"], package: "conmon"),
-            Missing(programs: ["/usr/share/containers/seccomp.json"], package: "golang-github-containers-common"),
-        ])
+            Missing(
+                programs: ["/usr/share/containers/seccomp.json"],
+                package: "golang-github-containers-common"
+            ),
+        ]
+    )
     func missingPackage(missing: Missing) async throws {
         try await EscaleFixture.with(image: false) { escale in
             let result = try await without(missing, escale, ["system", "info"]).failed()
@@ -216,7 +248,9 @@ import Testing
     }
 
     /// Runs escale, and the daemon that it starts, where these files are hidden.
-    private func without(_ missing: Missing, _ escale: EscaleFixture, _ words: [String]) async throws -> RunResult {
+    private func without(_ missing: Missing, _ escale: EscaleFixture, _ words: [String]) async throws
+        -> RunResult
+    {
         // Each file's directory gets an overlay in which the file is deleted, in a mount namespace of the daemon's own.
         let hide = "\(escale.scratch)/hide"
         var script = "set -e; mkdir -p \(hide); mount -t tmpfs tmpfs \(hide)\n"
@@ -227,7 +261,10 @@ import Testing
             script += "mount -t overlay overlay -o \(layers) \(parent(file)); rm -f \(file)\n"
         }
         script += "exec \"$@\"\n"
-        let program = try await escale.begin(words, through: ["unshare", "--mount", "sh", "-c", script, "sh"])
+        let program = try await escale.begin(
+            words,
+            through: ["unshare", "--mount", "sh", "-c", script, "sh"]
+        )
         return try await program.result(within: .seconds(20))
     }
 
@@ -251,7 +288,8 @@ import Testing
                   web:
                     image: busybox
                     command: ["sh", "-c", "echo starting; echo 'cannot read /etc/app.conf' >&2; exit 3"]
-                """)
+                """
+            )
             let result = try await project.escale("up", "-d", "--wait").failed()
             for text in ["app-web-1", "exit code 3", "cannot read /etc/app.conf", "escale logs web"] {
                 #expect(result.errors.contains(text), "\"\(text)\" is missing:\n\(result)")
@@ -271,7 +309,8 @@ import Testing
                     restart: always
                     command: ["sh", "-c", "echo 'no database' >&2; exit 4"]
                     healthcheck: {test: "true", interval: 60s, start_interval: 60s}
-                """)
+                """
+            )
             let result = try await project.escale("up", "-d", "--wait").failed()
             for text in ["app-web-1", "keeps ending", "exit code 4", "no database"] {
                 #expect(result.errors.contains(text), "\"\(text)\" is missing:\n\(result)")
@@ -291,7 +330,8 @@ import Testing
                     command: sleep 600
                     stop_signal: SIGKILL
                     healthcheck: {test: "echo 'connection refused'; exit 1", interval: 200ms, retries: 2}
-                """)
+                """
+            )
             let result = try await project.escale("up", "-d", "--wait").failed()
             for text in ["app-web-1", "unhealthy", "last probe", "connection refused", "hint: "] {
                 #expect(result.errors.contains(text), "\"\(text)\" is missing:\n\(result)")
@@ -311,7 +351,8 @@ import Testing
                     command: sleep 600
                     stop_signal: SIGKILL
                     healthcheck: {test: "echo 'still loading'; exit 1", interval: 60s}
-                """)
+                """
+            )
             let result = try await project.escale("up", "-d", "--wait", "--wait-timeout", "1").failed()
             #expect(result.duration < .seconds(4), "\(result)")
             for text in ["app-web-1", "starting", "still loading", "hint: "] {
@@ -323,7 +364,10 @@ import Testing
     @Test("a program that isn't in the image")
     func noSuchProgram() async throws {
         try await EscaleFixture.with { escale in
-            let project = try escale.project("app", "services: {web: {image: busybox, command: gunicorn app}}")
+            let project = try escale.project(
+                "app",
+                "services: {web: {image: busybox, command: gunicorn app}}"
+            )
             let result = try await project.escale("up", "-d").failed()
             for text in ["app-web-1", "gunicorn", "hint: check `command`"] {
                 #expect(result.errors.contains(text), "\"\(text)\" is missing:\n\(result)")
@@ -343,7 +387,8 @@ import Testing
                     command: sleep 600
                     volumes: [{type: bind, source: ./missing.conf, target: /etc/app.conf, bind: {create_host_path: false}}]
                   ended: {image: busybox, command: "true"}
-                """)
+                """
+            )
             let mount = try await project.escale("up", "-d", "web").failed()
             for text in ["web", "\(project.directory)/missing.conf", "hint: "] {
                 #expect(mount.errors.contains(text), "\"\(text)\" is missing:\n\(mount)")

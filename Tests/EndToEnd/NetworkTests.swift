@@ -18,7 +18,8 @@ import Testing
                   web: {image: busybox, \(Self.server), networks: {default: {aliases: [shop, www]}}}
                   named: {image: busybox, \(Self.server), container_name: the-one}
                   client: {image: busybox, command: sleep 600, stop_signal: SIGKILL}
-                """)
+                """
+            )
             try await project.up()
             for name in ["web", "shop", "www", "app-web-1", "named", "the-one"] {
                 let isReached = try await poll(within: .seconds(3), until: { $0 }) {
@@ -28,8 +29,13 @@ import Testing
             }
             let unknown = try await project.escale("exec", "client", "nslookup", "nobody-here")
             #expect(unknown.status != 0, "\(unknown)")
-            #expect(unknown.duration < .seconds(3), "an unknown name is answered at once: \(unknown.duration)")
-            #expect(try await project.shell("client", "hostname; grep -c $(hostname) /etc/hosts").hasSuffix("1"))
+            #expect(
+                unknown.duration < .seconds(3),
+                "an unknown name is answered at once: \(unknown.duration)"
+            )
+            #expect(
+                try await project.shell("client", "hostname; grep -c $(hostname) /etc/hosts").hasSuffix("1")
+            )
         }
     }
 
@@ -44,27 +50,40 @@ import Testing
                   middle: {image: busybox, \(Self.server), networks: [front, back]}
                   db: {image: busybox, \(Self.server), networks: [back]}
                 networks: {front: {}, back: {internal: true}}
-                """)
+                """
+            )
             try await project.up()
-            let other = try escale.project("other", "services: {guest: {image: busybox, command: sleep 600, stop_signal: SIGKILL}}")
+            let other = try escale.project(
+                "other",
+                "services: {guest: {image: busybox, command: sleep 600, stop_signal: SIGKILL}}"
+            )
             try await other.up()
             let db = try #require(try await project.container("db").addresses["app_back"])
             let middle = try await project.container("middle").addresses
             let middleBack = try #require(middle["app_back"])
 
-            let isUp = try await poll(within: .seconds(3), until: { $0 }) { try await fetches(project, "front", "middle") }
+            let isUp = try await poll(within: .seconds(3), until: { $0 }) {
+                try await fetches(project, "front", "middle")
+            }
             #expect(isUp, "front reaches middle")
             #expect(try await fetches(project, "middle", "db"))
             #expect(try await fetches(project, "middle", db))
             #expect(try await !fetches(project, "front", "db"), "front resolves db")
             #expect(try await !fetches(project, "front", db), "front reaches db by its address")
-            #expect(try await !fetches(project, "front", middleBack), "front reaches middle's address on the back network")
+            #expect(
+                try await !fetches(project, "front", middleBack),
+                "front reaches middle's address on the back network"
+            )
             #expect(try await !fetches(other, "guest", "db"), "another project resolves db")
             #expect(try await !fetches(other, "guest", db), "another project reaches db")
             // Even a forged route or address doesn't lead there.
             let forged = try await project.escale(
-                "exec", "front", "sh", "-c",
-                "ip route add \(db)/32 via 169.254.1.1 dev eth0; timeout 2 wget -q -O - http://\(db)/")
+                "exec",
+                "front",
+                "sh",
+                "-c",
+                "ip route add \(db)/32 via 169.254.1.1 dev eth0; timeout 2 wget -q -O - http://\(db)/"
+            )
             #expect(forged.status != 0, "\(forged)")
         }
     }
@@ -79,12 +98,19 @@ import Testing
                   inner: {image: busybox, command: sleep 600, stop_signal: SIGKILL, networks: [inner]}
                   outer: {image: busybox, command: sleep 600, stop_signal: SIGKILL}
                 networks: {inner: {internal: true}}
-                """)
+                """
+            )
             try await project.up()
             // An address of the host itself that is not Escale's stands in for the world outside.
             let world = try await OutsideWorld(escale)
-            #expect(try await fetches(project, "outer", world.address, port: world.port, path: "hostname"), "outer gets out")
-            #expect(try await !fetches(project, "inner", world.address, port: world.port, path: "hostname"), "inner gets out")
+            #expect(
+                try await fetches(project, "outer", world.address, port: world.port, path: "hostname"),
+                "outer gets out"
+            )
+            #expect(
+                try await !fetches(project, "inner", world.address, port: world.port, path: "hostname"),
+                "inner gets out"
+            )
         }
     }
 
@@ -101,10 +127,13 @@ import Testing
                     command: httpd -f -p \(port) -h /
                     stop_signal: SIGKILL
                     expose: ["\(port)"]
-                """)
+                """
+            )
             try await project.up()
             let address = try #require(try await project.container("hidden").addresses.values.first)
-            let isUp = try await poll(within: .seconds(3), until: { $0 }) { await HTTPProbe.accepts(port, at: address) }
+            let isUp = try await poll(within: .seconds(3), until: { $0 }) {
+                await HTTPProbe.accepts(port, at: address)
+            }
             #expect(isUp, "the host itself reaches the container's address")
             #expect(await !HTTPProbe.accepts(port), "127.0.0.1:\(port) leads to it")
             #expect(try await project.escale("port", "hidden", "\(port)").status != 0)
@@ -120,22 +149,34 @@ import Testing
                 services:
                   web: {image: busybox, \(Self.server), scale: 3, healthcheck: {test: "wget -q -O /dev/null http://127.0.0.1/"}}
                   client: {image: busybox, command: sleep 600, stop_signal: SIGKILL}
-                """)
+                """
+            )
             try await project.up("--wait")
             let answers = try await project.shell(
-                "client", "\(Self.lookUp("web")); for i in $(seq 30); do wget -q -O - http://$a/; done | sort | uniq -c | wc -l")
+                "client",
+                "\(Self.lookUp("web")); for i in $(seq 30); do wget -q -O - http://$a/; done | sort | uniq -c | wc -l"
+            )
             #expect(answers == "3")
-            let addresses = try await project.shell("client", "nslookup web | sed -n '/^Name:/,$ s/^Address[^:]*: *//p' | wc -l")
+            let addresses = try await project.shell(
+                "client",
+                "nslookup web | sed -n '/^Name:/,$ s/^Address[^:]*: *//p' | wc -l"
+            )
             #expect(addresses == "1", "one address for the service")
             // A replica that calls its own service's name reaches all, itself too.
             let own = try await project.shell(
-                "web", "\(Self.lookUp("web")); for i in $(seq 30); do timeout 2 wget -q -O - http://$a/; done | sort | uniq -c | wc -l")
+                "web",
+                "\(Self.lookUp("web")); for i in $(seq 30); do timeout 2 wget -q -O - http://$a/; done | sort | uniq -c | wc -l"
+            )
             #expect(own == "3")
         }
     }
 
     private func fetches(
-        _ project: TestProject, _ service: String, _ host: String, port: UInt16 = 80, path: String = ""
+        _ project: TestProject,
+        _ service: String,
+        _ host: String,
+        port: UInt16 = 80,
+        path: String = ""
     ) async throws -> Bool {
         let isAddress = host.allSatisfy { $0.isNumber || $0 == "." }
         let find = isAddress ? "a=\(host)" : Self.lookUp(host)
@@ -157,13 +198,23 @@ private struct OutsideWorld {
 
     init(_ escale: EscaleFixture) async throws {
         let number = Int.random(in: 0..<16384)
-        let (near, far) = ("192.168.\(100 + number / 64 % 100).\(number % 64 * 4 + 1)", "192.168.\(100 + number / 64 % 100).\(number % 64 * 4 + 2)")
+        let (near, far) = (
+            "192.168.\(100 + number / 64 % 100).\(number % 64 * 4 + 1)",
+            "192.168.\(100 + number / 64 % 100).\(number % 64 * 4 + 2)"
+        )
         address = far
         let link = "e2e-\(hexadecimal(UInt32.random(in: 0 ... .max)))"
         let script = "echo ready; exec busybox httpd -f -p 80 -h /etc"
         let server = try await RunningProgram(
-            ["unshare", "--net", "sh", "-c", "ip link set lo up; while ! ip addr show dev w0 2>/dev/null | grep -q \(far); do sleep 0.02; done; \(script)"],
-            directory: "/", input: "", environment: Command.defaultEnvironment, scratch: escale.scratch)
+            [
+                "unshare", "--net", "sh", "-c",
+                "ip link set lo up; while ! ip addr show dev w0 2>/dev/null | grep -q \(far); do sleep 0.02; done; \(script)",
+            ],
+            directory: "/",
+            input: "",
+            environment: Command.defaultEnvironment,
+            scratch: escale.scratch
+        )
         escale.onCleanUp("end the outside world") {
             try await server.end()
             _ = try await run("ip", "link", "del", link)
@@ -171,7 +222,8 @@ private struct OutsideWorld {
         try await Task.sleep(for: .milliseconds(100))
         let enter = "nsenter --target \(server.pid) --net"
         try await run(
-            "sh", "-c",
+            "sh",
+            "-c",
             """
             set -e
             ip link add \(link) type veth peer name w0 netns \(server.pid)

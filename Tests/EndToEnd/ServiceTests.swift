@@ -24,12 +24,19 @@ import Testing
                       DOLLAR: "a$$b"
                       BOTH: environment
                       PASSED:
-                """)
+                """
+            )
             try project.write(".env", "IN_DOT_ENV='from dot env'")
             try project.write("one.env", "BOTH=file\nONLY_FILE=\"two words\"")
-            _ = try await escale.escale(["up", "-d"], in: project.directory, environment: ["PASSED": "through"]).ok()
+            _ = try await escale.escale(
+                ["up", "-d"],
+                in: project.directory,
+                environment: ["PASSED": "through"]
+            ).ok()
             let values = try await project.shell(
-                "web", "echo $FROM_FILE; echo $DEFAULTED; echo $DOLLAR; echo $BOTH; echo $ONLY_FILE; echo $PASSED; hostname")
+                "web",
+                "echo $FROM_FILE; echo $DEFAULTED; echo $DOLLAR; echo $BOTH; echo $ONLY_FILE; echo $PASSED; hostname"
+            )
             #expect(values == "from dot env\nfallback\na$b\nenvironment\ntwo words\nthrough\nshop")
         }
     }
@@ -53,17 +60,30 @@ import Testing
                     labels: {team: shop}
                   open: {image: busybox, command: sleep 600, stop_signal: SIGKILL, cap_drop: [CHOWN]}
                   reaping: {image: busybox, command: sleep 600, init: true}
-                """)
+                """
+            )
             try await project.up()
             #expect(try await project.shell("confined", "id -u; id -g; pwd") == "1000\n1000\n/work")
             let caps = try await project.shell("confined", "grep CapEff /proc/self/status")
             #expect(caps.hasSuffix("0000000000000000"), "exec has no more rights than the container: \(caps)")
             let written = try await project.escale("exec", "confined", "sh", "-c", "touch /file")
             #expect(written.status != 0 && written.text.contains("Read-only"), "\(written)")
-            #expect(try await project.shell("confined", "echo kept > /scratch/file; cat /scratch/file") == "kept")
-            let full = try await project.escale("exec", "confined", "sh", "-c", "head -c 2000000 /dev/zero > /scratch/big")
+            #expect(
+                try await project.shell("confined", "echo kept > /scratch/file; cat /scratch/file") == "kept"
+            )
+            let full = try await project.escale(
+                "exec",
+                "confined",
+                "sh",
+                "-c",
+                "head -c 2000000 /dev/zero > /scratch/big"
+            )
             #expect(full.status != 0, "the tmpfs holds no more than its size: \(full)")
-            #expect(try await project.shell("confined", "grep CapEff /proc/1/status").hasSuffix("0000000000000000"))
+            #expect(
+                try await project.shell("confined", "grep CapEff /proc/1/status").hasSuffix(
+                    "0000000000000000"
+                )
+            )
             let chown = try await project.escale("exec", "open", "sh", "-c", "touch /f; chown 5 /f")
             #expect(chown.status != 0 && chown.text.contains("not permitted"), "\(chown)")
             #expect(try await project.shell("open", "cat /proc/1/comm") == "sleep")
@@ -87,10 +107,12 @@ import Testing
                   entry: {image: busybox, entrypoint: ["echo", "entry"], command: ["and", "command"]}
                   only: {image: busybox, entrypoint: echo alone}
                   script: {image: busybox, entrypoint: ["sh", "-c"], command: ["echo $$0 $$HOSTNAME", "zero"], hostname: h}
-                """#)
+                """#
+            )
             try await project.up()
             for (service, expected) in [
-                ("list", "two words $HOME"), ("text", "two words single quo\"ted"), ("entry", "entry and command"),
+                ("list", "two words $HOME"), ("text", "two words single quo\"ted"),
+                ("entry", "entry and command"),
                 ("only", "alone"), ("script", "zero h"),
             ] {
                 let ended = try await project.container(service, within: .seconds(5)) { $0.state == .exited }
@@ -120,21 +142,32 @@ import Testing
                   second: {image: busybox, command: sleep 600, stop_signal: SIGKILL, volumes: ["seeded:/other:ro"]}
                 volumes: {seeded: {}}
                 secrets: {password: {file: ./password.txt}}
-                """)
+                """
+            )
             try project.write("site/page", "from the host")
             try project.write("password.txt", "open sesame")
             try await importOwned(escale)
             try await project.up()
-            #expect(try await project.shell("web", "cat /site/page; echo back > /site/new; cat /readonly/new") == "from the host\nback")
+            #expect(
+                try await project.shell("web", "cat /site/page; echo back > /site/new; cat /readonly/new")
+                    == "from the host\nback"
+            )
             #expect(try Files.readText("\(project.directory)/site/new") == "back\n")
             let written = try await project.escale("exec", "web", "sh", "-c", "touch /readonly/file")
             #expect(written.status != 0 && written.text.contains("Read-only"), "\(written)")
-            #expect(try await project.shell("web", "cat /run/secrets/password /etc/pw") == "open sesame\nopen sesame")
+            #expect(
+                try await project.shell("web", "cat /run/secrets/password /etc/pw")
+                    == "open sesame\nopen sesame"
+            )
             let secret = try await project.escale("exec", "web", "sh", "-c", "echo x > /run/secrets/password")
             #expect(secret.status != 0, "secrets are read-only")
             #expect(
-                try await project.shell("web", "stat -c '%u:%g %a' /srv/data /srv/data/file; cat /srv/data/file")
-                    == "70:71 750\n70:71 640\nseed")
+                try await project.shell(
+                    "web",
+                    "stat -c '%u:%g %a' /srv/data /srv/data/file; cat /srv/data/file"
+                )
+                    == "70:71 750\n70:71 640\nseed"
+            )
             _ = try await project.shell("web", "echo changed > /srv/data/file")
             #expect(try await project.shell("second", "cat /other/file") == "changed")
             try await project.up("--force-recreate")
@@ -146,7 +179,8 @@ import Testing
     private func importOwned(_ escale: EscaleFixture) async throws {
         let tree = "\(escale.scratch)/tree"
         try await run(
-            "sh", "-c",
+            "sh",
+            "-c",
             """
             set -e
             mkdir \(tree); tar -xf \(try Programs.busyboxImage()) -C \(tree)
@@ -173,7 +207,8 @@ import Testing
                     scale: 3
                     ports: ["127.0.0.1:\(inner):80", "\(outer):80", "80"]
                     healthcheck: {test: wget -q -O /dev/null http://127.0.0.1/, interval: 1s}
-                """)
+                """
+            )
             try await project.up("--wait")
             var answers: [String: Int] = [:]
             for _ in 0..<60 { answers[try await HTTPProbe.answer(inner), default: 0] += 1 }

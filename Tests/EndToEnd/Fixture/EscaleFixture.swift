@@ -80,7 +80,10 @@ final class EscaleFixture: Sendable {
 
     /// Runs `escale` with these words to its end.
     func escale(
-        _ words: [String], in directory: String? = nil, input: String = "", environment: [String: String] = [:],
+        _ words: [String],
+        in directory: String? = nil,
+        input: String = "",
+        environment: [String: String] = [:],
         timeout: Duration = .seconds(60)
     ) async throws -> RunResult {
         try await begin(words, in: directory, input: input, environment: environment).result(within: timeout)
@@ -88,13 +91,21 @@ final class EscaleFixture: Sendable {
 
     /// Starts `escale` and leaves it running; it is killed at the latest when the test is over.
     func begin(
-        _ words: [String], in directory: String? = nil, input: String = "", environment: [String: String] = [:],
+        _ words: [String],
+        in directory: String? = nil,
+        input: String = "",
+        environment: [String: String] = [:],
         through wrapper: [String] = []
     ) async throws -> RunningProgram {
         let all = environment.merging(self.environment) { own, _ in own }
         let line = wrapper + ["\(Programs.directory)/escale"] + words
         let program = try await RunningProgram(
-            line, directory: directory ?? scratch, input: input, environment: all, scratch: scratch)
+            line,
+            directory: directory ?? scratch,
+            input: input,
+            environment: all,
+            scratch: scratch
+        )
         onCleanUp("end `\(words.joined(separator: " "))`") { try await program.end() }
         return program
     }
@@ -146,7 +157,9 @@ final class EscaleFixture: Sendable {
 
     private func reset() async throws {
         let instance = knownInstance.withLock { $0 }
-        if Files.exists("\(root)/state") { try await escale(["system", "reset", "--yes"], timeout: .seconds(90)).ok() }
+        if Files.exists("\(root)/state") {
+            try await escale(["system", "reset", "--yes"], timeout: .seconds(90)).ok()
+        }
         let left = try await poll(within: .seconds(5), until: { $0.isEmpty }) {
             try await Leftovers.find(root: self.root, instance)
         }

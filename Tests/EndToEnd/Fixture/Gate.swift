@@ -37,7 +37,9 @@ actor Gate {
 
 /// Looks again and again until it is as wanted or time is up; gives what was seen last.
 func poll<Value>(
-    within limit: Duration, every pause: Duration = .milliseconds(25), until isWanted: (Value) -> Bool,
+    within limit: Duration,
+    every pause: Duration = .milliseconds(25),
+    until isWanted: (Value) -> Bool,
     _ look: () async throws -> Value
 ) async throws -> Value {
     let deadline = ContinuousClock.now + limit

@@ -22,7 +22,9 @@ enum HTTPProbe {
     }
 
     /// ``get(_:at:path:)`` on a thread of its own.
-    static func answer(_ port: UInt16, at address: String = "127.0.0.1", path: String = "/") async throws -> String {
+    static func answer(_ port: UInt16, at address: String = "127.0.0.1", path: String = "/") async throws
+        -> String
+    {
         try await blocking { try get(port, at: address, path: path) }
     }
 
@@ -32,7 +34,9 @@ enum HTTPProbe {
     }
 
     private static func connected(_ address: String, _ port: UInt16) throws -> FileDescriptor {
-        let socket = FileDescriptor(owning: try check("make a socket") { Glibc.socket(AF_INET, streamKind, 0) })
+        let socket = FileDescriptor(
+            owning: try check("make a socket") { Glibc.socket(AF_INET, streamKind, 0) }
+        )
         var patience = timeval(tv_sec: 2, tv_usec: 0)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             setsockopt(socket.number, SOL_SOCKET, option, &patience, socklen_t(MemoryLayout<timeval>.size))
@@ -129,7 +133,8 @@ final class Listener: Sendable {
 
     init(port: UInt16, address: String = "0.0.0.0") throws {
         let socket = FileDescriptor(
-            owning: try check("make a socket") { Glibc.socket(AF_INET, HTTPProbe.streamKind, 0) })
+            owning: try check("make a socket") { Glibc.socket(AF_INET, HTTPProbe.streamKind, 0) }
+        )
         var yes: Int32 = 1
         setsockopt(socket.number, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
         var name = socketAddress(address, port)

@@ -11,11 +11,15 @@ enum HostProcesses {
     static func all() -> [Process] {
         ((try? Files.list("/proc")) ?? []).compactMap(Int32.init).compactMap { pid in
             // Processes end while one looks.
-            guard let identity = ProcessIdentity(pid: pid), let bytes = try? Files.read("/proc/\(pid)/cmdline") else {
+            guard let identity = ProcessIdentity(pid: pid),
+                let bytes = try? Files.read("/proc/\(pid)/cmdline")
+            else {
                 return nil
             }
             return Process(
-                identity: identity, arguments: bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) })
+                identity: identity,
+                arguments: bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+            )
         }
     }
 

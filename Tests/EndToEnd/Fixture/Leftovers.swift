@@ -68,7 +68,9 @@ enum Leftovers {
     /// The instance's control groups, and those in them.
     static func cgroups(_ instance: Instance) -> [String] {
         let hierarchies = ((try? Files.list("/sys/fs/cgroup")) ?? []).map { "/sys/fs/cgroup/\($0)" }
-        let parents = (hierarchies + ["/sys/fs/cgroup"]).map { "\($0)/\(instance.cgroup)" }.filter(Files.isDirectory)
+        let parents = (hierarchies + ["/sys/fs/cgroup"]).map { "\($0)/\(instance.cgroup)" }.filter(
+            Files.isDirectory
+        )
         return parents.flatMap { parent in
             [parent] + ((try? Files.list(parent)) ?? []).map { "\(parent)/\($0)" }.filter(Files.isDirectory)
         }

@@ -34,8 +34,12 @@ enum Programs {
         return Dictionary(
             entries.compactMap { entry in
                 let text = String(decoding: entry, as: UTF8.self)
-                return text.firstIndex(of: "=").map { (String(text[..<$0]), String(text[text.index(after: $0)...])) }
-            }, uniquingKeysWith: { first, _ in first })
+                return text.firstIndex(of: "=").map {
+                    (String(text[..<$0]), String(text[text.index(after: $0)...]))
+                }
+            },
+            uniquingKeysWith: { first, _ in first }
+        )
     }()
 }
 

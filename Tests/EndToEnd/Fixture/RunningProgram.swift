@@ -90,7 +90,11 @@ final class RunningProgram: Sendable {
     private let began = ContinuousClock.now
 
     init(
-        _ line: [String], directory: String, input: String, environment: [String: String], scratch: String
+        _ line: [String],
+        directory: String,
+        input: String,
+        environment: [String: String],
+        scratch: String
     ) async throws {
         self.line = line
         let prefix = "\(scratch)/.run-\(hexadecimal(UInt64.random(in: 0 ... .max)))"
@@ -104,7 +108,10 @@ final class RunningProgram: Sendable {
         ]
         let program = line[0].hasPrefix("/") ? line[0] : try Programs.find(line[0])
         let child = try await Command(
-            program, Array(line.dropFirst()), environment: environment, directory: directory
+            program,
+            Array(line.dropFirst()),
+            environment: environment,
+            directory: directory
         ).blockingSpawn(streams)
         self.child = child
         waiting = Task { try await child.wait() }
@@ -128,8 +135,13 @@ final class RunningProgram: Sendable {
         timer.cancel()
         let timedOut = (try? await timer.value) ?? false  // cancelled: it was quick enough
         return RunResult(
-            line: line, status: status, output: output, errors: errors, duration: ContinuousClock.now - began,
-            timedOut: timedOut)
+            line: line,
+            status: status,
+            output: output,
+            errors: errors,
+            duration: ContinuousClock.now - began,
+            timedOut: timedOut
+        )
     }
 
     /// Kills it where it still runs.
@@ -149,6 +161,10 @@ func run(_ line: [String], timeout: Duration = .seconds(20)) async throws -> Run
     try Files.createDirectories(scratch)
     defer { try? Files.remove(scratch) }  // best effort: it is under /tmp
     return try await RunningProgram(
-        line, directory: "/tmp", input: "", environment: Command.defaultEnvironment, scratch: scratch
+        line,
+        directory: "/tmp",
+        input: "",
+        environment: Command.defaultEnvironment,
+        scratch: scratch
     ).result(within: timeout)
 }

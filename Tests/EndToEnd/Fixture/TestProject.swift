@@ -17,13 +17,23 @@ struct TestProject: Sendable {
 
     /// Runs `escale` in the project's directory.
     func escale(
-        _ words: String..., input: String = "", environment: [String: String] = [:],
+        _ words: String...,
+        input: String = "",
+        environment: [String: String] = [:],
         timeout: Duration = .seconds(60)
     ) async throws -> RunResult {
-        try await fixture.escale(words, in: directory, input: input, environment: environment, timeout: timeout)
+        try await fixture.escale(
+            words,
+            in: directory,
+            input: input,
+            environment: environment,
+            timeout: timeout
+        )
     }
 
-    func begin(_ words: String...) async throws -> RunningProgram { try await fixture.begin(words, in: directory) }
+    func begin(_ words: String...) async throws -> RunningProgram {
+        try await fixture.begin(words, in: directory)
+    }
 
     /// `escale up -d`, which has to succeed.
     @discardableResult
@@ -33,13 +43,16 @@ struct TestProject: Sendable {
 
     /// `escale down`, which has to succeed.
     @discardableResult
-    func down(_ words: String..., sourceLocation: SourceLocation = #_sourceLocation) async throws -> RunResult {
+    func down(_ words: String..., sourceLocation: SourceLocation = #_sourceLocation) async throws -> RunResult
+    {
         try await fixture.escale(["down"] + words, in: directory).ok(sourceLocation: sourceLocation)
     }
 
     /// Runs a shell command in a container and gives what it printed, without the last line break.
     func shell(
-        _ service: String, _ script: String, sourceLocation: SourceLocation = #_sourceLocation
+        _ service: String,
+        _ script: String,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) async throws -> String {
         let result = try await fixture.escale(["exec", service, "sh", "-c", script], in: directory)
         try result.ok(sourceLocation: sourceLocation)
@@ -61,7 +74,9 @@ struct TestProject: Sendable {
 
     /// The container as soon as it is as wanted; the test ends here where it doesn't get there in time.
     func container(
-        _ service: String, within limit: Duration, sourceLocation: SourceLocation = #_sourceLocation,
+        _ service: String,
+        within limit: Duration,
+        sourceLocation: SourceLocation = #_sourceLocation,
         until isWanted: (ContainerSummary) -> Bool
     ) async throws -> ContainerSummary {
         let last = try await poll(within: limit, until: isWanted) { try await container(service) }
@@ -73,7 +88,12 @@ struct TestProject: Sendable {
         let text = try await escale("events", "--format", "json").ok().output
         return try text.split(separator: "\n").map { line in
             try RunResult(
-                line: ["events"], status: 0, output: String(line), errors: "", duration: .zero, timedOut: false
+                line: ["events"],
+                status: 0,
+                output: String(line),
+                errors: "",
+                duration: .zero,
+                timedOut: false
             ).json()
         }
     }

@@ -16,7 +16,8 @@ import Testing
                 RUN echo fine
                 RUN echo 'collecting packages' && echo 'no matching distribution for flask==99' >&2 && exit 23
                 CMD ["sleep", "600"]
-                """)
+                """
+            )
             for words in [["build"], ["up", "-d"]] {
                 let result = try await escale.escale(words, in: project.directory).failed()
                 for text in ["Dockerfile:3", "23", "no matching distribution for flask==99", "web"] {
@@ -53,12 +54,19 @@ import Testing
         }
     }
 
-    @Test("up builds what is missing; up --build after a change recreates the service, without one it doesn't")
+    @Test(
+        "up builds what is missing; up --build after a change recreates the service, without one it doesn't"
+    )
     func buildAndRun() async throws {
         try await EscaleFixture.with { escale in
             let project = try escale.project(
-                "app", "services: {web: {build: ., stop_signal: SIGKILL}}")
-            try project.write("Dockerfile", "FROM busybox:latest\nCOPY page /page\nRUN cat /page > /copy\nCMD [\"sleep\", \"600\"]")
+                "app",
+                "services: {web: {build: ., stop_signal: SIGKILL}}"
+            )
+            try project.write(
+                "Dockerfile",
+                "FROM busybox:latest\nCOPY page /page\nRUN cat /page > /copy\nCMD [\"sleep\", \"600\"]"
+            )
             try project.write("page", "one")
             try await project.up()
             #expect(try await project.shell("web", "cat /copy") == "one")
