@@ -42,8 +42,7 @@ import Testing
         #expect(planned(desired, Self.world(.up, .up, .up)) == ["stop web-1 (going down)"])
         #expect(
             planned(desired, Self.world(.up, .created, .up)) == [
-                "stop db-1 (going down)", "remove api-1 (going down)", "remove api-2 (going down)",
-                "stop web-1 (going down)",
+                "remove api-1 (going down)", "remove api-2 (going down)", "stop web-1 (going down)",
             ])
         #expect(
             planned(desired, Self.world(.ended(0), .up, .up)) == [

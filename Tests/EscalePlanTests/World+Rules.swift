@@ -81,10 +81,12 @@ extension World {
         return container
     }
 
+    /// Directly, or through others that may not run.
     private func hasRunningDependents(_ service: ServiceName) -> Bool {
         desired.services.contains { other in
-            other.dependencies.contains { $0.service == service }
-                && observed.containers.contains { $0.replica.service == other.name && $0.isRunning }
+            guard other.dependencies.contains(where: { $0.service == service }) else { return false }
+            return observed.containers.contains { $0.replica.service == other.name && $0.isRunning }
+                || hasRunningDependents(other.name)
         }
     }
 
