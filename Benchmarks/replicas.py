@@ -90,7 +90,7 @@ class Escale:
         self._escale("down")
 
     def running(self):
-        return sum(entry["State"] == "running" for entry in json_values(self._escale("ps", "--format", "json")))
+        return sum(entry["state"] == "running" for entry in json_values(self._escale("ps", "--format", "json")))
 
     def version(self):
         return f"{self._escale('version').splitlines()[0]}, crun"
@@ -191,7 +191,11 @@ class Docker:
         self._compose("up", "--detach")
 
     def down(self):
-        self._compose("down")
+        try:
+            self._compose("down")
+        except SystemExit:  # now and then Docker finds "active endpoints" of containers that it has just removed
+            time.sleep(1)
+            self._compose("down")
 
     def running(self):
         return len(self._docker("ps", "--quiet", "--filter", "label=com.docker.compose.service=sleeper").split())

@@ -107,6 +107,7 @@ extension ProjectSupervisor {
                 container.phase = .running(processes)
                 container.startedAt = .now
                 container.finishedAt = nil
+                container.wasStopped = nil
                 container.reason = nil
                 container.health = recipes[container.replica.service]?.probe == nil ? nil : .starting
                 if case .ended = reason { container.restarts += 1 }
@@ -155,6 +156,8 @@ extension ProjectSupervisor {
         emit(subject, .working, "Stopping", reason: reason == .goingDown || reason == .requested ? nil : reason.description)
         probes.removeValue(forKey: id)?.cancel()
         let grace = stopTimeout ?? recipes[container.replica.service]?.service.stopGracePeriod ?? .seconds(10)
+        stopping.insert(id)
+        defer { stopping.remove(id) }
         try await platform.engine.stop(processes, signal: container.stopSignal, grace: grace)
         await exits[id]?.value
         emit(subject, .done, "Stopped")

@@ -67,7 +67,7 @@ extension ProjectSupervisor {
     }
 
     private func isRestarting(_ container: ContainerRecord, _ code: Int32) -> Bool {
-        guard let desired = record?.desired, desired.goal == .up,
+        guard container.wasStopped != true, let desired = record?.desired, desired.goal == .up,
             let service = desired.service(container.replica.service)
         else { return false }
         return RestartDelay.applies(service.restart, code: code, failures: container.failures)

@@ -59,6 +59,7 @@ extension ProjectSupervisor {
             container.finishedAt = exit.at
             container.health = nil
             container.reason = reason
+            container.wasStopped = stopping.contains(id)
             let ran = container.startedAt.map { exit.at - $0 } ?? .zero
             container.failures = ran >= RestartDelay.stableAfter ? 1 : container.failures + 1
         }

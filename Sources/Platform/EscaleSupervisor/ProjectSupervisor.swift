@@ -30,6 +30,8 @@ actor ProjectSupervisor {
     /// The tasks that wait for a running container's end.
     var exits: [ContainerID: Task<Void, Never>] = [:]
     var probes: [ContainerID: Task<Void, Never>] = [:]
+    /// Containers that a step is stopping.
+    var stopping: Set<ContainerID> = []
     /// Instead of the services' own grace periods, for the current command.
     private(set) var stopTimeout: Duration?
     /// The last seeding of each volume, so that replicas that share one don't fill it at the same time.

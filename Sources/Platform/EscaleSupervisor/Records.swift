@@ -60,6 +60,8 @@ struct ContainerRecord: Codable, Sendable {
     var restarts = 0
     /// Why it is as it is, for people.
     var reason: String?
+    /// Whether it ended because it was stopped.
+    var wasStopped: Bool?
 
     struct NetworkAddress: Codable, Hashable, Sendable {
         let network: NetworkName
@@ -82,7 +84,8 @@ struct ContainerRecord: Codable, Sendable {
             case .exited(let code): .exited(code: code, at: finishedAt ?? createdAt)
             }
         return ObservedContainer(
-            id: id, replica: replica, fingerprint: fingerprint, phase: phase, health: health, failures: failures)
+            id: id, replica: replica, fingerprint: fingerprint, phase: phase, health: health, failures: failures,
+            wasStopped: wasStopped ?? false)
     }
 
     /// Whether traffic may go to it by its health.
