@@ -25,7 +25,7 @@ import Testing
             let record = try await client.stop()
 
             #expect(record.failures.isEmpty, "of \(record.requests) requests \(record.failures.count) failed")
-            #expect(alone > 50, "requests were made while no daemon ran: \(alone)")
+            #expect(alone > 25, "requests were made while no daemon ran: \(alone)")
             #expect(record.bodies.count == 2, "both replicas answered: \(record.bodies)")
             #expect(after.map(Identity.init) == before.map(Identity.init))
             #expect(after.allSatisfy { $0.state == .running && $0.health == .healthy }, "\(after)")

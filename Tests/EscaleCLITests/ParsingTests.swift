@@ -25,9 +25,15 @@ struct ParsingTests {
             hint: "it is a global flag and goes before the command: `escale -f … up`"
         ),
         Refusal(
-            words: ["up", "--scale", "web=3"],
-            message: "--scale of `escale up` is not available yet",
-            hint: "set `deploy.replicas` in the file"
+            words: ["up", "--scale", "web"],
+            message:
+                "invalid value \"web\" for --scale: must be SERVICE=NUM with a number from 0 to 1000, such as web=3",
+            hint: "see `escale up --help`"
+        ),
+        Refusal(
+            words: ["up", "--no-build"],
+            message: "--no-build of `escale up` is not available yet",
+            hint: "leave --build away: existing images are used as they are"
         ),
         Refusal(
             words: ["restart", "web"],

@@ -18,6 +18,9 @@ actor AddressBook {
     private var reserved: [ContainerID: [ContainerRecord.NetworkAddress]] = [:]
     private var projects: [ProjectName: Published] = [:]
 
+    /// The newest publication of each project that was seen; one that comes late says what was true before.
+    private var newest: [ProjectName: Int] = [:]
+
     private struct Published {
         var containers: [ContainerRecord]
         var services: [Service]
@@ -48,10 +51,14 @@ actor AddressBook {
         networks[spec.name] = record
     }
 
-    /// Removes a network; with the last one goes everything that the host has of Escale's networking.
     func remove(_ network: NetworkName) async throws {
         try store.remove(network)
         networks[network] = nil
+        try await settle()
+    }
+
+    /// Makes the host's rules and names true; with the last network goes everything that the host has of them.
+    func settle() async throws {
         if networks.isEmpty && projects.isEmpty {
             try await controller.tearDown()
         } else {
@@ -134,7 +141,13 @@ actor AddressBook {
     // MARK: Containers
 
     /// Replaces what is known of a project, and returns once the host's rules and names say so.
-    func publish(_ project: ProjectName, containers: [ContainerRecord], services: [Service]) async throws {
+    ///
+    /// - Parameter number: grows with every publication of the project, in the order in which they were true.
+    func publish(
+        _ project: ProjectName, number: Int, containers: [ContainerRecord], services: [Service]
+    ) async throws {
+        guard number > newest[project, default: 0] else { return }
+        newest[project] = number
         for container in containers { reserved[container.id] = nil }
         projects[project] = containers.isEmpty ? nil : Published(containers: containers, services: services)
         for container in containers {
@@ -142,7 +155,7 @@ actor AddressBook {
                 _ = try virtualAddress(of: container.replica.service, project: project, on: address.network)
             }
         }
-        try await controller.apply(state)
+        try await settle()
     }
 
     /// Connects a container that was made and doesn't run yet.

@@ -33,6 +33,7 @@ package struct BuildCommand: Sendable {
 package actor BuildContainers {
     private let platform: Platform
     private var running: [ContainerID: ContainerRecord] = [:]
+    private var publications = 0
 
     /// No project of a user's can have this name.
     private static let project = ProjectName(rawValue: "_build")
@@ -135,7 +136,9 @@ package actor BuildContainers {
     }
 
     private func publish() async throws {
-        try await platform.network.publish(Self.project, containers: Array(running.values), services: [])
+        publications += 1
+        try await platform.network.publish(
+            Self.project, number: publications, containers: Array(running.values), services: [])
     }
 
     /// Gives the network back where no build is running.

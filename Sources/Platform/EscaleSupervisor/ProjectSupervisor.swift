@@ -30,6 +30,7 @@ actor ProjectSupervisor {
     /// The tasks that wait for a running container's end.
     var exits: [ContainerID: Task<Void, Never>] = [:]
     var probes: [ContainerID: Task<Void, Never>] = [:]
+    private var publications = 0
     /// Containers that a step is stopping.
     var stopping: Set<ContainerID> = []
     /// Instead of the services' own grace periods, for the current command.
@@ -230,7 +231,9 @@ actor ProjectSupervisor {
 
     /// Tells the network which containers there are and which are ready; returns when its rules say so.
     func publish() async throws {
+        publications += 1
         try await platform.network.publish(
-            name, containers: Array(containers.values), services: record?.project.services ?? [])
+            name, number: publications, containers: Array(containers.values),
+            services: record?.project.services ?? [])
     }
 }

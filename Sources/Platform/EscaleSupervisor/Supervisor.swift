@@ -35,6 +35,7 @@ package actor Supervisor {
             await project.restoreRecipes()
         }
         for project in projects.values { try await project.adopt() }
+        try await platform.network.settle()
     }
 
     /// Looks after what the host may lose without anybody telling; until the task is cancelled.
