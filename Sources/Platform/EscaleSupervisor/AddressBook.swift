@@ -21,6 +21,10 @@ actor AddressBook {
     /// The newest publication of each project that was seen; one that comes late says what was true before.
     private var newest: [ProjectName: Int] = [:]
 
+    /// Who waits for the next settling.
+    private var waiting: [CheckedContinuation<Void, any Error>] = []
+    private var isSettling = false
+
     private struct Published {
         var containers: [ContainerRecord]
         var services: [Service]
@@ -58,12 +62,34 @@ actor AddressBook {
     }
 
     /// Makes the host's rules and names true; with the last network goes everything that the host has of them.
+    ///
+    /// One at a time, so that what was true earlier never comes after what is true now; calls that come while one is
+    /// under way are served together.
     func settle() async throws {
-        if networks.isEmpty && projects.isEmpty {
-            try await controller.tearDown()
-        } else {
-            try await controller.apply(state)
+        try await withCheckedThrowingContinuation { continuation in
+            waiting.append(continuation)
+            guard !isSettling else { return }
+            isSettling = true
+            Task { await settleAll() }
         }
+    }
+
+    private func settleAll() async {
+        while !waiting.isEmpty {
+            let served = waiting
+            waiting = []
+            do {
+                if networks.isEmpty && projects.isEmpty {
+                    try await controller.tearDown()
+                } else {
+                    try await controller.apply(state)
+                }
+                for continuation in served { continuation.resume() }
+            } catch {
+                for continuation in served { continuation.resume(throwing: error) }
+            }
+        }
+        isSettling = false
     }
 
     // MARK: Addresses
