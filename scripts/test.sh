@@ -34,10 +34,13 @@ example() {
     after=$("$ESCALE_BIN/escale" ps --format json | jq -S '.[] | [.id, .pid, .startedAt, .health]')
     [ -n "$before" ] && [ "$before" = "$after" ] || fail "a second up replaced containers: $before, then $after"
     step "without its API the page says so"
-    kill -STOP "$("$ESCALE_BIN/escale" ps --format json | jq '.[] | select(.service == "api") | .pid')"
-    local page
+    local api page
+    api=$("$ESCALE_BIN/escale" ps --format json | jq '.[] | select(.service == "api") | .pid')
+    # shellcheck disable=SC2046
+    kill -STOP "$api" $(pgrep -P "$api")
     page=$(curl --silent --max-time 30 --data submit=list "$url/")
-    kill -CONT "$("$ESCALE_BIN/escale" ps --format json | jq '.[] | select(.service == "api") | .pid')"
+    # shellcheck disable=SC2046
+    kill -CONT "$api" $(pgrep -P "$api")
     ! grep -qiE 'warning|fatal|stack trace' <<<"$page" || fail "the page shows PHP's own words: $page"
     grep -qi 'class="error"\|role="alert"' <<<"$page" || fail "the page does not say what is wrong: $page"
     "$ESCALE_BIN/escale" down -v >"$SCRATCH/down" 2>&1 || { cat "$SCRATCH/down"; fail "down failed"; }

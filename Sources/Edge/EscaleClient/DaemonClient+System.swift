@@ -17,10 +17,17 @@ extension DaemonClient {
     ///
     /// - Throws: `daemon.did-not-stop` where it takes longer than ten seconds.
     package func stopDaemon() async throws {
+        try await untilGone {
+            let post = try DaemonRequest(.post, "system/stop", to: "stop", anyVersion: true).with(Empty())
+            _ = try await value(post, as: Empty.self)
+        }
+    }
+
+    /// Waits, after the request that ends the daemon, until its process is gone.
+    private func untilGone(_ request: () async throws -> Void) async throws {
         let pid = try await version().pid
         let process = ProcessIdentity(pid: pid).flatMap { ProcessHandle($0) }
-        let post = try DaemonRequest(.post, "system/stop", to: "stop", anyVersion: true).with(Empty())
-        _ = try await value(post, as: Empty.self)
+        try await request()
         guard let process else { return }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await process.ended() }
@@ -34,8 +41,12 @@ extension DaemonClient {
     }
 
     /// Takes every project down with its volumes, removes all state and ends the daemon.
+    ///
+    /// - Throws: `daemon.did-not-stop` where it doesn't end within ten seconds after that.
     package func reset(progress: ProgressHandler) async throws {
-        let post = try DaemonRequest(.post, "system/reset", to: "reset").with(Empty())
-        _ = try await result(post, as: Empty.self, isIdempotent: false, progress: progress)
+        try await untilGone {
+            let post = try DaemonRequest(.post, "system/reset", to: "reset").with(Empty())
+            _ = try await result(post, as: Empty.self, isIdempotent: false, progress: progress)
+        }
     }
 }

@@ -101,9 +101,7 @@ struct API: Sendable {
     private func reset() -> HTTPResponse {
         lines { progress in
             try await supervisor.reset(observer: progress)
-            for image in platform.images.list() { try await platform.images.remove("\(image.id)", force: true) }
-            _ = try await platform.images.prune()
-            ending.request()
+            ending.request(erasing: true)
             return Empty()
         }
     }

@@ -9,6 +9,7 @@ import EscaleSupervisor
 import EscaleSystem
 import FoundationEssentials
 import Glibc
+import Synchronization
 
 /// `escaled`: one process a host (or a root) that keeps all projects as they shall be and serves the API.
 package enum Daemon {
@@ -61,6 +62,11 @@ package enum Daemon {
         await server.stop()
         if await supervisor.summaries().isEmpty {
             try await blocking { try InstanceSlots().release(root: slotKey(root)) }
+        }
+        if ending.erases {
+            try await blocking {
+                for directory in [root.state, root.runtime] { try Files.remove(directory) }
+            }
         }
     }
 
@@ -129,6 +135,7 @@ private struct DaemonLock {
 /// Waits for SIGTERM, SIGINT or the API's request to end. Made before any other thread, which inherit its mask.
 final class EndSignals: Sendable {
     private let ended = Semaphore()
+    private let erasing = Atomic(false)
 
     init() throws(EscaleError) {
         signal(SIGPIPE, SIG_IGN)
@@ -147,7 +154,13 @@ final class EndSignals: Sendable {
         }
     }
 
-    func request() { ended.signal() }
+    /// Ends the daemon; if asked, with all that it keeps on disk.
+    func request(erasing: Bool = false) {
+        if erasing { self.erasing.store(true, ordering: .relaxed) }
+        ended.signal()
+    }
+
+    var erases: Bool { erasing.load(ordering: .relaxed) }
 
     func wait() async {
         // Nothing in it throws.
