@@ -4,6 +4,8 @@ package protocol ValidatedName: RawRepresentable, Hashable, Codable, Sendable, C
 where RawValue == String {
     /// What the name is for, as an error says it: "service name".
     static var noun: String { get }
+    /// What it may be made of, as a hint says it.
+    static var alphabet: String { get }
     /// Whether the text may be such a name.
     static func accepts(_ text: String) -> Bool
     /// Takes the text as it is; callers have checked it or read it from Escale's own state.
@@ -16,10 +18,12 @@ extension ValidatedName {
         guard Self.accepts(text) else {
             throw EscaleError(
                 .invalidInput, "\"\(text)\" is not a valid \(Self.noun)",
-                hint: "use letters, digits, '_', '.' and '-', starting with a letter or digit")
+                hint: "use \(Self.alphabet), starting with a letter or digit")
         }
         self.init(rawValue: text)
     }
+
+    package static var alphabet: String { "letters, digits, '_', '.' and '-'" }
 
     package var description: String { rawValue }
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
@@ -62,6 +66,7 @@ private struct NameKey: CodingKey {
 /// A project's name: lower-case letters, digits, `-` and `_`, starting with a letter or digit.
 package struct ProjectName: ValidatedName {
     package static let noun = "project name"
+    package static let alphabet = "lower-case letters, digits, '_' and '-'"
     package let rawValue: String
     package init(rawValue: String) { self.rawValue = rawValue }
 
