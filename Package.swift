@@ -124,6 +124,9 @@ let programs: [Target] = [
 ]
 
 let testTargets: [Target] = [
+    .target(
+        name: "EscaleTestSupport", dependencies: ["EscaleCore", "EscaleSystem"], path: "Tests/Support",
+        swiftSettings: strict),
     tests("EscaleCoreTests", ["EscaleCore"]),
     tests(
         "EscaleCLITests",
@@ -133,13 +136,13 @@ let testTargets: [Target] = [
     tests("EscaleCryptoTests", ["EscaleCore", "EscaleCrypto"]),
     tests("EscaleHTTPTests", ["EscaleCore", "EscaleHTTP"]),
     tests("EscaleStoreTests", ["EscaleCore", "EscaleStore"]),
-    tests("EscaleArchiveTests", ["EscaleCore", "EscaleSystem", "EscaleArchive"]),
+    tests("EscaleArchiveTests", ["EscaleTestSupport", "EscaleCore", "EscaleSystem", "EscaleArchive"]),
     tests("EscaleOCITests", ["EscaleCore", "EscaleOCI"]),
-    tests("EscaleImagesTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages"]),
+    tests("EscaleImagesTests", ["EscaleTestSupport", "EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages"]),
     tests("EscaleYAMLTests", ["EscaleCore", "EscaleYAML"]),
     tests("EscalePlanTests", ["EscaleCore", "EscaleCompose", "EscalePlan"]),
     tests("EscaleRuntimeSpecTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleEngine"]),
-    tests("EscaleSystemTests", ["EscaleCore", "EscaleSystem"]),
+    tests("EscaleSystemTests", ["EscaleTestSupport", "EscaleCore", "EscaleSystem"]),
     tests("EscaleEngineTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleEngine"]),
     tests("LayeringTests", ["EscaleCore", "EscaleSystem"]),
     tests("EscaleComposeTests", ["EscaleCore", "EscaleYAML", "EscaleCompose"]),

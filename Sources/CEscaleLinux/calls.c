@@ -9,7 +9,6 @@
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 int c_escale_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
@@ -59,10 +58,6 @@ int c_escale_open_netns(pid_t pid) {
 }
 
 int c_escale_set_netns(int fd) { return setns(fd, CLONE_NEWNET); }
-
-long c_escale_lsetxattr(const char *path, const char *name, const void *value, size_t size) {
-    return lsetxattr(path, name, value, size, 0);
-}
 
 int c_escale_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 

@@ -2,6 +2,7 @@ import EscaleArchive
 import EscaleCore
 import EscaleSystem
 import Glibc
+import EscaleTestSupport
 import Testing
 
 @Suite struct LayerTests {

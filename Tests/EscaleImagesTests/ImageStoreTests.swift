@@ -4,6 +4,7 @@ import EscaleImages
 import EscaleOCI
 import EscaleSystem
 import Glibc
+import EscaleTestSupport
 import Testing
 
 /// A store with ways to put things into it.

@@ -1,6 +1,7 @@
 import EscaleCore
 import EscaleSystem
 import Glibc
+import EscaleTestSupport
 import Testing
 
 /// Running programs: how they end, what they wrote, and that nothing of them is left. One at a time, because they count

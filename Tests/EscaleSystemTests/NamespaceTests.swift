@@ -1,6 +1,7 @@
 import EscaleCore
 import EscaleSystem
 import Glibc
+import EscaleTestSupport
 import Testing
 
 /// Mounts that only a command, or a thread, sees; and directories that links don't lead out of. Needs root.

@@ -1,6 +1,7 @@
 import EscaleCore
 import EscaleSystem
 import Glibc
+import EscaleTestSupport
 import Testing
 
 /// Processes by number and start time.

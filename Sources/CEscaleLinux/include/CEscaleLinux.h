@@ -50,7 +50,6 @@ int c_escale_open_in_root(int directory, const char *path, int flags, mode_t mod
 // Opens the network namespace of a process, or, with pid 0, of the calling thread.
 int c_escale_open_netns(pid_t pid);
 int c_escale_set_netns(int fd);
-long c_escale_lsetxattr(const char *path, const char *name, const void *value, size_t size);
 // Both ends close on exec.
 int c_escale_pipe(int ends[2]);
 int c_escale_epoll_create(void);

@@ -3,21 +3,6 @@ import EscaleSystem
 import Glibc
 import Synchronization
 
-/// A directory of the test's own that goes with it.
-final class ScratchDirectory: Sendable {
-    let path: String
-
-    init() throws {
-        path = "/tmp/escale-system-\(hexadecimal(UInt64.random(in: 0 ... .max)))"
-        try Files.createDirectories(path)
-    }
-
-    // Best effort: the directory is under /tmp.
-    deinit { try? Files.remove(path) }
-
-    func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
-}
-
 /// A value that several tasks and threads share.
 final class Shared<Value: Sendable>: Sendable {
     private let state: Mutex<Value>
