@@ -83,7 +83,7 @@ extension ComposeAttribute {
             .deploy,
             "update_config",
             "rollback_config",
-            instead: "a changed service is replaced one replica at a time"
+            instead: "a changed service is replaced with all its replicas at once"
         )
         + warned(.deploy, "resources", instead: "the service runs without these limits")
         + warned(.deploy, "restart_policy", instead: "the service's `restart` is used")
