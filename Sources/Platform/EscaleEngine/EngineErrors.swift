@@ -1,4 +1,4 @@
-package import EscaleCore
+import EscaleCore
 
 extension EscaleError {
     /// The container couldn't be made or started; the runtime's own words say why.
@@ -10,12 +10,5 @@ extension EscaleError {
             hint: missing
                 ? "check `command` and `entrypoint`: the program has to be in the image"
                 : "see `escale logs` and the service's settings in the compose file")
-    }
-
-    /// The container is not running, so there is nothing to do it in.
-    package static func notRunning(_ name: String) -> Self {
-        Self(
-            .init("container.not-running"), "container \(name) is not running",
-            hint: "`escale ps -a` shows why; `escale up -d` starts it")
     }
 }
