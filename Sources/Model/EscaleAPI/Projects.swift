@@ -13,10 +13,15 @@ package struct UpRequest: Codable, Sendable {
     package var build: Bool
     package var removeOrphans: Bool
     package var forceRecreate: Bool
+    /// Instead of each changed service's own.
+    package var strategy: ReleaseSettings.Strategy?
+    /// Return when a release of running services has begun, instead of when it is over.
+    package var detachFromRelease: Bool
 
     package init(
         project: Project, services: [ServiceName] = [], wait: Bool = false, waitTimeout: Duration? = nil,
-        build: Bool = false, removeOrphans: Bool = false, forceRecreate: Bool = false
+        build: Bool = false, removeOrphans: Bool = false, forceRecreate: Bool = false,
+        strategy: ReleaseSettings.Strategy? = nil, detachFromRelease: Bool = false
     ) {
         self.project = project
         self.services = services
@@ -25,6 +30,8 @@ package struct UpRequest: Codable, Sendable {
         self.build = build
         self.removeOrphans = removeOrphans
         self.forceRecreate = forceRecreate
+        self.strategy = strategy
+        self.detachFromRelease = detachFromRelease
     }
 }
 
@@ -33,10 +40,13 @@ package struct UpResult: Codable, Hashable, Sendable {
     package var changed: Bool
     /// Containers of services that the file no longer has; left alone unless asked.
     package var orphans: [String]
+    /// The release that was made; `nil` where nothing differed.
+    package var release: ReleaseSummary?
 
-    package init(changed: Bool, orphans: [String]) {
+    package init(changed: Bool, orphans: [String], release: ReleaseSummary? = nil) {
         self.changed = changed
         self.orphans = orphans
+        self.release = release
     }
 }
 
@@ -97,6 +107,8 @@ package struct ContainerSummary: Codable, Hashable, Sendable {
     package var project: ProjectName
     package var service: ServiceName
     package var slot: Int
+    /// The number of the release that brought its version.
+    package var generation: Int
     package var image: String
     package var imageID: String
     package var command: [String]
@@ -116,8 +128,8 @@ package struct ContainerSummary: Codable, Hashable, Sendable {
     package var addresses: [String: String]
 
     package init(
-        id: ContainerID, name: String, project: ProjectName, service: ServiceName, slot: Int, image: String,
-        imageID: String, command: [String], state: State, health: Health? = nil, pid: Int32? = nil,
+        id: ContainerID, name: String, project: ProjectName, service: ServiceName, slot: Int, generation: Int = 1,
+        image: String, imageID: String, command: [String], state: State, health: Health? = nil, pid: Int32? = nil,
         exitCode: Int32? = nil, reason: String? = nil, restarts: Int = 0, createdAt: Timestamp,
         startedAt: Timestamp? = nil, finishedAt: Timestamp? = nil, ports: [Port] = [], addresses: [String: String] = [:]
     ) {
@@ -126,6 +138,7 @@ package struct ContainerSummary: Codable, Hashable, Sendable {
         self.project = project
         self.service = service
         self.slot = slot
+        self.generation = generation
         self.image = image
         self.imageID = imageID
         self.command = command

@@ -16,6 +16,12 @@ package import EscaleCore
 /// | `GET /v1/projects/NAME/containers` | → `[ContainerSummary]`, ended ones too |
 /// | `GET /v1/projects/NAME/logs?service=S…&follow=1&tail=N&since=T` | → lines of ``LogRecord`` (bare, no ``StreamLine``) |
 /// | `GET /v1/projects/NAME/events?follow=1&since=T` | → lines of ``Event`` (bare) |
+/// | `GET /v1/projects/NAME/releases` | → `[ReleaseSummary]`, newest first |
+/// | `GET /v1/projects/NAME/releases/N` | → ``ReleaseDetail``; `latest` for N |
+/// | `GET /v1/projects/NAME/releases/N/watch` | → lines of ``ReleaseDetail`` (bare), one a second and at each change, until it ends |
+/// | `GET /v1/projects/NAME/releases/diff?from=N&to=M` | → ``ReleaseDifference``; without `from` and `to` the last two |
+/// | `POST /v1/projects/NAME/releases/latest` | ``ReleaseCommand`` → ``ReleaseSummary``: tells the one that runs |
+/// | `POST /v1/projects/NAME/rollback` | ``RollbackRequest`` → lines of ``UpResult`` |
 /// | `POST /v1/projects/NAME/exec` | ``ExecRequest`` → ``ExecPlan`` |
 /// | `POST /v1/build` | ``BuildRequest`` → lines of ``BuildResult`` |
 /// | `GET /v1/images` | → `[ImageSummary]` |

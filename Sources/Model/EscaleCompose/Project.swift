@@ -15,6 +15,8 @@ package struct Project: Codable, Hashable, Sendable {
     package var networks: [Network]
     package var volumes: [Volume]
     package var secrets: [Secret]
+    /// How many releases are kept to go back to: `x-escale.release.keep` at the top of the file.
+    package var keptReleases = 10
 
     package init(
         name: ProjectName,
@@ -96,6 +98,14 @@ package struct Service: Codable, Hashable, Sendable {
     package var addedCapabilities: [String] = []
     package var droppedCapabilities: [String] = []
     package var secrets: [SecretMount] = []
+    /// `deploy.update_config`; `nil` where the file has none.
+    package var update: UpdateConfig?
+    /// `deploy.rollback_config`; `nil` where the file has none.
+    package var rollback: UpdateConfig?
+    /// `x-escale.release`; the defaults where the file has none.
+    package var release = ReleaseSettings()
+    /// `x-escale.http`; `nil` where the file has none.
+    package var http: HTTPSettings?
 
     package init(name: ServiceName) { self.name = name }
 
@@ -127,6 +137,8 @@ package struct PortMapping: Codable, Hashable, Sendable {
     package var transport: Transport
     /// What the file calls the mapping; for people only.
     package var name: String?
+    /// Served by the gateway where it is set; by address translation where it is `nil`.
+    package var applicationProtocol: ApplicationProtocol?
 
     package init(
         hostAddress: String? = nil, hostPort: UInt16?, containerPort: UInt16, transport: Transport = .tcp
