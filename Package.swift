@@ -72,6 +72,7 @@ let model: [Target] = [
     library("Model", "EscaleOCI", ["EscaleCore"]),
     library("Model", "EscalePlan", ["EscaleCore", "EscaleCompose"]),
     library("Model", "EscaleAPI", ["EscaleCore", "EscaleCompose"]),
+    library("Model", "EscaleRelease", ["EscaleCore", "EscaleCompose", "EscaleAPI"]),
 ]
 
 let system: [Target] = [
@@ -140,6 +141,7 @@ let testTargets: [Target] = [
     tests("EscaleOCITests", ["EscaleCore", "EscaleOCI"]),
     tests("EscaleImagesTests", ["EscaleTestSupport", "EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages"]),
     tests("EscaleYAMLTests", ["EscaleCore", "EscaleYAML"]),
+    tests("EscaleReleaseTests", ["EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleRelease"]),
     tests("EscalePlanTests", ["EscaleCore", "EscaleCompose", "EscalePlan"]),
     tests("EscaleRuntimeSpecTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleEngine"]),
     tests("EscaleSystemTests", ["EscaleTestSupport", "EscaleCore", "EscaleSystem"]),

@@ -1,0 +1,320 @@
+package import EscaleCompose
+package import EscaleCore
+
+/// What a release does with one service.
+package struct Change: Codable, Hashable, Sendable {
+    package enum Kind: String, Codable, Hashable, Sendable {
+        /// There was no such service.
+        case added
+        /// A task that runs to its end, once per release: a migration.
+        case oneShot = "one-shot"
+        case rolling
+        case blueGreen = "blue-green"
+        case canary
+    }
+
+    package enum Work: Codable, Hashable, Sendable {
+        /// For the changes that it depends on. → `starting`, `exchanging`, `shifting`
+        case waiting
+        /// `added` and `oneShot`: the replicas come. → `complete`, `withdrawing`
+        case starting(since: Timestamp)
+        case exchanging(Exchange)
+        case shifting(Shift)
+        /// Going back to nothing. → `undone`
+        case withdrawing
+        /// Stays, unless the release goes back.
+        case complete
+        /// Stays.
+        case undone
+    }
+
+    package let service: ServiceName
+    package let kind: Kind
+    /// Services of the same release whose changes come first.
+    package let after: Set<ServiceName>
+    /// The version to go back to: the last that proved itself. `nil` where there is none.
+    package let old: Int?
+    package let oldSlots: Int
+    package let new: Int
+    package let newSlots: Int
+    private let settings: ReleaseSettings
+    private let update: UpdateConfig
+    private let rollback: UpdateConfig
+    private let isExclusive: Bool
+    private let settle: Duration
+    package private(set) var allocation: Allocation
+    package private(set) var work = Work.waiting
+
+    /// - Parameters:
+    ///   - service: as the new version has it.
+    ///   - standing: what of the service runs, or shall run, before the release.
+    ///   - isChecked: whether a health check tells when a replica is ready.
+    ///   - beginsAt: for a project that is new as a whole: nothing has to be kept up, so everything begins at once, and
+    ///     the dependencies' own conditions give the order.
+    package init(
+        _ service: Service, kind: Kind, after: Set<ServiceName>, old: Int?, oldSlots: Int, new: Int,
+        standing: Set<Instance>, isChecked: Bool, beginsAt: Timestamp? = nil
+    ) {
+        self.service = service.name
+        self.kind = kind
+        self.after = after
+        self.old = old
+        self.oldSlots = oldSlots
+        self.new = new
+        newSlots = service.replicas
+        settings = service.release
+        isExclusive = service.writesVolumes && !service.release.sharesVolumes && service.update?.order != .startFirst
+        update = service.resolvedUpdate
+        rollback = service.resolvedRollback
+        settle = service.release.minHealthy ?? (isChecked ? .zero : .milliseconds(500))
+        allocation = Self.start(standing, kind: kind, old: old, new: new)
+        guard let beginsAt else { return }
+        allocation.add(new, slots: Allocation.slots(upTo: newSlots))
+        work = .starting(since: beginsAt)
+    }
+
+    /// Of each slot one replica of before stays, the proven version's if it is there; a new version that is there
+    /// already, kept warm, stays too.
+    private static func start(_ standing: Set<Instance>, kind: Kind, old: Int?, new: Int) -> Allocation {
+        var allocation = Allocation()
+        for (_, instances) in Dictionary(grouping: standing.filter { $0.generation != new }, by: \.slot) {
+            let proven = instances.first { $0.generation == old }
+            if let keeper = proven ?? instances.max(by: { $0.generation < $1.generation }) {
+                allocation.instances.insert(keeper)
+            }
+        }
+        allocation.instances.formUnion(standing.filter { $0.generation == new })
+        switch kind {
+        case .blueGreen, .canary: allocation.newShare = 0
+        case .added, .oneShot, .rolling: break
+        }
+        return allocation
+    }
+
+    // MARK: Forwards
+
+    mutating func advance(_ view: ServiceView, now: Timestamp) -> Outcome {
+        if work == .waiting { begin(now) }
+        switch work {
+        case .starting(let since): return awaitStart(since: since, view, now)
+        case .exchanging(var exchange):
+            let outcome = exchange.advance(&allocation, view, now: now)
+            work = outcome == .complete ? .complete : .exchanging(exchange)
+            return outcome
+        case .shifting(var shift):
+            let outcome = shift.advance(&allocation, view, now: now)
+            work = outcome == .complete ? .complete : .shifting(shift)
+            return outcome
+        case .complete, .undone, .waiting, .withdrawing: return .complete
+        }
+    }
+
+    private mutating func begin(_ now: Timestamp) {
+        switch kind {
+        case .added, .oneShot:
+            allocation.add(new, slots: Allocation.slots(upTo: newSlots))
+            work = .starting(since: now)
+        case .rolling:
+            work = .exchanging(
+                Exchange(target: new, slots: newSlots, config: update, isExclusive: isExclusive, settle: settle))
+        case .blueGreen, .canary:
+            guard let old else {
+                allocation.add(new, slots: Allocation.slots(upTo: newSlots))
+                work = .starting(since: now)
+                return
+            }
+            var settings = settings
+            settings.strategy = kind == .canary ? .canary : .blueGreen
+            work = .shifting(
+                Shift(
+                    old: old, oldSlots: oldSlots, new: new, newSlots: newSlots, settings: settings,
+                    monitor: update.monitor, settle: settle, now: now))
+        }
+    }
+
+    private mutating func awaitStart(since: Timestamp, _ view: ServiceView, _ now: Timestamp) -> Outcome {
+        let slots = Allocation.slots(upTo: newSlots)
+        if let evidence = view.firstFailure(new, slots) { return .failed(evidence) }
+        let isThere = slots.allSatisfy { slot in
+            switch view.condition(new, slot) {
+            case .completed: true
+            case .ready: kind != .oneShot && view.isReady(new, slot, for: settle, now: now)
+            case .starting, .failed, .leaving, nil: false
+            }
+        }
+        guard isThere else { return .going(wakeAt: view.readyTime(new, slots: slots, for: settle)) }
+        allocation.remove { $0.generation != new }
+        work = .complete
+        return .complete
+    }
+
+    // MARK: Back
+
+    /// Turns round. What has nothing to go back to, or was not begun, is undone at once or withdrawn.
+    mutating func goBack(now: Timestamp) {
+        if old == new {  // a task that was run again: it isn't run backwards
+            work = .undone
+            return
+        }
+        switch work {
+        case .waiting:
+            // Nothing was begun, but an earlier release that this one took over from may have been.
+            if let old, !hasOnly(old) { return exchangeBack(to: old) }
+            work = .undone
+        case .shifting(var shift):
+            shift.goBack(now: now)
+            work = .shifting(shift)
+        case .starting:
+            allocation.remove { $0.generation == new }
+            work = .withdrawing
+        case .exchanging, .complete:
+            guard let old, kind != .oneShot else {
+                allocation.remove { $0.generation == new || old == nil }
+                work = .withdrawing
+                return
+            }
+            exchangeBack(to: old)
+        case .withdrawing, .undone: break
+        }
+    }
+
+    private func hasOnly(_ generation: Int) -> Bool { allocation.instances.allSatisfy { $0.generation == generation } }
+
+    private mutating func exchangeBack(to old: Int) {
+        allocation.newShare = nil
+        work = .exchanging(
+            Exchange(target: old, slots: oldSlots, config: rollback, isExclusive: isExclusive, settle: settle))
+    }
+
+    /// As ``advance(_:now:)``, on the way back.
+    mutating func retreat(_ view: ServiceView, now: Timestamp) -> Outcome {
+        switch work {
+        case .waiting, .starting, .complete:
+            goBack(now: now)
+            return work == .undone ? .complete : retreat(view, now: now)
+        case .withdrawing:
+            guard !view.replicas.keys.contains(where: { !allocation.instances.contains($0) }) else {
+                return .going(wakeAt: nil)
+            }
+            work = .undone
+            return .complete
+        case .exchanging(var exchange):
+            let outcome = exchange.advance(&allocation, view, now: now)
+            work = outcome == .complete ? .undone : .exchanging(exchange)
+            return outcome
+        case .shifting(var shift):
+            let outcome = shift.advance(&allocation, view, now: now)
+            work = outcome == .complete ? .undone : .shifting(shift)
+            return outcome
+        case .undone: return .complete
+        }
+    }
+
+    // MARK: Commands
+
+    mutating func promote() -> Bool {
+        guard case .shifting(var shift) = work, shift.promote() else { return false }
+        work = .shifting(shift)
+        return true
+    }
+
+    /// Failures no longer stop it.
+    mutating func tolerate() {
+        guard case .exchanging(var exchange) = work else { return }
+        exchange.isTolerant = true
+        work = .exchanging(exchange)
+    }
+
+    /// Holds the step at hand for its whole time again.
+    mutating func repeatStep(now: Timestamp) {
+        guard case .shifting(var shift) = work else { return }
+        shift.repeatStep(now: now)
+        work = .shifting(shift)
+    }
+
+    /// Tries the way back once more.
+    mutating func retryBack() {
+        guard case .exchanging(let exchange) = work else { return }
+        work = .exchanging(
+            Exchange(
+                target: exchange.target, slots: exchange.slots, config: rollback, isExclusive: isExclusive, settle: settle))
+    }
+
+    var failureAction: UpdateConfig.FailureAction { kind == .rolling ? update.failureAction : .rollback }
+    var rollbackAction: UpdateConfig.FailureAction { rollback.failureAction }
+
+    // MARK: What it looks like
+
+    /// Whether the new version is what runs and proved itself.
+    package var isSettled: Bool {
+        switch work {
+        case .complete: true
+        case .shifting(let shift): shift.isSettled
+        case .waiting, .starting, .exchanging, .withdrawing, .undone: false
+        }
+    }
+
+    var isUnderWay: Bool {
+        switch work {
+        case .exchanging, .shifting: true
+        case .waiting, .starting, .withdrawing, .complete, .undone: false
+        }
+    }
+
+    package var isUndone: Bool { work == .undone }
+    package var waitsForPromotion: Bool { if case .shifting(let shift) = work { shift.waitsForPromotion } else { false } }
+
+    /// From when on figures count for the judgement at hand; `nil` where nothing is judged.
+    package var windowStart: Timestamp? { if case .shifting(let shift) = work { shift.windowStart } else { nil } }
+
+    /// The newest judgement, for the record.
+    var judgement: String? { if case .shifting(let shift) = work { shift.lastText } else { nil } }
+
+    /// One or two words: where it is.
+    package var stepText: String {
+        switch work {
+        case .waiting: "waiting"
+        case .starting: kind == .oneShot ? "running" : "starting"
+        case .exchanging(let exchange): exchange.stepText
+        case .shifting(let shift): shift.stepText
+        case .withdrawing: "going back"
+        case .complete: "done"
+        case .undone: "undone"
+        }
+    }
+
+    /// What it waits for, in words.
+    package var waitsFor: String? {
+        switch work {
+        case .waiting: after.isEmpty ? nil : after.sorted().map(\.rawValue).joined(separator: ", ")
+        case .starting: kind == .oneShot ? "it to complete" : "the replicas to be ready"
+        case .exchanging(let exchange): exchange.waitsFor
+        case .shifting(let shift): shift.waitsFor
+        case .withdrawing: "the new replicas to stop"
+        case .complete, .undone: nil
+        }
+    }
+}
+
+extension Service {
+    /// `update_config` with what the file leaves open: start-first unless a volume is written; where there is no
+    /// `update_config` at all, a failure is undone.
+    package var resolvedUpdate: UpdateConfig {
+        var config = update ?? UpdateConfig()
+        if update == nil { config.failureAction = .rollback }
+        config.order = config.order ?? (writesVolumes && !release.sharesVolumes ? .stopFirst : .startFirst)
+        return config
+    }
+
+    /// `rollback_config`; where there is none, the way back is as the way there, and goes on as far as it can.
+    package var resolvedRollback: UpdateConfig {
+        guard var config = rollback else {
+            var config = resolvedUpdate
+            config.failureAction = .pause
+            config.delay = .zero
+            return config
+        }
+        config.order = config.order ?? resolvedUpdate.order
+        return config
+    }
+}
