@@ -90,6 +90,9 @@ let platform: [Target] = [
         ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleCrypto"]),
     library("Platform", "EscaleNetwork", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
     library(
+        "Platform", "EscaleGateway",
+        ["EscaleCore", "EscaleCompose", "EscaleSystem", "EscaleNetlink"]),
+    library(
         "Platform", "EscaleEngine",
         ["EscaleCore", "EscaleOCI", "EscaleSystem"]),
     library(
@@ -102,7 +105,8 @@ let platform: [Target] = [
         "Platform", "EscaleSupervisor",
         [
             "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleOCI", "EscalePlan", "EscaleSystem",
-            "EscaleCrypto", "EscaleStore", "EscaleNetlink", "EscaleImages", "EscaleNetwork", "EscaleEngine",
+            "EscaleCrypto", "EscaleStore", "EscaleNetlink", "EscaleHTTP", "EscaleImages", "EscaleNetwork", "EscaleEngine",
+            "EscaleRelease", "EscaleGateway",
         ]),
 ]
 
@@ -115,7 +119,7 @@ let edge: [Target] = [
         "Edge", "EscaleDaemon",
         [
             "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleOCI", "EscaleSystem", "EscaleHTTP", "EscaleImages",
-            "EscaleBuild", "EscaleNetwork", "EscaleEngine", "EscaleSupervisor",
+            "EscaleBuild", "EscaleNetwork", "EscaleEngine", "EscaleGateway", "EscaleSupervisor",
         ]),
 ]
 

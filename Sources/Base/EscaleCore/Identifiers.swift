@@ -121,16 +121,20 @@ package struct ContainerID: ValidatedName {
 package struct ReplicaID: Hashable, Codable, Sendable, Comparable, CustomStringConvertible {
     package let service: ServiceName
     package let slot: Int
+    /// The number of the release that brought the version it is of: two of one slot may run beside each other.
+    package let generation: Int
 
-    package init(service: ServiceName, slot: Int) {
+    package init(service: ServiceName, slot: Int, generation: Int = 1) {
         self.service = service
         self.slot = slot
+        self.generation = generation
     }
 
+    /// Without the generation: what people call it.
     package var description: String { "\(service)-\(slot)" }
 
     package static func < (left: Self, right: Self) -> Bool {
-        (left.service, left.slot) < (right.service, right.slot)
+        (left.service, left.slot, left.generation) < (right.service, right.slot, right.generation)
     }
 }
 

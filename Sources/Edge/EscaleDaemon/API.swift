@@ -47,6 +47,8 @@ struct API: Sendable {
         case (.get, 2) where path == ["v1", "projects"]: return try json(await supervisor.summaries())
         case (_, 4) where path.starts(with: ["v1", "projects"]):
             return try await project(try ProjectName(validating: path[2]), path[3], request)
+        case (_, 5...6) where path.starts(with: ["v1", "projects"]) && path[3] == "releases":
+            return try await release(try ProjectName(validating: path[2]), Array(path.dropFirst(4)), request)
         case (.post, 2) where path == ["v1", "build"]: return try build(request)
         case (_, 2...3) where path.starts(with: ["v1", "images"]):
             return try await image(path.count == 3 ? path[2] : "", request)
@@ -69,6 +71,10 @@ struct API: Sendable {
                 try await supervisor.stop(name, body, observer: progress)
                 return Empty()
             }
+        case (.get, "releases"): return try json(try await supervisor.releases(of: name))
+        case (.post, "rollback"):
+            let body: RollbackRequest = try decode(request)
+            return lines { progress in try await supervisor.rollback(name, body, observer: progress) }
         case (.get, "containers"): return try json(await supervisor.containers(of: name))
         case (.get, "logs"): return try await logs(name, request)
         case (.get, "events"): return try await events(name, request)
@@ -152,7 +158,7 @@ extension API {
     private static func failure(_ error: EscaleError) -> HTTPResponse {
         let status: HTTPStatus =
             switch error.code.rawValue {
-            case "api.no-route", "image.not-found", "service.unknown": .notFound
+            case "api.no-route", "image.not-found", "service.unknown", "project.unknown", "release.not-found": .notFound
             case "api.version", "image.in-use", "container.not-running": .conflict
             case "internal": .internalServerError
             default: .badRequest

@@ -2,6 +2,7 @@ import EscaleAPI
 import EscaleBuild
 import EscaleCore
 import EscaleEngine
+import EscaleGateway
 import EscaleHTTP
 import EscaleImages
 import EscaleNetwork
@@ -43,9 +44,10 @@ package enum Daemon {
             state: root.state, runtime: root.runtime, layers: images.layersDirectory, instance: instance.id)
         let controller = try NetworkController(
             instance: instance, runtimeDirectory: "\(root.runtime)/network", log: log)
+        let gateway = try Gateway(directory: "\(root.runtime)/gateway", log: log)
         let platform = try await Platform(
             engine: Engine(facts: facts, directories: directories), images: images, controller: controller,
-            instance: instance, log: log)
+            gateway: gateway, instance: instance, log: log)
         let supervisor = Supervisor(platform: platform)
         try await supervisor.adopt()
         let api = API(

@@ -163,6 +163,8 @@ package struct HTTPSettings: Codable, Hashable, Sendable {
     package var path: String = "/"
     /// The container's port; `nil` for the only one that the service exposes or publishes.
     package var containerPort: UInt16?
+    /// The host's address to listen at; `nil` for all.
+    package var address: String?
     /// The host's port for plain HTTP.
     package var port: UInt16 = 80
     package var tls: Certificate?

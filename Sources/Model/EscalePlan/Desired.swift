@@ -42,6 +42,14 @@ package struct DesiredProject: Codable, Hashable, Sendable {
 package struct DesiredService: Codable, Hashable, Sendable {
     package var name: ServiceName
     package var replicas: Int
+    /// The version's number: the release that brought it.
+    package var generation: Int
+    /// The slots of this version that are wanted now; `nil` for all of them.
+    package var slots: Set<Int>?
+    /// Replicas of other versions that are wanted beside it, while a release is under way.
+    package var others: [DesiredVersion] = []
+    /// How long connections of a replica that is no longer wanted may go on before it is stopped.
+    package var drain: Duration = .zero
     /// Stands for everything that makes a container what it is, image included: another one means a new container.
     package var fingerprint: String
     package var dependencies: [Dependency]
@@ -52,13 +60,66 @@ package struct DesiredService: Codable, Hashable, Sendable {
     package var requestedAt: Timestamp?
 
     package init(
-        name: ServiceName, replicas: Int = 1, fingerprint: String = "", dependencies: [Dependency] = [],
-        restart: RestartPolicy = .no, isChecked: Bool = false
+        name: ServiceName, replicas: Int = 1, generation: Int = 1, fingerprint: String = "",
+        dependencies: [Dependency] = [], restart: RestartPolicy = .no, isChecked: Bool = false
     ) {
         self.name = name
         self.replicas = replicas
+        self.generation = generation
         self.fingerprint = fingerprint
         self.dependencies = dependencies
+        self.restart = restart
+        self.isChecked = isChecked
+    }
+
+    /// Every replica that is wanted, with what it is made from.
+    var wanted: [(replica: ReplicaID, fingerprint: String, restart: RestartPolicy)] {
+        let own = (slots.map { $0.sorted() } ?? Array(1...max(1, replicas)).filter { $0 <= replicas })
+            .map { (ReplicaID(service: name, slot: $0, generation: generation), fingerprint, restart) }
+        let others = others.flatMap { other in
+            other.slots.sorted().map {
+                (ReplicaID(service: name, slot: $0, generation: other.generation), other.fingerprint, other.restart)
+            }
+        }
+        return own + others
+    }
+
+    /// What the service's dependents go by: the replicas of the version that is wanted, or, as long as none of them is,
+    /// those of another.
+    func standing(among containers: [ObservedContainer]) -> (service: DesiredService, containers: [ObservedContainer]) {
+        guard let slots, slots.isEmpty, let other = others.last else {
+            let wanted = slots ?? Set(Array(1...max(1, replicas)).filter { $0 <= replicas })
+            var service = self
+            service.replicas = wanted.count
+            return (service, containers.filter { $0.replica.generation == generation && wanted.contains($0.replica.slot) })
+        }
+        var service = self
+        service.generation = other.generation
+        service.fingerprint = other.fingerprint
+        service.restart = other.restart
+        service.isChecked = other.isChecked
+        service.replicas = other.slots.count
+        return (
+            service,
+            containers.filter { $0.replica.generation == other.generation && other.slots.contains($0.replica.slot) }
+        )
+    }
+}
+
+/// Replicas of a former or another version of a service that are wanted for now.
+package struct DesiredVersion: Codable, Hashable, Sendable {
+    package var generation: Int
+    package var fingerprint: String
+    package var slots: Set<Int>
+    package var restart: RestartPolicy
+    package var isChecked: Bool
+
+    package init(
+        generation: Int, fingerprint: String, slots: Set<Int>, restart: RestartPolicy, isChecked: Bool
+    ) {
+        self.generation = generation
+        self.fingerprint = fingerprint
+        self.slots = slots
         self.restart = restart
         self.isChecked = isChecked
     }

@@ -36,10 +36,14 @@ package struct ObservedContainer: Hashable, Sendable {
     /// Whether it ended because a step stopped it. Such an end is none of its own: if it is wanted again it is started,
     /// whatever its restart policy says.
     package var wasStopped: Bool
+    /// Since when it gets no new traffic, because it is on its way out.
+    package var drainingSince: Timestamp?
+    /// Whether its last connection is over, while it drains.
+    package var isIdle: Bool
 
     package init(
         id: ContainerID, replica: ReplicaID, fingerprint: String = "", phase: Phase, health: Health? = nil,
-        failures: Int = 0, wasStopped: Bool = false
+        failures: Int = 0, wasStopped: Bool = false, drainingSince: Timestamp? = nil, isIdle: Bool = false
     ) {
         self.id = id
         self.replica = replica
@@ -48,6 +52,8 @@ package struct ObservedContainer: Hashable, Sendable {
         self.health = health
         self.failures = failures
         self.wasStopped = wasStopped
+        self.drainingSince = drainingSince
+        self.isIdle = isIdle
     }
 
     /// Whether it has ended, and not by itself since the user asked: it counts as not started yet.

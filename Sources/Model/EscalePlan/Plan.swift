@@ -20,6 +20,10 @@ package struct Step: Codable, Hashable, Sendable {
         case createVolume(VolumeName)
         case create(ReplicaID)
         case start(ContainerID, ReplicaID)
+        /// Gives it no new traffic; what is under way goes on.
+        case drain(ContainerID, ReplicaID)
+        /// Gives it traffic again: it is wanted after all.
+        case undrain(ContainerID, ReplicaID)
         case stop(ContainerID, ReplicaID)
         case remove(ContainerID, ReplicaID)
         case removeNetwork(NetworkName)
@@ -45,7 +49,8 @@ package struct Step: Codable, Hashable, Sendable {
         switch action {
         case .createNetwork(let name), .removeNetwork(let name): .network(name)
         case .createVolume(let name), .removeVolume(let name): .volume(name)
-        case .create(let replica), .start(_, let replica), .stop(_, let replica), .remove(_, let replica):
+        case .create(let replica), .start(_, let replica), .drain(_, let replica), .undrain(_, let replica),
+            .stop(_, let replica), .remove(_, let replica):
             .replica(replica)
         }
     }
@@ -56,6 +61,8 @@ package enum Reason: Codable, Hashable, Sendable, CustomStringConvertible {
     case missing
     case ready
     case changed
+    /// Another version takes its place.
+    case replaced
     case surplus
     case orphan
     case requested
@@ -67,6 +74,7 @@ package enum Reason: Codable, Hashable, Sendable, CustomStringConvertible {
         case .missing: "missing"
         case .ready: "ready to start"
         case .changed: "configuration or image changed"
+        case .replaced: "another version takes its place"
         case .surplus: "more replicas than wanted"
         case .orphan: "its service is no longer in the file"
         case .requested: "requested"

@@ -45,42 +45,46 @@ private struct Planner {
         let hasGround = plan.steps.isEmpty
         for service in desired.services {
             let unmet = unmetDependency(of: service)
-            for slot in 1...max(1, service.replicas) where slot <= service.replicas {
-                let replica = ReplicaID(service: service.name, slot: slot)
-                converge(replica, service, unmet: unmet, hasGround: hasGround)
+            let wanted = service.wanted
+            for (replica, fingerprint, restart) in wanted {
+                converge(replica, fingerprint, restart, service, unmet: unmet, hasGround: hasGround)
+            }
+            let replicas = Set(wanted.map(\.replica))
+            for container in byService[service.name] ?? [] where !replicas.contains(container.replica) {
+                let isReplaced = container.replica.generation != service.generation
+                dismiss(container, isReplaced ? .replaced : .surplus, drain: service.drain)
             }
         }
-        for container in observed.containers {
-            guard let service = desired.service(container.replica.service) else {
-                if desired.removeOrphans { dismiss(container, .orphan) }
-                continue
-            }
-            if container.replica.slot > service.replicas { dismiss(container, .surplus) }
+        guard desired.removeOrphans else { return }
+        for container in observed.containers where desired.service(container.replica.service) == nil {
+            dismiss(container, .orphan)
         }
     }
 
     /// Moves one replica a step towards a running container with the right fingerprint.
     private mutating func converge(
-        _ replica: ReplicaID, _ service: DesiredService, unmet: Dependency?, hasGround: Bool
+        _ replica: ReplicaID, _ fingerprint: String, _ restart: RestartPolicy, _ service: DesiredService,
+        unmet: Dependency?, hasGround: Bool
     ) {
         let containers = byReplica[replica] ?? []
-        guard let container = containers.first(where: { $0.fingerprint == service.fingerprint }) ?? containers.first
+        guard let container = containers.first(where: { $0.fingerprint == fingerprint }) ?? containers.first
         else {
             if hasGround { add(.create(replica), .missing) }
             return
         }
         for other in containers where other.id != container.id { dismiss(other, .surplus) }
         if containers.count > 1 { return }
-        if container.fingerprint != service.fingerprint {
+        if container.fingerprint != fingerprint {
             // The old one serves until the new one may start.
             if let unmet, container.isRunning { return wait(replica, unmet) }
             return dismiss(container, .changed)
         }
         switch container.phase {
-        case .running: break
+        case .running:
+            if container.drainingSince != nil { add(.undrain(container.id, container.replica), .requested) }
         case .created: start(container, unmet: unmet, .ready)
         case .exited where container.isStale(since: desired.requestTime(of: service)): start(container, unmet: unmet, .requested)
-        case .exited(let code, let at): restart(container, service, code: code, at: at)
+        case .exited(let code, let at): self.restart(container, restart, code: code, at: at)
         }
     }
 
@@ -90,9 +94,9 @@ private struct Planner {
     }
 
     private mutating func restart(
-        _ container: ObservedContainer, _ service: DesiredService, code: Int32, at: Timestamp
+        _ container: ObservedContainer, _ policy: RestartPolicy, code: Int32, at: Timestamp
     ) {
-        guard RestartDelay.applies(service.restart, code: code, failures: container.failures) else { return }
+        guard RestartDelay.applies(policy, code: code, failures: container.failures) else { return }
         let due = at + RestartDelay.delay(failures: container.failures)
         if due <= now {
             add(.start(container.id, container.replica), .ended(code: code, restart: max(1, container.failures)))
@@ -114,8 +118,9 @@ private struct Planner {
 
     /// How a service stands towards what another one asks of it.
     private func standing(of service: DesiredService, for condition: Dependency.Condition) -> Standing {
-        let containers = (byService[service.name] ?? []).filter { $0.replica.slot <= service.replicas }
-        return EscalePlan.standing(of: service, containers: containers, for: condition, since: desired.requestTime(of: service))
+        let (standing, containers) = service.standing(among: byService[service.name] ?? [])
+        return EscalePlan.standing(
+            of: standing, containers: containers, for: condition, since: desired.requestTime(of: service))
     }
 
     // MARK: Stop and down
@@ -151,11 +156,17 @@ private struct Planner {
 
     // MARK: Steps
 
-    private mutating func dismiss(_ container: ObservedContainer, _ reason: Reason) {
-        if container.isRunning {
+    /// Moves a container a step towards its end: no new traffic first, then the stop, then the removal.
+    ///
+    /// - Parameter drain: how long its connections may go on; `zero` for not at all.
+    private mutating func dismiss(_ container: ObservedContainer, _ reason: Reason, drain: Duration = .zero) {
+        guard container.isRunning else { return add(.remove(container.id, container.replica), reason) }
+        guard drain > .zero else { return add(.stop(container.id, container.replica), reason) }
+        guard let since = container.drainingSince else { return add(.drain(container.id, container.replica), reason) }
+        if container.isIdle || now - since >= drain {
             add(.stop(container.id, container.replica), reason)
         } else {
-            add(.remove(container.id, container.replica), reason)
+            plan.wakeAt = min(plan.wakeAt ?? since + drain, since + drain)
         }
     }
 

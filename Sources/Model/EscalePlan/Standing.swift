@@ -95,9 +95,9 @@ package func progress(
     let byService = Dictionary(grouping: observed.containers, by: \.replica.service)
     var overall = Standing.met
     for service in desired.services {
-        let containers = (byService[service.name] ?? []).filter { $0.replica.slot <= service.replicas }
+        let (wanted, containers) = service.standing(among: byService[service.name] ?? [])
         let own = standing(
-            of: service, containers: containers, for: healthy && service.isChecked ? .healthy : .started,
+            of: wanted, containers: containers, for: healthy && service.isChecked ? .healthy : .started,
             since: desired.requestTime(of: service))
         switch own {
         case .met: if healthy && !service.isChecked && !hasSettled(containers, now) { overall = .pending }
@@ -106,7 +106,7 @@ package func progress(
             // A service that ended is a failure for those who wait for it to run; `up -d` has started it all the same.
             if healthy { return .failed(failure) }
         }
-        if let blocked = blockade(of: service, in: desired, byService, containers) { return .failed(blocked) }
+        if let blocked = blockade(of: wanted, in: desired, byService, containers) { return .failed(blocked) }
     }
     return overall
 }
@@ -130,9 +130,9 @@ private func blockade(
     guard waits else { return nil }
     for dependency in service.dependencies where dependency.required {
         guard let other = desired.service(dependency.service) else { continue }
-        let others = (byService[other.name] ?? []).filter { $0.replica.slot <= other.replicas }
+        let (wanted, others) = other.standing(among: byService[other.name] ?? [])
         let standing = standing(
-            of: other, containers: others, for: dependency.condition, since: desired.requestTime(of: other))
+            of: wanted, containers: others, for: dependency.condition, since: desired.requestTime(of: other))
         if case .failed(let failure) = standing { return failure }
     }
     return nil

@@ -245,6 +245,16 @@ package struct Change: Codable, Hashable, Sendable {
 
     // MARK: What it looks like
 
+    /// How many replicas run beside those that serve, at most.
+    package var surge: Int {
+        switch kind {
+        case .added, .oneShot: 0
+        case .blueGreen, .canary: newSlots
+        case .rolling:
+            isExclusive || update.order != .startFirst ? 0 : min(newSlots, update.parallelism <= 0 ? newSlots : update.parallelism)
+        }
+    }
+
     /// Whether the new version is what runs and proved itself.
     package var isSettled: Bool {
         switch work {

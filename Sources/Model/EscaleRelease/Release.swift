@@ -43,15 +43,18 @@ package struct Release: Codable, Hashable, Sendable {
     package private(set) var decisions: [ReleaseDecision] = []
     /// Whether there is a project before this release that it can go back to.
     private let hasPredecessor: Bool
+    /// Whether it goes back to a former release: if it fails it is not undone in turn.
+    private let isRollback: Bool
 
     /// - Parameter changes: in an order in which each comes after those it depends on.
     package init(
-        number: Int, trigger: String, changes: [Change], hasPredecessor: Bool, now: Timestamp
+        number: Int, trigger: String, changes: [Change], hasPredecessor: Bool, isRollback: Bool = false, now: Timestamp
     ) {
         self.number = number
         self.trigger = trigger
         self.changes = changes
         self.hasPredecessor = hasPredecessor
+        self.isRollback = isRollback
         createdAt = now
         note("release \(number) begins: \(changes.map(\.service.rawValue).joined(separator: ", "))", now: now)
     }
@@ -125,6 +128,10 @@ package struct Release: Codable, Hashable, Sendable {
         case .continue:
             changes[index].tolerate()
             note("goes on all the same (`failure_action: continue`)", change.service, now: now)
+        case .rollback where isRollback:
+            state = .paused(.failure)
+            reason = headline
+            note("paused: a rollback is not undone by itself", change.service, now: now)
         case .pause:
             state = .paused(.failure)
             reason = headline

@@ -38,6 +38,18 @@ struct Cgroup: Sendable {
         return names
     }
 
+    /// What its processes use of memory, caches among it; `nil` where nobody counts.
+    var memoryUsage: ByteCount? {
+        for directory in directories {
+            for name in ["memory.current", "memory.usage_in_bytes"] {
+                // A hierarchy that doesn't count memory has no such file.
+                guard let text = try? Files.readText("\(directory)/\(name)") else { continue }
+                return Int64(text.prefix { $0.isNumber }).map { ByteCount($0) }
+            }
+        }
+        return nil
+    }
+
     /// Kills what is in it until nothing is, for a second at most, and removes it. Blocks.
     func clear() {
         for _ in 0..<200 {

@@ -65,6 +65,9 @@ package struct Engine: Sendable {
 
     private var runtimeRoot: String { "\(directories.runtime)/oci" }
     private var cgroupParent: String { "/escale" + (directories.instance.isEmpty ? "" : "-\(directories.instance)") }
+    /// What a running container uses of memory; `nil` where the host doesn't count it. Blocks.
+    package func memoryUsage(of id: ContainerID) -> ByteCount? { cgroup(id).memoryUsage }
+
     private func cgroup(_ id: ContainerID) -> Cgroup {
         Cgroup(path: "\(cgroupParent)/\(id)", layout: facts.cgroups)
     }

@@ -1,9 +1,11 @@
 import EscaleCompose
 import EscaleCore
 import EscaleEngine
+import EscaleGateway
 import EscaleNetlink
 import EscaleNetwork
 import EscaleOCI
+import EscaleRelease
 import EscaleSystem
 
 /// Who has which address: networks, services' virtual addresses, containers and host ports of all projects.
@@ -11,6 +13,7 @@ import EscaleSystem
 /// Turns what the projects publish into one ``NetworkState`` and has the controller make it true.
 actor AddressBook {
     private let controller: NetworkController
+    private let gateway: Gateway
     private let instance: NetworkInstance
     private let store: StateStore
     private var networks: [NetworkName: NetworkRecord]
@@ -25,13 +28,19 @@ actor AddressBook {
     private var waiting: [CheckedContinuation<Void, any Error>] = []
     private var isSettling = false
 
-    private struct Published {
+    /// What a project has, as far as traffic is concerned.
+    struct Published {
         var containers: [ContainerRecord]
         var services: [Service]
+        var shares: [ServiceName: ReleaseShare]
     }
 
-    init(controller: NetworkController, instance: NetworkInstance, store: StateStore, records: [NetworkRecord]) {
+    init(
+        controller: NetworkController, gateway: Gateway, instance: NetworkInstance, store: StateStore,
+        records: [NetworkRecord]
+    ) {
         self.controller = controller
+        self.gateway = gateway
         self.instance = instance
         self.store = store
         networks = Dictionary(records.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -79,17 +88,43 @@ actor AddressBook {
             let served = waiting
             waiting = []
             do {
-                if networks.isEmpty && projects.isEmpty {
-                    try await controller.tearDown()
-                } else {
-                    try await controller.apply(state)
-                }
+                try await enforce()
                 for continuation in served { continuation.resume() }
             } catch {
                 for continuation in served { continuation.resume(throwing: error) }
             }
         }
         isSettling = false
+    }
+
+    /// The rules first: what the gateway is about to ask for has to be reachable.
+    private func enforce() async throws {
+        guard !networks.isEmpty || !projects.isEmpty else {
+            try await gateway.tearDown()
+            try await controller.tearDown()
+            return
+        }
+        try await controller.apply(state)
+        try await gateway.apply(gatewayState)
+    }
+
+    private var gatewayState: GatewayState {
+        GatewayDirectory.state(projects.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+    }
+
+    /// Whether it is the gateway that listens on the port.
+    func gatewayServes(_ port: UInt16) -> Bool { gatewayState.listeners.contains { $0.port == port } }
+
+    /// How many connections each container still has: those that the kernel tracks, and the gateway's requests.
+    func connections(of containers: [ContainerRecord]) async throws -> [ContainerID: Int] {
+        let host = instance.hostAddress
+        let tracked = try await blocking { try TCPConnections.counts(leavingOutFrom: [host]) }
+        var open: [ContainerID: Int] = [:]
+        for container in containers {
+            let direct = container.addresses.reduce(0) { $0 + (tracked[$1.address] ?? 0) }
+            open[container.id] = direct + (try await gateway.sessions(of: container.id))
+        }
+        return open
     }
 
     // MARK: Addresses
@@ -170,12 +205,13 @@ actor AddressBook {
     ///
     /// - Parameter number: grows with every publication of the project, in the order in which they were true.
     func publish(
-        _ project: ProjectName, number: Int, containers: [ContainerRecord], services: [Service]
+        _ project: ProjectName, number: Int, containers: [ContainerRecord], services: [Service],
+        shares: [ServiceName: ReleaseShare]
     ) async throws {
         guard number > newest[project, default: 0] else { return }
         newest[project] = number
         for container in containers { reserved[container.id] = nil }
-        projects[project] = containers.isEmpty ? nil : Published(containers: containers, services: services)
+        projects[project] = containers.isEmpty ? nil : Published(containers: containers, services: services, shares: shares)
         for container in containers {
             for address in container.addresses {
                 _ = try virtualAddress(of: container.replica.service, project: project, on: address.network)
@@ -204,7 +240,11 @@ actor AddressBook {
     }
 
     /// Puts right what somebody else took away, such as a host firewall that was loaded anew.
-    func repair() async throws -> Bool { try await controller.verify() }
+    func repair() async throws -> Bool {
+        let network = try await controller.verify()
+        let gateway = try await gateway.verify()
+        return network || gateway
+    }
 
     // MARK: The state
 
@@ -217,8 +257,12 @@ actor AddressBook {
             let containers = published.containers.sorted { ($0.replica, $0.id) < ($1.replica, $1.id) }
             state.endpoints += containers.map { endpoint($0) }
             for (service, replicas) in Dictionary(grouping: containers, by: \.replica.service).sorted(by: { $0.key < $1.key }) {
-                state.services += virtualServices(service, project, replicas, published.services)
-                for (port, backends) in Self.ports(replicas) { ports[port, default: []] += backends }
+                let spec = published.services.first { $0.name == service }
+                let share = published.shares[service]
+                let weights = TrafficShare.weights(
+                    replicas.map { $0.candidate(newGeneration: share?.newGeneration) }, newShare: share?.percent, waits: false)
+                state.services += virtualServices(service, project, replicas, spec, weights)
+                for (port, backends) in Self.ports(replicas, spec, share, weights) { ports[port, default: []] += backends }
             }
         }
         state.ports = ports.sorted { $0.key < $1.key }.map { key, backends in
@@ -238,19 +282,21 @@ actor AddressBook {
     }
 
     private func virtualServices(
-        _ service: ServiceName, _ project: ProjectName, _ replicas: [ContainerRecord], _ services: [Service]
+        _ service: ServiceName, _ project: ProjectName, _ replicas: [ContainerRecord], _ spec: Service?,
+        _ weights: [ContainerID: Int]
     ) -> [VirtualService] {
-        let spec = services.first { $0.name == service }
-        let takers = Self.takers(replicas)
-        return Set(replicas.flatMap { $0.addresses.map(\.network) }).sorted().compactMap { network -> VirtualService? in
+        Set(replicas.flatMap { $0.addresses.map(\.network) }).sorted().compactMap { network -> VirtualService? in
             guard let record = networks[network] else { return nil }
             let key = record.project == project ? service : ServiceName(rawValue: "\(project)/\(service)")
             guard let address = record.services[key] else { return nil }
             let aliases = spec?.networks.first { $0.network == record.key }?.aliases ?? []
             return VirtualService(
                 network: network, address: address, names: [service.rawValue] + aliases,
-                backends: takers.compactMap { container in
-                    container.addresses.first { $0.network == network }.map { ServiceBackend(address: $0.address) }
+                backends: replicas.compactMap { container in
+                    guard let weight = weights[container.id],
+                        let address = container.addresses.first(where: { $0.network == network })?.address
+                    else { return nil }
+                    return ServiceBackend(address: address, weight: weight)
                 })
         }
     }
@@ -266,31 +312,50 @@ actor AddressBook {
         }
     }
 
-    private static func ports(_ replicas: [ContainerRecord]) -> [PortKey: [PublishedPort.Backend]] {
-        let takers = Set(takers(replicas).map(\.id))
+    /// The host's ports that lead straight to containers: those that the gateway doesn't serve.
+    private static func ports(
+        _ replicas: [ContainerRecord], _ spec: Service?, _ share: ReleaseShare?, _ weights: [ContainerID: Int]
+    ) -> [PortKey: [PublishedPort.Backend]] {
+        let served = Set((replicas.flatMap(\.ports) + (spec?.ports ?? [])).compactMap { $0.applicationProtocol == nil ? nil : $0.hostPort })
         var ports: [PortKey: [PublishedPort.Backend]] = [:]
         for container in replicas {
+            guard let address = container.addresses.first?.address else { continue }
             for port in container.ports {
-                guard let hostPort = port.hostPort, let address = container.addresses.first?.address else { continue }
-                let transport: PublishedPort.Transport =
-                    switch port.transport {
-                    case .tcp: .tcp
-                    case .udp: .udp
-                    }
+                guard let hostPort = port.hostPort, !(port.transport == .tcp && served.contains(hostPort)) else { continue }
                 let key = PortKey(
                     address: port.hostAddress == "0.0.0.0" ? nil : port.hostAddress, port: hostPort,
-                    transport: transport)
-                ports[key, default: []] +=
-                    takers.contains(container.id) ? [.init(address: address, port: port.containerPort)] : []
+                    transport: PublishedPort.Transport(port.transport))
+                let backend = weights[container.id].map {
+                    PublishedPort.Backend(address: address, port: port.containerPort, weight: $0)
+                }
+                ports[key, default: []] += [backend].compactMap { $0 }
             }
+            if let (key, backend) = preview(container, spec, share, address) { ports[key, default: []] += [backend].compactMap { $0 } }
         }
         return ports
     }
 
-    /// The replicas that take new connections: the ready ones; where none is, all that run, since a container that
-    /// fails its check may still answer and nobody else does.
-    private static func takers(_ replicas: [ContainerRecord]) -> [ContainerRecord] {
-        let ready = replicas.filter(\.isReady)
-        return ready.isEmpty ? replicas.filter { $0.processes != nil } : ready
+    /// The port at which the new version alone can be looked at, where the gateway has nothing to do with the service.
+    private static func preview(
+        _ container: ContainerRecord, _ spec: Service?, _ share: ReleaseShare?, _ address: IPv4Address
+    ) -> (PortKey, PublishedPort.Backend?)? {
+        guard let spec, let port = spec.release.preview?.port, spec.http == nil,
+            !spec.ports.contains(where: { $0.applicationProtocol != nil }),
+            let target = container.ports.first(where: { $0.transport == .tcp })?.containerPort
+        else { return nil }
+        let isShown = container.replica.generation == share?.newGeneration && container.isReady
+        return (
+            PortKey(address: "127.0.0.1", port: port, transport: .tcp),
+            isShown ? PublishedPort.Backend(address: address, port: target) : nil
+        )
+    }
+}
+
+extension PublishedPort.Transport {
+    fileprivate init(_ transport: PortMapping.Transport) {
+        switch transport {
+        case .tcp: self = .tcp
+        case .udp: self = .udp
+        }
     }
 }

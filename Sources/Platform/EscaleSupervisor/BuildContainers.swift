@@ -138,7 +138,8 @@ package actor BuildContainers {
     private func publish() async throws {
         publications += 1
         try await platform.network.publish(
-            Self.project, number: publications, containers: Array(running.values), services: [])
+            Self.project, number: publications, containers: Array(running.values), services: [],
+            shares: [:])
     }
 
     /// Gives the network back where no build is running.

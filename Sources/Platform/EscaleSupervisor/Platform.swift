@@ -1,5 +1,6 @@
 import EscaleCore
 package import EscaleEngine
+package import EscaleGateway
 package import EscaleImages
 package import EscaleNetwork
 package import EscaleSystem
@@ -11,15 +12,20 @@ package struct Platform: Sendable {
     let volumes: VolumeStore
     let store: StateStore
     let network: AddressBook
+    let gateway: Gateway
+    let meter: TrafficMeter
     let events: EventLog
     package let log: Log
 
     /// Opens the state below the directories and takes the networks up again.
     package init(
-        engine: Engine, images: ImageStore, controller: NetworkController, instance: NetworkInstance, log: Log
+        engine: Engine, images: ImageStore, controller: NetworkController, gateway: Gateway,
+        instance: NetworkInstance, log: Log
     ) async throws {
         self.engine = engine
         self.images = images
+        self.gateway = gateway
+        meter = TrafficMeter(accessLog: gateway.accessLogFile)
         self.log = log
         volumes = VolumeStore(engine.directories)
         let directories = engine.directories
@@ -29,7 +35,8 @@ package struct Platform: Sendable {
             try store.tidy(at: .now)
             return store
         }
-        network = AddressBook(controller: controller, instance: instance, store: store, records: try store.networks())
+        network = AddressBook(
+            controller: controller, gateway: gateway, instance: instance, store: store, records: try store.networks())
         events = EventLog(store: store, log: log)
     }
 }

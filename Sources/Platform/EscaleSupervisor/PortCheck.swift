@@ -1,5 +1,6 @@
 import EscaleCompose
 import EscaleCore
+import EscaleNetlink
 import EscaleSystem
 import Glibc
 
@@ -19,6 +20,23 @@ enum PortCheck {
             }
         }
         return nil
+    }
+
+    /// Whether somebody takes connections at the address of a container. Blocks for a moment at most.
+    static func answers(_ address: IPv4Address, _ port: UInt16) throws(EscaleError) -> Bool {
+        let socket = FileDescriptor(owning: Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
+        guard socket.number >= 0 else { throw Errno.current.during("open a socket") }
+        var limit = timeval(tv_sec: 0, tv_usec: 200_000)
+        setsockopt(socket.number, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        var target = sockaddr_in()
+        target.sin_family = sa_family_t(AF_INET)
+        target.sin_port = port.bigEndian
+        target.sin_addr.s_addr = address.rawValue.bigEndian
+        return withUnsafePointer(to: &target) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(socket.number, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
     }
 
     /// `0A` is LISTEN; an unconnected UDP socket shows as `07`.

@@ -5,31 +5,150 @@ import EscaleEngine
 import EscaleImages
 import EscaleOCI
 import EscalePlan
+import EscaleRelease
 import EscaleSystem
 import Synchronization
 
 /// What the commands ask for, as goals, and when they are content.
 extension ProjectSupervisor {
-    /// Brings the project to what its file says.
+    /// Brings the project to what its file says: by a release where that changes a version of a service.
     func up(_ request: UpRequest, observer: @escaping @Sendable (ProgressEvent) -> Void) async throws -> UpResult {
         let project = request.project
         let wanted = try selection(request)
         try await checkGround(project, project.services.filter { wanted.contains($0.name) })
-        let (next, nextRecipes) = try draft(request, wanted)
-        recipes = nextRecipes
         let known = Set(project.services.map(\.name))
         let orphans = containers.values.filter { !known.contains($0.replica.service) }.map(\.name).sorted()
+        let (next, recipes) = try draft(request, wanted)
         let counter = StepCounter(observer)
-        try await pursue(next, stopTimeout: nil, timeout: request.waitTimeout, observer: counter.observe) {
-            desired, observed in
+        let made = try await pursue(
+            next, recipes, trigger: "up", strategy: request.strategy, detaches: request.detachFromRelease,
+            timeout: request.waitTimeout, observer: counter.observe
+        ) { desired, observed in
             var asked = desired
             asked.services.removeAll { !wanted.contains($0.name) }
             return try await self.check(asked, observed, wait: request.wait)
         }
-        return UpResult(changed: counter.changed, orphans: request.removeOrphans ? [] : orphans)
+        return UpResult(
+            changed: counter.changed, orphans: request.removeOrphans ? [] : orphans, release: made.flatMap(summary(of:)))
     }
 
-    /// The record that an `up` makes true, and what its containers are made from.
+    /// Goes back to a kept release, by a release of its own; one that is under way is turned round instead.
+    func rollback(
+        _ request: RollbackRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
+    ) async throws -> UpResult {
+        if request.release == nil, var current = release, !current.release.isTerminal {
+            let before = current.release
+            try current.release.abort(now: .now)
+            return try await turnRound(current, before, observer)
+        }
+        let target = try rollbackTarget(request.release)
+        var next = ProjectRecord(project: target.project, desired: target.desired, images: [:], salts: target.salts)
+        next.desired.goal = .up
+        next.desired.requestedAt = .now
+        next.desired.services = []
+        var recipes: [ServiceName: Recipe] = [:]
+        for service in target.desired.services {
+            guard let spec = target.project.service(service.name) else { continue }
+            let recipe = try recipe(spec, target.project, imageID: target.images[service.name])
+            var desired = try recipe.desired
+            desired.fingerprint += target.salts[service.name] ?? ""
+            next.desired.services.append(desired)
+            next.images[service.name] = recipe.imageID
+            recipes[service.name] = recipe
+        }
+        let counter = StepCounter(observer)
+        let made = try await pursue(
+            next, recipes, trigger: "rollback to \(target.number)", strategy: nil, detaches: false, timeout: nil,
+            observer: counter.observe
+        ) { desired, observed in try await self.check(desired, observed, wait: false) }
+        return UpResult(changed: counter.changed, orphans: [], release: made.flatMap(summary(of:)))
+    }
+
+    private func rollbackTarget(_ number: Int?) throws(EscaleError) -> ReleaseRecord {
+        if let number {
+            guard let target = kept[number] else { throw EscaleError.releaseMissing(number, of: name) }
+            return target
+        }
+        let current = record?.proven ?? 0
+        let earlier = kept.values.filter { $0.number < current && $0.release.state == .succeeded }
+        guard let target = earlier.max(by: { $0.number < $1.number }) else {
+            throw EscaleError.nothingToRollBackTo(name)
+        }
+        return target
+    }
+
+    /// Pursues a draft, by a release where it changes a version.
+    ///
+    /// - Returns: the release's number; `nil` where there was none.
+    private func pursue(
+        _ draft: ProjectRecord, _ newRecipes: [ServiceName: Recipe], trigger: String,
+        strategy: ReleaseSettings.Strategy?, detaches: Bool, timeout: Duration?,
+        observer: @escaping @Sendable (ProgressEvent) -> Void,
+        until isDone: (DesiredProject, ObservedProject) async throws -> Bool
+    ) async throws -> Int? {
+        let (next, made) = planRelease(draft, trigger: trigger, strategy: strategy, isRollback: trigger != "up")
+        if let made, made.isProtected { try await checkCapacity(made) }
+        for service in next.desired.services {
+            guard let recipe = newRecipes[service.name] else { continue }
+            recipes[VersionID(service: service.name, generation: service.generation)] = recipe
+        }
+        if made == nil { try amendRelease(next) }
+        try await pursue(next, made, stopTimeout: nil, timeout: timeout, observer: observer) { desired, observed in
+            guard let made, made.isProtected else { return try await isDone(desired, observed) }
+            return try detaches || self.isOver(made.number)
+        }
+        return made?.number
+    }
+
+    /// A change that needs no new version, such as more replicas, belongs to the release that stands.
+    private func amendRelease(_ next: ProjectRecord) throws {
+        guard var current = release, current.release.state == .succeeded, !current.release.isLive else { return }
+        current.project = next.project
+        current.desired = next.desired
+        current.images = next.images
+        current.salts = next.salts
+        try platform.store.save(current, of: name)
+        release = current
+        kept[current.number] = current
+    }
+
+    private func turnRound(
+        _ current: ReleaseRecord, _ before: Release, _ observer: @escaping @Sendable (ProgressEvent) -> Void
+    ) async throws -> UpResult {
+        guard let record else { throw EscaleError.projectUnknown(name) }
+        try keep(current, before)
+        try await pursue(record, stopTimeout: nil, timeout: nil, observer: observer) { _, _ in
+            self.release?.release.isTerminal ?? true
+        }
+        return UpResult(changed: true, orphans: [], release: summary(of: current.number))
+    }
+
+    /// Whether whoever waits for a release may go; throws if it did not succeed.
+    private func isOver(_ number: Int) throws -> Bool {
+        guard let current = kept[number] else { throw EscaleError.superseded(name) }
+        let release = current.release
+        let evidence = release.decisions.last { $0.evidence != nil }?.evidence
+        func failed(_ what: String, hint: String) -> EscaleError {
+            .releaseFailed(number, what, release.reason ?? "", evidence: evidence, hint: hint)
+        }
+        switch release.state {
+        case .running, .rollingBack: return release.waitsForPromotion
+        case .succeeded: return true
+        case .paused(.asked): return true
+        case .paused:
+            throw failed(
+                "is paused", hint: "go on with `escale release resume`, or go back with `escale release abort`")
+        case .rolledBack:
+            throw failed(
+                "was undone, traffic is with the version before",
+                hint: "see all that was decided: `escale release show \(number)`")
+        case .failed:
+            throw failed("failed", hint: "see all that was decided: `escale release show \(number)`")
+        case .superseded: throw EscaleError.superseded(name)
+        }
+    }
+
+    /// The record that an `up` makes true, still without its versions' numbers, and what its containers are made from.
     private func draft(
         _ request: UpRequest, _ wanted: Set<ServiceName>
     ) throws -> (record: ProjectRecord, recipes: [ServiceName: Recipe]) {
@@ -41,25 +160,22 @@ extension ProjectSupervisor {
                 goal: .up, requestedAt: now, services: untouchedServices(project, wanted),
                 removeOrphans: request.removeOrphans),
             salts: record?.salts ?? [:])
-        var nextRecipes: [ServiceName: Recipe] = [:]
-        for service in next.desired.services {
-            nextRecipes[service.name] = recipes[service.name]
-            next.images[service.name] = record?.images[service.name]
-        }
+        var recipes: [ServiceName: Recipe] = [:]
+        for service in next.desired.services { next.images[service.name] = record?.images[service.name] }
         for service in project.services where wanted.contains(service.name) {
             let recipe = try recipe(service, project)
             if request.forceRecreate { next.salts[service.name] = now.description }
             var desired = try recipe.desired
             desired.fingerprint += next.salts[service.name] ?? ""
             next.desired.services.append(desired)
-            nextRecipes[service.name] = recipe
+            recipes[service.name] = recipe
             next.images[service.name] = recipe.imageID
         }
         next.desired.services.sort { $0.name < $1.name }
         let services = next.desired.services.compactMap { project.service($0.name) }
         next.desired.networks = project.networks(of: services).filter { !$0.isExternal }.map(\.name).sorted()
         next.desired.volumes = project.volumes(of: services).filter { !$0.isExternal }.map(\.name).sorted()
-        return (next, nextRecipes)
+        return (next, recipes)
     }
 
     /// Removes containers and networks, and, if asked, volumes.
@@ -137,6 +253,8 @@ extension ProjectSupervisor {
             if let holder = await platform.network.holder(of: port, otherThan: name) {
                 throw EscaleError.portTaken(port, by: holder)
             }
+            // Our own gateway is no obstacle.
+            if let number = port.hostPort, await platform.network.gatewayServes(number) { continue }
             if let listener = try await blocking({ PortCheck.listener(on: port) }) {
                 throw EscaleError.portTaken(port, by: listener)
             }

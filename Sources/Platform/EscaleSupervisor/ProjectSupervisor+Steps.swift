@@ -52,9 +52,9 @@ extension ProjectSupervisor {
     // MARK: Containers
 
     func create(_ replica: ReplicaID) async throws {
-        let recipe = try recipe(of: replica.service)
+        let recipe = try recipe(of: replica)
         let containerName = containerName(replica)
-        emit("Container \(containerName)", .working, "Creating")
+        emit(title(replica), .working, "Creating")
         var generator = SystemRandomNumberGenerator()
         let id = ContainerID(using: &generator)
         let image = try platform.images.image(recipe.imageID.description)
@@ -83,21 +83,22 @@ extension ProjectSupervisor {
         let addresses = try await platform.network.allocate(names, for: id)
         let container = ContainerRecord(
             id: id, name: containerName, project: name, replica: replica,
-            fingerprint: record?.desired.service(replica.service)?.fingerprint ?? "",
+            fingerprint: fingerprint(of: replica),
             blueprint: ContainerBlueprint(spec: spec, name: containerName, layers: layers),
             image: recipe.imageName, imageID: recipe.imageID, addresses: addresses,
             ports: await platform.network.assign(recipe.service.ports), stopSignal: try recipe.stopSignal(),
-            createdAt: .now)
+            createdAt: .now, httpPort: recipe.service.http?.containerPort)
         try platform.store.save(container)
         containers[id] = container
         // Its names and rules are there before it is.
         try await publish()
-        emit("Container \(containerName)", .done, "Created")
+        emit(title(replica), .done, "Created")
     }
 
     func start(_ id: ContainerID, because reason: Reason) async throws {
         guard let container = containers[id] else { return }
-        let subject = "Container \(container.name)"
+        let subject = title(container.replica)
+        let recipe = recipes[VersionID(container.replica)]
         emit(subject, .working, "Starting", reason: reason == .ready ? nil : reason.description)
         let hasRun = container.startedAt != nil
         try update(id) { $0.phase = .starting }
@@ -109,7 +110,10 @@ extension ProjectSupervisor {
                 container.finishedAt = nil
                 container.wasStopped = nil
                 container.reason = nil
-                container.health = recipes[container.replica.service]?.probe == nil ? nil : .starting
+                container.health = recipe?.probe == nil ? nil : .starting
+                container.isListening = recipe?.listeningPort == nil ? nil : false
+                container.readySince = container.isReady ? container.startedAt : nil
+                container.drainingSince = nil
                 if case .ended = reason { container.restarts += 1 }
             }
         } catch {
@@ -152,10 +156,10 @@ extension ProjectSupervisor {
 
     func stop(_ id: ContainerID, because reason: Reason) async throws {
         guard let container = containers[id], let processes = container.processes else { return }
-        let subject = "Container \(container.name)"
+        let subject = title(container.replica)
         emit(subject, .working, "Stopping", reason: reason == .goingDown || reason == .requested ? nil : reason.description)
         probes.removeValue(forKey: id)?.cancel()
-        let grace = stopTimeout ?? recipes[container.replica.service]?.service.stopGracePeriod ?? .seconds(10)
+        let grace = stopTimeout ?? recipes[VersionID(container.replica)]?.service.stopGracePeriod ?? .seconds(10)
         stopping.insert(id)
         defer { stopping.remove(id) }
         try await platform.engine.stop(processes, signal: container.stopSignal, grace: grace)
@@ -165,21 +169,39 @@ extension ProjectSupervisor {
 
     func remove(_ id: ContainerID, because reason: Reason) async throws {
         guard let container = containers[id] else { return }
-        emit("Container \(container.name)", .working, "Removing")
+        let subject = title(container.replica)
+        emit(subject, .working, "Removing")
         try await platform.engine.remove(id)
         try platform.store.remove(id)
         containers[id] = nil
         try await publish()
         platform.events.record("container.removed", container.name, of: name, ["reason": reason.description])
-        emit("Container \(container.name)", .done, "Removed")
+        emit(subject, .done, "Removed")
+    }
+
+    // MARK: Traffic
+
+    /// Gives the container no new traffic; returns when the host's rules say so.
+    func drain(_ id: ContainerID, because reason: Reason) async throws {
+        guard let container = try update(id, { $0.drainingSince = .now }) else { return }
+        emit(title(container.replica), .working, "Draining", reason: reason.description)
+        try await publish()
+        watchDrains()
+    }
+
+    func undrain(_ id: ContainerID) async throws {
+        idle.remove(id)
+        guard let container = try update(id, { $0.drainingSince = nil }) else { return }
+        try await publish()
+        emit(title(container.replica), .done, "Started", reason: "wanted again")
     }
 
     // MARK: What a container is made from
 
-    func recipe(of service: ServiceName) throws(EscaleError) -> Recipe {
-        guard let recipe = recipes[service] else {
+    func recipe(of replica: ReplicaID) throws(EscaleError) -> Recipe {
+        guard let recipe = recipes[VersionID(replica)] else {
             throw EscaleError(
-                .init("image.not-found"), "the image of service \(service) is no longer there",
+                .init("image.not-found"), "the image of service \(replica.service) is no longer there",
                 hint: "bring the project up again: `escale up -d`")
         }
         return recipe

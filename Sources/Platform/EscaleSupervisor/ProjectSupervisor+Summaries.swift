@@ -13,9 +13,16 @@ extension ProjectSupervisor {
     /// A service whose image is gone keeps its containers; that it can't get new ones shows when it needs them.
     func restoreRecipes() {
         guard let record else { return }
-        for service in record.project.services {
-            guard let imageID = record.images[service.name] else { continue }
-            recipes[service.name] = try? recipe(service, record.project, imageID: imageID)
+        for service in record.desired.services {
+            guard let imageID = record.images[service.name], let spec = record.project.service(service.name) else { continue }
+            recipes[VersionID(service: service.name, generation: service.generation)] = try? recipe(
+                spec, record.project, imageID: imageID)
+        }
+        for version in versionsInUse where recipes[version] == nil {
+            guard let origin = kept[version.generation], let imageID = origin.images[version.service],
+                let spec = origin.project.service(version.service)
+            else { continue }
+            recipes[version] = try? recipe(spec, origin.project, imageID: imageID)
         }
     }
 
@@ -30,8 +37,10 @@ extension ProjectSupervisor {
         containers.values.map { summary($0) }.sorted { ($0.service, $0.slot) < ($1.service, $1.slot) }
     }
 
-    func runningContainer(_ replica: ReplicaID) -> ContainerRecord? {
-        containers.values.first { $0.replica == replica && $0.processes != nil }
+    /// The running container of a slot; of two versions' the newer one's that is ready.
+    func runningContainer(_ service: ServiceName, slot: Int) -> ContainerRecord? {
+        containers.values.filter { $0.replica.service == service && $0.replica.slot == slot && $0.processes != nil }
+            .max { ($0.isReady ? 1 : 0, $0.replica.generation) < ($1.isReady ? 1 : 0, $1.replica.generation) }
     }
 
     private func summary(_ container: ContainerRecord) -> ContainerSummary {
@@ -50,7 +59,7 @@ extension ProjectSupervisor {
             }
         return ContainerSummary(
             id: container.id, name: container.name, project: name, service: container.replica.service,
-            slot: container.replica.slot, image: container.image, imageID: container.imageID.description,
+            slot: container.replica.slot, generation: container.replica.generation, image: container.image, imageID: container.imageID.description,
             command: container.blueprint.spec.arguments, state: state, health: health,
             pid: container.processes?.container.pid, exitCode: exitCode, reason: container.reason,
             restarts: container.restarts, createdAt: container.createdAt, startedAt: container.startedAt,
@@ -70,6 +79,6 @@ extension ProjectSupervisor {
         guard container.wasStopped != true, let desired = record?.desired, desired.goal == .up,
             let service = desired.service(container.replica.service)
         else { return false }
-        return RestartDelay.applies(service.restart, code: code, failures: container.failures)
+        return container.replica.generation == service.generation && RestartDelay.applies(service.restart, code: code, failures: container.failures)
     }
 }

@@ -11,7 +11,9 @@ extension ProjectSupervisor {
     func adopt() async throws {
         for container in containers.values {
             switch container.phase {
-            case .running: watch(container.id)
+            case .running:
+                watch(container.id)
+                if container.drainingSince != nil { watchDrains() }
             case .starting:
                 try await platform.engine.discardProcesses(container.id)
                 try update(container.id) { container in
@@ -40,8 +42,11 @@ extension ProjectSupervisor {
                 platform.log.error("a container can't be watched", ["container": container.name, "error": "\(error)"])
             }
         }
-        guard let recipe = recipes[container.replica.service], let probe = recipe.probe, let startedAt = container.startedAt
-        else { return }
+        guard let recipe = recipes[VersionID(container.replica)], let startedAt = container.startedAt else { return }
+        if let port = recipe.listeningPort, container.isListening == false {
+            probes[id] = Task { await awaitListening(id, port) }
+        }
+        guard let probe = recipe.probe else { return }
         let monitor =
             container.health.flatMap { $0 == .starting ? nil : $0 }.map {
                 HealthMonitor(recipe.health, startedAt: startedAt, adopted: $0, now: .now)
@@ -51,14 +56,20 @@ extension ProjectSupervisor {
 
     private func ended(_ id: ContainerID, _ exit: ContainerExit) async throws {
         probes.removeValue(forKey: id)?.cancel()
+        let engine = platform.engine
+        let words = stopping.contains(id) ? nil : try await blocking { engine.logTail(of: id) }
         exits[id] = nil
+        idle.remove(id)
         let reason =
             exit.outOfMemory ? "out of memory" : exit.unseen ? "ended unseen" : Signals.spoken(exit.code)
         let updated = try update(id) { container in
             container.phase = .exited(code: exit.code)
             container.finishedAt = exit.at
             container.health = nil
+            container.isListening = container.isListening.map { _ in false }
+            container.readySince = nil
             container.reason = reason
+            container.lastWords = words ?? container.lastWords
             container.wasStopped = stopping.contains(id)
             let ran = container.startedAt.map { exit.at - $0 } ?? .zero
             container.failures = ran >= RestartDelay.stableAfter ? 1 : container.failures + 1
@@ -103,6 +114,7 @@ extension ProjectSupervisor {
         try update(id) { container in
             container.health = health
             container.reason = output
+            container.readySince = container.isReady ? container.readySince ?? .now : nil
         }
         guard container.health != health else { return }
         try await publish()

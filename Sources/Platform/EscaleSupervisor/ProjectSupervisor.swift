@@ -3,6 +3,7 @@ import EscaleCompose
 import EscaleCore
 import EscaleEngine
 import EscalePlan
+import EscaleRelease
 import EscaleSystem
 
 /// Keeps one project as it shall be: observes, plans, writes down, performs, and looks again.
@@ -13,24 +14,40 @@ actor ProjectSupervisor {
     let name: ProjectName
     let platform: Platform
     /// `nil` before the first `up` and after `down`.
-    private(set) var record: ProjectRecord?
-    var recipes: [ServiceName: Recipe] = [:]
+    var record: ProjectRecord?
+    /// The release that is under way, or the last one.
+    var release: ReleaseRecord?
+    /// Kept releases by number, the newest among them.
+    var kept: [Int: ReleaseRecord] = [:]
+    /// What containers of each version that matters are made from.
+    var recipes: [VersionID: Recipe] = [:]
     var containers: [ContainerID: ContainerRecord] = [:]
     var networks: Set<NetworkName> = []
     var volumes: Set<VolumeName> = []
     /// What a step is being performed on.
     private var busy: Set<Step.Subject> = []
-    /// What a step failed on, until the next command.
-    private var blocked: [Step.Subject: EscaleError] = [:]
+    /// What a step failed on, until the next command, and whether it was one that makes something.
+    var blocked: [Step.Subject: (error: EscaleError, whileMaking: Bool)] = [:]
     private var alarm: Task<Void, Never>?
     /// Counts commands: a waiting one gives up when a newer one came.
     private var command = 0
     private var observers: [Int: @Sendable (ProgressEvent) -> Void] = [:]
-    private let changes = Broadcast<Void>()
+    let changes = Broadcast<Void>()
     /// The tasks that wait for a running container's end.
     var exits: [ContainerID: Task<Void, Never>] = [:]
     var probes: [ContainerID: Task<Void, Never>] = [:]
     private var publications = 0
+    /// Draining containers whose last connection is over.
+    var idle: Set<ContainerID> = []
+    var drainWatch: Task<Void, Never>?
+    /// Requests of the window that a release judges, by service and version; what queries and commands said of it.
+    var figures: [ServiceName: [Int: TrafficFigures]] = [:]
+    var checks: [ServiceName: [ServiceView.Check]] = [:]
+    var judging: Task<Void, Never>?
+    var checkedAt: [ServiceName: Timestamp] = [:]
+    var probeResults: [VersionID: [ProbeResult]] = [:]
+    /// Requests of the last seconds, while somebody watches.
+    var recentFigures: [ServiceName: [Int: TrafficFigures]] = [:]
     /// Containers that a step is stopping.
     var stopping: Set<ContainerID> = []
     /// Instead of the services' own grace periods, for the current command.
@@ -43,7 +60,7 @@ actor ProjectSupervisor {
 
     init(
         name: ProjectName, platform: Platform, record: ProjectRecord? = nil, containers: [ContainerRecord] = [],
-        networks: Set<NetworkName> = [], volumes: Set<VolumeName> = []
+        networks: Set<NetworkName> = [], volumes: Set<VolumeName> = [], releases: [ReleaseRecord] = []
     ) {
         self.name = name
         self.platform = platform
@@ -51,6 +68,9 @@ actor ProjectSupervisor {
         self.containers = Dictionary(uniqueKeysWithValues: containers.map { ($0.id, $0) })
         self.networks = networks
         self.volumes = volumes
+        let kept = Dictionary(releases.map { ($0.number, $0) }, uniquingKeysWith: { $1 })
+        self.kept = kept
+        release = record.flatMap { kept[$0.release] }
     }
 
     /// Whether it is a project at all, or only volumes of a former one.
@@ -63,8 +83,9 @@ actor ProjectSupervisor {
     /// - Parameters:
     ///   - isDone: looks at the project after every change; throws what makes waiting pointless.
     ///   - observer: sees every step's progress meanwhile.
+    ///   - newRelease: what the new goal comes about by; `nil` where no version changes.
     func pursue(
-        _ newRecord: ProjectRecord, stopTimeout: Duration?, timeout: Duration?,
+        _ newRecord: ProjectRecord, _ newRelease: ReleaseRecord? = nil, stopTimeout: Duration?, timeout: Duration?,
         observer: @escaping @Sendable (ProgressEvent) -> Void,
         until isDone: (DesiredProject, ObservedProject) async throws -> Bool
     ) async throws {
@@ -72,10 +93,16 @@ actor ProjectSupervisor {
         let own = command
         observers[own] = observer
         defer { observers[own] = nil }
-        record = newRecord
         self.stopTimeout = stopTimeout
         blocked = [:]
-        try platform.store.save(newRecord)
+        if let newRelease {
+            try supersede(by: newRelease.number)
+            try platform.store.save(newRelease, newRecord)
+            take(newRelease)
+        } else {
+            try platform.store.save(newRecord)
+        }
+        record = newRecord
         let listening = changes.listen(buffer: 1)
         let deadline = timeout.map { ContinuousClock.now + $0 }
         // Some goals are reached, or missed, by nothing but time going by.
@@ -90,8 +117,12 @@ actor ProjectSupervisor {
         for await _ in listening {
             try Task.checkCancellation()
             guard command == own else { throw EscaleError.superseded(name) }
-            if let error = blocked.sorted(by: { "\($0.key)" < "\($1.key)" }).first?.value, busy.isEmpty { throw error }
-            if busy.isEmpty, record == nil || plannedSteps.isEmpty, try await isDone(newRecord.desired, observed) { return }
+            if let error = blockade, busy.isEmpty { throw error }
+            if release?.isProtected == true, newRelease != nil {
+                if try await isDone(newRecord.desired, observed) { return }
+            } else if busy.isEmpty, record == nil || plannedSteps.isEmpty, try await isDone(newRecord.desired, observed) {
+                return
+            }
             if let deadline, ContinuousClock.now >= deadline { throw EscaleError.waitedTooLong(name, for: pendingReasons) }
         }
         throw CancellationError()
@@ -100,17 +131,28 @@ actor ProjectSupervisor {
     var observed: ObservedProject {
         ObservedProject(
             networks: networks, volumes: volumes,
-            containers: containers.values.map(\.observed).sorted { $0.replica < $1.replica })
+            containers: containers.values.map { $0.observed(isIdle: idle.contains($0.id)) }
+                .sorted { $0.replica < $1.replica })
+    }
+
+    /// What keeps the command from getting there. What fails within a release that has something to go back to is for
+    /// the release to judge.
+    private var blockade: EscaleError? {
+        let isJudged = release.map { $0.isProtected && $0.release.isLive } ?? false
+        return blocked.filter { subject, _ in
+            guard isJudged, case .replica = subject else { return true }
+            return false
+        }.sorted { "\($0.key)" < "\($1.key)" }.first?.value.error
     }
 
     private var plannedSteps: [Step] {
-        guard let record else { return [] }
-        return plan(desired: record.desired, observed: observed, now: .now).steps
+        guard let desired = effective else { return [] }
+        return plan(desired: desired, observed: observed, now: .now).steps
     }
 
     private var pendingReasons: [String] {
-        guard let record else { return [] }
-        let waits = plan(desired: record.desired, observed: observed, now: .now).waits
+        guard let desired = effective else { return [] }
+        let waits = plan(desired: desired, observed: observed, now: .now).waits
         return waits.map { "\($0.replica) \($0)" }
             + containers.values.filter { $0.health == .starting || $0.health == .unhealthy }
             .map { "\($0.name) is \($0.health?.rawValue ?? "")\($0.reason.map { ": \($0)" } ?? "")" }.sorted()
@@ -120,15 +162,18 @@ actor ProjectSupervisor {
 
     /// Plans and begins what can be begun. Called after every change.
     func converge() {
-        guard let record else { return changes.send(()) }
-        let plan = plan(desired: record.desired, observed: observed, now: .now)
-        for step in plan.steps where !busy.contains(step.subject) && blocked[step.subject] == nil {
+        let wakeAt = advanceRelease()
+        guard let record, let desired = effective else { return changes.send(()) }
+        let plan = plan(desired: desired, observed: observed, now: .now)
+        for step in plan.steps where !busy.contains(step.subject) {
+            // What could not be made may still be taken away.
+            if let block = blocked[step.subject], !block.whileMaking || step.makes { continue }
             guard busy.count < Self.stepLimit else { break }
             busy.insert(step.subject)
             Task { await perform(step) }
         }
         for wait in plan.waits { announce(wait) }
-        setAlarm(plan.wakeAt)
+        setAlarm([plan.wakeAt, wakeAt].compactMap { $0 }.min())
         if plan.steps.isEmpty, busy.isEmpty, case .down = record.desired.goal { forget() }
         changes.send(())
     }
@@ -143,14 +188,14 @@ actor ProjectSupervisor {
             } catch {
                 let error = EscaleError(wrapping: error)
                 outcome = error.description
-                blocked[step.subject] = error
+                blocked[step.subject] = (error, step.makes)
                 emit(subject(step), .failed, "Error", reason: error.message)
                 platform.log.error("a step failed", ["step": "\(step.action)", "error": error.description])
             }
             try platform.store.finish(entry, outcome: outcome, at: .now)
         } catch {
             // Without the journal nothing may be done: the next command tries again.
-            blocked[step.subject] = EscaleError(wrapping: error)
+            blocked[step.subject] = (EscaleError(wrapping: error), step.makes)
         }
         busy.remove(step.subject)
         converge()
@@ -162,6 +207,8 @@ actor ProjectSupervisor {
         case .createVolume(let volume): try await createVolume(volume)
         case .create(let replica): try await create(replica)
         case .start(let id, _): try await start(id, because: step.reason)
+        case .drain(let id, _): try await drain(id, because: step.reason)
+        case .undrain(let id, _): try await undrain(id)
         case .stop(let id, _): try await stop(id, because: step.reason)
         case .remove(let id, _): try await remove(id, because: step.reason)
         case .removeNetwork(let network): try await removeNetwork(network)
@@ -185,6 +232,8 @@ actor ProjectSupervisor {
             try platform.store.forget(name)
             record = nil
             recipes = [:]
+            release = nil
+            kept = [:]
             seedings = [:]
         } catch {
             platform.log.error("a project can't be forgotten", ["project": name.rawValue, "error": "\(error)"])
@@ -200,21 +249,32 @@ actor ProjectSupervisor {
 
     private func announce(_ wait: Wait) {
         guard !observers.isEmpty else { return }
-        emit("Container \(containerName(wait.replica))", .working, "Waiting", reason: wait.description)
+        emit(title(wait.replica), .working, "Waiting", reason: wait.description)
     }
 
     private func subject(_ step: Step) -> String {
         switch step.subject {
         case .network(let name): "Network \(name)"
         case .volume(let name): "Volume \(name)"
-        case .replica(let replica): "Container \(containerName(replica))"
+        case .replica(let replica): title(replica)
         }
     }
 
     /// The name that the replica's container has or gets.
     func containerName(_ replica: ReplicaID) -> String {
         containers.values.first { $0.replica == replica }?.name
-            ?? record?.project.service(replica.service)?.containerName ?? "\(name)-\(replica)"
+            ?? recipes[VersionID(service: replica.service, generation: replica.generation)]?.service.containerName
+            ?? "\(name)-\(replica)"
+    }
+
+    /// What progress calls the container: by its version too, as long as another one of its slot is there.
+    func title(_ replica: ReplicaID) -> String {
+        let name = containerName(replica)
+        let isTwin = containers.values.contains {
+            $0.replica.service == replica.service && $0.replica.slot == replica.slot
+                && $0.replica.generation > replica.generation
+        }
+        return isTwin ? "Container \(name) (release \(replica.generation))" : "Container \(name)"
     }
 
     // MARK: Records
@@ -234,6 +294,16 @@ actor ProjectSupervisor {
         publications += 1
         try await platform.network.publish(
             name, number: publications, containers: Array(containers.values),
-            services: record?.project.services ?? [])
+            services: record?.project.services ?? [], shares: shares)
+    }
+}
+
+extension Step {
+    /// Whether it makes something, rather than takes it away.
+    fileprivate var makes: Bool {
+        switch action {
+        case .createNetwork, .createVolume, .create, .start, .undrain: true
+        case .drain, .stop, .remove, .removeNetwork, .removeVolume: false
+        }
     }
 }

@@ -17,9 +17,11 @@ struct Recipe: Sendable {
 
     var desired: DesiredService {
         get throws {
-            DesiredService(
+            var desired = DesiredService(
                 name: service.name, replicas: service.replicas, fingerprint: try fingerprint(),
                 dependencies: service.dependencies, restart: service.restart, isChecked: probe != nil)
+            desired.drain = service.release.drain
+            return desired
         }
     }
 
@@ -34,6 +36,10 @@ struct Recipe: Sendable {
         shape.restart = .no
         shape.stopGracePeriod = nil
         shape.build = nil
+        shape.update = nil
+        shape.rollback = nil
+        shape.release = ReleaseSettings()
+        shape.http = nil
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         let networks = project.networks(of: [service])
@@ -73,6 +79,12 @@ struct Recipe: Sendable {
             interval: own?.interval ?? other?.interval, timeout: own?.timeout ?? other?.timeout,
             retries: own?.retries ?? other?.retries, startPeriod: own?.startPeriod ?? other?.startPeriod,
             startInterval: own?.startInterval ?? other?.startInterval)
+    }
+
+    /// The port that says whether a container that nothing checks is ready; `nil` where it has none, or is checked.
+    var listeningPort: UInt16? {
+        guard probe == nil else { return nil }
+        return service.http?.containerPort ?? service.ports.first { $0.transport == .tcp }?.containerPort
     }
 
     // MARK: The process

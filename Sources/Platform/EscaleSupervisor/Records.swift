@@ -3,6 +3,7 @@ import EscaleCore
 import EscaleEngine
 import EscaleNetlink
 import EscalePlan
+import EscaleRelease
 
 /// What the daemon remembers of a project. Written by the project's supervisor alone.
 struct ProjectRecord: Codable, Sendable {
@@ -13,6 +14,37 @@ struct ProjectRecord: Codable, Sendable {
     var images: [ServiceName: Digest] = [:]
     /// Part of the services' fingerprints: a new one makes new containers though nothing else changed.
     var salts: [ServiceName: String] = [:]
+    /// The newest release's number; 0 before the first.
+    var release = 0
+    /// The last release that succeeded: what a failed one goes back to.
+    var proven: Int?
+}
+
+/// A release with all that it takes to come back to it. Kept as long as `x-escale.release.keep` says.
+struct ReleaseRecord: Codable, Sendable {
+    var release: Release
+    var project: Project
+    /// As it is when the release has succeeded.
+    var desired: DesiredProject
+    var images: [ServiceName: Digest]
+    var salts: [ServiceName: String]
+    /// Whether it exchanges something that runs, so that whoever asked for it waits for its end.
+    var isProtected: Bool
+
+    var number: Int { release.number }
+}
+
+/// A version of a service: the release that brought it.
+struct VersionID: Hashable, Sendable {
+    let service: ServiceName
+    let generation: Int
+
+    init(service: ServiceName, generation: Int) {
+        self.service = service
+        self.generation = generation
+    }
+
+    init(_ replica: ReplicaID) { self.init(service: replica.service, generation: replica.generation) }
 }
 
 /// A network that exists: its addresses are its own until it is removed.
@@ -62,6 +94,16 @@ struct ContainerRecord: Codable, Sendable {
     var reason: String?
     /// Whether it ended because it was stopped.
     var wasStopped: Bool?
+    /// Since when it gets no new traffic.
+    var drainingSince: Timestamp?
+    /// Whether its port takes connections; `nil` where a health check tells, or nothing can be asked.
+    var isListening: Bool?
+    /// Since when it is ready; `nil` while it isn't.
+    var readySince: Timestamp?
+    /// The port at which `x-escale.http` reaches it.
+    var httpPort: UInt16?
+    /// The end of its output when it last ended by itself.
+    var lastWords: String?
 
     struct NetworkAddress: Codable, Hashable, Sendable {
         let network: NetworkName
@@ -76,7 +118,9 @@ struct ContainerRecord: Codable, Sendable {
     }
 
     /// What the planner sees of it.
-    var observed: ObservedContainer {
+    ///
+    /// - Parameter isIdle: whether its last connection is over, while it drains.
+    func observed(isIdle: Bool) -> ObservedContainer {
         let phase: ObservedContainer.Phase =
             switch self.phase {
             case .created, .starting: .created
@@ -85,13 +129,13 @@ struct ContainerRecord: Codable, Sendable {
             }
         return ObservedContainer(
             id: id, replica: replica, fingerprint: fingerprint, phase: phase, health: health, failures: failures,
-            wasStopped: wasStopped ?? false)
+            wasStopped: wasStopped ?? false, drainingSince: drainingSince, isIdle: isIdle)
     }
 
-    /// Whether traffic may go to it by its health.
+    /// Whether traffic may go to it, by its health check or else by its port.
     var isReady: Bool {
         switch phase {
-        case .running: health == nil || health == .healthy
+        case .running: (health == nil || health == .healthy) && isListening != false
         case .created, .starting, .exited: false
         }
     }

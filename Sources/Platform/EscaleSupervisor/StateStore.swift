@@ -23,7 +23,11 @@ struct StateStore: Sendable {
         CREATE INDEX journal_project ON journal (project, id);
         CREATE TABLE event (id INTEGER PRIMARY KEY, project TEXT NOT NULL, at TEXT NOT NULL, record TEXT NOT NULL);
         CREATE INDEX event_project ON event (project, id);
+        """,
         """
+        CREATE TABLE release (
+            project TEXT NOT NULL, number INTEGER NOT NULL, record TEXT NOT NULL, PRIMARY KEY (project, number));
+        """,
     ]
 
     /// Opens the store and brings an older one up to date. Blocks.
@@ -44,9 +48,47 @@ struct StateStore: Sendable {
             try encode(project))
     }
 
-    /// Forgets the project, its networks, containers and journal; its volumes and events stay.
+    // MARK: Releases
+
+    /// Keeps a release and, in the same transaction, what the project is from now on.
+    func save(_ release: ReleaseRecord, _ project: ProjectRecord) throws {
+        let name = project.project.name.rawValue
+        let (releaseJSON, projectJSON) = (try encode(release), try encode(project))
+        try database.transaction { connection in
+            try connection.execute("INSERT OR REPLACE INTO project (name, record) VALUES (?, ?)", name, projectJSON)
+            try connection.execute(
+                "INSERT OR REPLACE INTO release (project, number, record) VALUES (?, ?, ?)",
+                name, release.number, releaseJSON)
+        }
+        CrashPoint.reached()
+    }
+
+    /// Keeps how far a release is.
+    func save(_ release: ReleaseRecord, of project: ProjectName) throws {
+        try database.execute(
+            "INSERT OR REPLACE INTO release (project, number, record) VALUES (?, ?, ?)", project.rawValue,
+            release.number, try encode(release))
+        CrashPoint.reached()
+    }
+
+    /// Oldest first.
+    func releases(of project: ProjectName) throws -> [ReleaseRecord] {
+        try database.query("SELECT record FROM release WHERE project = ? ORDER BY number", project.rawValue)
+            .map { try decode($0) }
+    }
+
+    /// Those of every project.
+    func releases() throws -> [ReleaseRecord] {
+        try database.query("SELECT record FROM release").map { try decode($0) }
+    }
+
+    func removeRelease(_ number: Int, of project: ProjectName) throws {
+        try database.execute("DELETE FROM release WHERE project = ? AND number = ?", project.rawValue, number)
+    }
+
+    /// Forgets the project, its networks, containers, releases and journal; its volumes and events stay.
     func forget(_ project: ProjectName) throws {
-        for table in ["network", "container", "journal"] {
+        for table in ["network", "container", "release", "journal"] {
             try database.execute("DELETE FROM \(table) WHERE project = ?", project.rawValue)
         }
         try database.execute("DELETE FROM project WHERE name = ?", project.rawValue)
@@ -104,6 +146,7 @@ struct StateStore: Sendable {
     /// Writes down what is about to be done; returns the entry's number.
     func begin(_ step: Step, of project: ProjectName, at now: Timestamp) throws -> Int64 {
         let json = try encode(step)
+        defer { CrashPoint.reached() }
         return try database.query(
             "INSERT INTO journal (project, at, step) VALUES (?, ?, ?) RETURNING id", project.rawValue,
             now.description, json
@@ -114,6 +157,7 @@ struct StateStore: Sendable {
     func finish(_ entry: Int64, outcome: String, at now: Timestamp) throws {
         try database.execute(
             "UPDATE journal SET outcome = ?, finished = ? WHERE id = ?", outcome, now.description, entry)
+        CrashPoint.reached()
     }
 
     /// Closes what a killed daemon left open, and keeps the journal and the events at a bounded length.

@@ -30,7 +30,8 @@ package actor Supervisor {
             let project = ProjectSupervisor(
                 name: name, platform: platform, record: records.first { $0.project.name == name },
                 containers: byProject[name] ?? [], networks: Set((networks[name] ?? []).map(\.name)),
-                volumes: Set((volumes[name] ?? []).map(\.name)))
+                volumes: Set((volumes[name] ?? []).map(\.name)),
+                releases: try platform.store.releases(of: name))
             projects[name] = project
             await project.restoreRecipes()
         }
@@ -72,6 +73,21 @@ package actor Supervisor {
         try await tidy()
     }
 
+    package func rollback(
+        _ name: ProjectName, _ request: RollbackRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
+    ) async throws -> UpResult {
+        try await known(name).rollback(request, observer: observer)
+    }
+
+    package func command(_ name: ProjectName, _ command: ReleaseCommand) async throws -> ReleaseSummary {
+        try await known(name).command(command)
+    }
+
+    private func known(_ name: ProjectName) throws -> ProjectSupervisor {
+        guard let project = projects[name] else { throw EscaleError.projectUnknown(name) }
+        return project
+    }
+
     package func stop(
         _ name: ProjectName, _ request: StopRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
     ) async throws {
@@ -106,8 +122,29 @@ package actor Supervisor {
         await projects[name]?.containerSummaries ?? []
     }
 
-    /// Images that containers are made from.
-    package func imagesInUse() throws -> Set<Digest> { Set(try platform.store.containers().map(\.imageID)) }
+    /// Images that containers are made from, or that a kept release would make them from.
+    package func imagesInUse() throws -> Set<Digest> {
+        Set(try platform.store.containers().map(\.imageID))
+            .union(try platform.store.releases().flatMap { $0.images.values })
+    }
+
+    package func releases(of name: ProjectName) async throws -> [ReleaseSummary] {
+        try await known(name).releaseSummaries
+    }
+
+    /// - Parameter number: `nil` for the newest.
+    package func release(_ number: Int?, of name: ProjectName) async throws -> ReleaseDetail {
+        try await known(name).releaseDetail(number)
+    }
+
+    package func difference(_ name: ProjectName, from: Int?, to: Int?) async throws -> ReleaseDifference {
+        try await known(name).difference(from: from, to: to)
+    }
+
+    /// The release's state now, at every change and once a second, until it ends.
+    package func watch(_ number: Int?, of name: ProjectName) async throws -> AsyncStream<ReleaseDetail> {
+        try await known(name).watchRelease(number)
+    }
 
     package func events(of name: ProjectName) throws -> [Event] { try platform.events.store.events(of: name) }
 
@@ -115,9 +152,8 @@ package actor Supervisor {
 
     /// The runtime's command that runs something in a running container.
     package func exec(_ name: ProjectName, _ request: ExecRequest) async throws -> ExecPlan {
-        let replica = ReplicaID(service: request.service, slot: request.index)
-        guard let container = await projects[name]?.runningContainer(replica) else {
-            throw EscaleError.replicaMissing(replica)
+        guard let container = await projects[name]?.runningContainer(request.service, slot: request.index) else {
+            throw EscaleError.replicaMissing(ReplicaID(service: request.service, slot: request.index))
         }
         let spec = container.blueprint.spec
         // The runtime takes root and its own directory where none is given, and forgets the container's environment

@@ -3,6 +3,38 @@ import EscaleCore
 import EscalePlan
 
 extension EscaleError {
+    static func projectUnknown(_ name: ProjectName) -> Self {
+        Self(
+            .init("project.unknown"), "there is no project \(name)",
+            hint: "see which there are: `escale ls`; bring it up with `escale up -d`")
+    }
+
+    static func releaseMissing(_ number: Int?, of name: ProjectName) -> Self {
+        Self(
+            .init("release.not-found"),
+            number.map { "project \(name) has no release \($0) any more, or never had" }
+                ?? "project \(name) has no release yet",
+            hint: "see those that are kept: `escale release ls`")
+    }
+
+    static func nothingToRollBackTo(_ name: ProjectName) -> Self {
+        Self(
+            .init("release.no-predecessor"), "project \(name) has no successful release before this one",
+            hint: "see what there is: `escale release ls`")
+    }
+
+    static func noReleaseRuns(_ name: ProjectName) -> Self {
+        Self(
+            .init("release.none"), "no release of project \(name) is under way",
+            hint: "see the former ones: `escale release ls`; go back to one: `escale rollback N`")
+    }
+
+    /// Why a release did not succeed, with what it went by, in one screen.
+    static func releaseFailed(_ number: Int, _ state: String, _ reason: String, evidence: String?, hint: String) -> Self {
+        let tail = evidence.map { "\n" + $0.split(separator: "\n").suffix(12).map { "    \($0)" }.joined(separator: "\n") } ?? ""
+        return Self(.init("release.failed"), "release \(number) \(state): \(reason)\(tail)", hint: hint)
+    }
+
     static func portTaken(_ port: PortMapping, by owner: String) -> Self {
         let address = port.hostAddress.map { "\($0):" } ?? ""
         return Self(

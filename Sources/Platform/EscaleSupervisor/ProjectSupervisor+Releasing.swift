@@ -1,0 +1,132 @@
+import EscaleAPI
+import EscaleCompose
+import EscaleCore
+import EscalePlan
+import EscaleRelease
+import EscaleSystem
+
+/// How a release is made out of what is asked for and what is there.
+extension ProjectSupervisor {
+    /// The release that leads from what stands to the draft, and the draft with its versions' numbers; `nil` where no
+    /// version changes.
+    ///
+    /// - Parameter draft: with fingerprints, and no numbers yet.
+    func planRelease(
+        _ draft: ProjectRecord, trigger: String, strategy: ReleaseSettings.Strategy?, isRollback: Bool
+    ) -> (record: ProjectRecord, release: ReleaseRecord?) {
+        var next = draft
+        let number = (kept.keys.max() ?? record?.release ?? 0) + 1
+        let base = baseline
+        let standing = standingInstances
+        let isFresh = standing.isEmpty
+        var changed: Set<ServiceName> = []
+        for index in next.desired.services.indices {
+            let service = next.desired.services[index]
+            let before = base?.service(service.name)
+            let warm = warmGeneration(service, standing[service.name] ?? [])
+            if let before, before.fingerprint == service.fingerprint {
+                next.desired.services[index].generation = before.generation
+                if isMixed(service.name, before.generation, standing) { changed.insert(service.name) }
+            } else {
+                next.desired.services[index].generation = warm ?? number
+                changed.insert(service.name)
+            }
+        }
+        let tasks = Set(next.project.services.flatMap { $0.dependencies.filter { $0.condition == .completed }.map(\.service) })
+        // A task runs once per release that something waits for it in.
+        for service in next.project.services where changed.contains(service.name) {
+            for dependency in service.dependencies where dependency.condition == .completed {
+                changed.insert(dependency.service)
+            }
+        }
+        changed.formIntersection(next.desired.services.map(\.name))
+        guard !changed.isEmpty else {
+            next.release = record?.release ?? 0
+            next.proven = record?.proven
+            return (next, nil)
+        }
+        let now = next.desired.requestedAt
+        let changes = ordered(next.project, changed).compactMap { name -> Change? in
+            guard let spec = next.project.service(name), let service = next.desired.service(name) else { return nil }
+            let old = isFresh ? nil : base?.service(name)
+            let instances = standing[name] ?? []
+            return Change(
+                spec, kind: kind(spec, tasks.contains(name), isNew: old == nil || instances.isEmpty, strategy),
+                after: isFresh ? [] : dependencies(of: name, in: next.project).intersection(changed),
+                old: old?.generation, oldSlots: old?.replicas ?? 0, new: service.generation, standing: instances,
+                isChecked: service.isChecked, beginsAt: isFresh ? now : nil)
+        }
+        next.release = number
+        next.proven = record?.proven
+        let release = Release(
+            number: number, trigger: trigger, changes: changes, hasPredecessor: !isFresh && record?.proven != nil,
+            isRollback: isRollback, now: now)
+        return (
+            next,
+            ReleaseRecord(
+                release: release, project: next.project, desired: next.desired, images: next.images, salts: next.salts,
+                isProtected: !isFresh)
+        )
+    }
+
+    /// What a new release starts from: what runs, or, where that is in doubt, the last that proved itself.
+    private var baseline: DesiredProject? {
+        guard let record, record.desired.goal == .up else { return record?.desired }
+        guard let release = release?.release, !release.isTerminal else { return record.desired }
+        return record.proven.flatMap { kept[$0]?.desired } ?? record.desired
+    }
+
+    /// The replicas that run, or are wanted, by service; none while the project is stopped.
+    private var standingInstances: [ServiceName: Set<Instance>] {
+        guard record?.desired.goal == .up else { return [:] }
+        var standing: [ServiceName: Set<Instance>] = [:]
+        for container in containers.values where container.processes != nil || container.phase != .created {
+            standing[container.replica.service, default: []].insert(
+                Instance(generation: container.replica.generation, slot: container.replica.slot))
+        }
+        return containers.values.contains { $0.processes != nil } ? standing : [:]
+    }
+
+    /// A version with this fingerprint that stands already, such as the one that a blue-green release keeps warm.
+    private func warmGeneration(_ service: DesiredService, _ standing: Set<Instance>) -> Int? {
+        Set(standing.map(\.generation)).sorted().last {
+            kept[$0]?.desired.service(service.name)?.fingerprint == service.fingerprint
+        }
+    }
+
+    /// Whether replicas of other versions stand too, left by a release that did not end.
+    private func isMixed(_ name: ServiceName, _ generation: Int, _ standing: [ServiceName: Set<Instance>]) -> Bool {
+        guard let release = release?.release, release.isLive || isLeftHalfway else { return false }
+        return (standing[name] ?? []).contains { $0.generation != generation }
+    }
+
+    private func kind(
+        _ service: Service, _ isTask: Bool, isNew: Bool, _ strategy: ReleaseSettings.Strategy?
+    ) -> Change.Kind {
+        if isTask { return .oneShot }
+        if isNew { return .added }
+        // Two complete versions beside each other would both write its volumes.
+        let isExclusive = service.writesVolumes && !service.release.sharesVolumes
+        return switch strategy ?? service.release.strategy {
+        case .rolling: .rolling
+        case .blueGreen: isExclusive ? .rolling : .blueGreen
+        case .canary: isExclusive ? .rolling : .canary
+        }
+    }
+
+    private func dependencies(of name: ServiceName, in project: Project) -> Set<ServiceName> {
+        project.closure(of: [name]).subtracting([name])
+    }
+
+    /// Each after those it depends on; by name otherwise.
+    private func ordered(_ project: Project, _ names: Set<ServiceName>) -> [ServiceName] {
+        var done: [ServiceName] = []
+        var rest = names.sorted()
+        while !rest.isEmpty {
+            // The loader refuses cycles: there is always one that depends on none of the rest.
+            let next = rest.firstIndex { dependencies(of: $0, in: project).isDisjoint(with: rest) } ?? rest.startIndex
+            done.append(rest.remove(at: next))
+        }
+        return done
+    }
+}
