@@ -12,6 +12,7 @@ import socket
 import websockets
 
 VERSION = os.environ.get("VERSION", "v0")
+PORT = int(os.environ.get("PORT", "80"))
 REPLICA = socket.gethostname()
 
 
@@ -28,7 +29,7 @@ async def plain(path, _headers):
 async def main():
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
-    async with websockets.serve(echo, "0.0.0.0", 80, process_request=plain, ping_interval=None):
+    async with websockets.serve(echo, "0.0.0.0", PORT, process_request=plain, ping_interval=None):
         await ended.wait()
 
 
