@@ -110,8 +110,8 @@ static uint8_t read_tcp_state(const void *attributes, size_t length) {
 }
 
 // 1 when the dump is over, 0 to go on, -1 on failure.
-static int read_flows(const char *buffer, ssize_t size, uint8_t protocol, struct c_escale_flow **flows, size_t *count,
-                      size_t *room) {
+static int read_flows(const char *buffer, ssize_t size, uint8_t protocol, uint32_t receiver, struct c_escale_flow **flows,
+                      size_t *count, size_t *room) {
     unsigned left = (unsigned)size;
     for (const struct nlmsghdr *message = (const void *)buffer; NLMSG_OK(message, left);
          message = NLMSG_NEXT(message, left)) {
@@ -127,6 +127,7 @@ static int read_flows(const char *buffer, ssize_t size, uint8_t protocol, struct
         struct tuple original, reply;
         if (!read_tuple(attributes, length, CTA_TUPLE_ORIG, &original)) continue;
         if (!read_tuple(attributes, length, CTA_TUPLE_REPLY, &reply) || original.protocol != protocol) continue;
+        if (receiver && reply.source != receiver) continue;
         if (*count == *room) {
             *room = *room ? *room * 2 : 256;
             struct c_escale_flow *more = realloc(*flows, *room * sizeof **flows);
@@ -143,20 +144,30 @@ static int read_flows(const char *buffer, ssize_t size, uint8_t protocol, struct
     return 0;
 }
 
-// Asks for one protocol's entries only. Kernels before 5.8 do not know how and send all: read_flows looks too.
-static void want_protocol(struct request *request, uint8_t protocol) {
-    const uint32_t compare_protocol = 1u << 3; // CTA_FILTER_F_CTA_PROTO_NUM, which the kernel's headers do not show
+// Asks for one protocol's entries only, and for one receiver's (in network byte order) if that is not 0. Kernels before
+// 5.8 do not know how and send all: read_flows looks too.
+static void narrow(struct request *request, uint8_t protocol, uint32_t receiver) {
+    // The kernel's CTA_FILTER_F_CTA_PROTO_NUM and CTA_FILTER_F_CTA_IP_SRC, which its headers do not show.
+    const uint32_t compare_protocol = 1u << 3, compare_source = 1u << 0;
     struct nlattr *tuple = nest(request, CTA_TUPLE_ORIG);
     struct nlattr *proto = nest(request, CTA_TUPLE_PROTO);
     put(request, CTA_PROTO_NUM, &protocol, sizeof protocol);
     end_nest(request, proto);
     end_nest(request, tuple);
+    if (receiver) {
+        tuple = nest(request, CTA_TUPLE_REPLY);
+        struct nlattr *ip = nest(request, CTA_TUPLE_IP);
+        put(request, CTA_IP_V4_SRC, &receiver, sizeof receiver);
+        end_nest(request, ip);
+        end_nest(request, tuple);
+    }
     struct nlattr *filter = nest(request, CTA_FILTER);
     put(request, CTA_FILTER_ORIG_FLAGS, &compare_protocol, sizeof compare_protocol);
+    if (receiver) put(request, CTA_FILTER_REPLY_FLAGS, &compare_source, sizeof compare_source);
     end_nest(request, filter);
 }
 
-int c_escale_list_flows(uint8_t protocol, struct c_escale_flow **flows, size_t *count) {
+int c_escale_list_flows(uint8_t protocol, uint32_t receiver, struct c_escale_flow **flows, size_t *count) {
     struct request request;
     static const size_t size = 65536;
     size_t room = 0;
@@ -166,12 +177,12 @@ int c_escale_list_flows(uint8_t protocol, struct c_escale_flow **flows, size_t *
     if (fd < 0) return -1;
     char *buffer = malloc(size);
     begin(&request, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
-    want_protocol(&request, protocol);
+    narrow(&request, protocol, htonl(receiver));
     int state = !buffer || send(fd, &request, request.header.nlmsg_len, 0) < 0 ? -1 : 0;
     while (state == 0) {
         ssize_t got = recv(fd, buffer, size, 0);
         if (got < 0 && errno == EINTR) continue;
-        state = got < 0 ? -1 : read_flows(buffer, got, protocol, flows, count, &room);
+        state = got < 0 ? -1 : read_flows(buffer, got, protocol, receiver, flows, count, &room);
     }
     int error = errno;
     free(buffer);

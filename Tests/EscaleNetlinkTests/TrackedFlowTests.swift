@@ -36,11 +36,15 @@ import Testing
         ) {
             (
                 try TCPConnections.counts(leavingOutFrom: [address("10.99.0.9")]),
-                try TCPConnections.counts()
+                try TCPConnections.counts(),
+                try TCPConnections.count(to: address("10.99.0.2"), leavingOutFrom: [address("10.99.0.9")]),
+                try TCPConnections.count(to: address("10.99.0.3")),
+                try TCPConnections.count(to: address("10.99.0.1"))
             )
         }
         #expect(counts.0 == [address("10.99.0.2"): 1])
         #expect(counts.1 == [address("10.99.0.2"): 6, address("10.99.0.3"): 1])
+        #expect([counts.2, counts.3, counts.4] == [1, 1, 0])
     }
 
     @Test func aNamespaceWithoutConnectionsHasNone() async throws {

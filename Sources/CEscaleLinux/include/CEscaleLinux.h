@@ -75,8 +75,8 @@ struct c_escale_flow {
     uint8_t tcp_state;
 };
 
-// Lists those of one protocol (IPPROTO_TCP, IPPROTO_UDP) for the calling thread's network namespace; the caller frees
-// *flows.
-int c_escale_list_flows(uint8_t protocol, struct c_escale_flow **flows, size_t *count);
+// Lists those of one protocol (IPPROTO_TCP, IPPROTO_UDP), and with one reply_source unless receiver is 0, for the calling
+// thread's network namespace; the caller frees *flows.
+int c_escale_list_flows(uint8_t protocol, uint32_t receiver, struct c_escale_flow **flows, size_t *count);
 // Makes the kernel forget one of UDP, so that its next packet is judged afresh. ENOENT where it has already.
 int c_escale_forget_udp_flow(const struct c_escale_flow *flow);

@@ -20,12 +20,22 @@ package enum TCPConnections {
         leavingOutFrom senders: Set<IPv4Address> = []
     ) throws(EscaleError) -> [IPv4Address: Int] {
         var counts: [IPv4Address: Int] = [:]
-        for flow in try trackedFlows(IPPROTO_TCP) {
-            guard State(rawValue: flow.tcp_state)?.isLive == true else { continue }
-            if !senders.isEmpty && senders.contains(IPv4Address(rawValue: flow.source)) { continue }
+        for flow in try trackedFlows(IPPROTO_TCP) where isCounted(flow, senders) {
             counts[IPv4Address(rawValue: flow.reply_source), default: 0] += 1
         }
         return counts
+    }
+
+    /// The same for one receiver, by a kernel that looks at its table and tells of few entries: several times as quick
+    /// as ``counts(leavingOutFrom:)`` where there are tens of thousands. Blocks.
+    package static func count(
+        to receiver: IPv4Address, leavingOutFrom senders: Set<IPv4Address> = []
+    ) throws(EscaleError) -> Int {
+        try trackedFlows(IPPROTO_TCP, to: receiver).count { isCounted($0, senders) }
+    }
+
+    private static func isCounted(_ flow: c_escale_flow, _ senders: Set<IPv4Address>) -> Bool {
+        State(rawValue: flow.tcp_state)?.isLive == true && !senders.contains(IPv4Address(rawValue: flow.source))
     }
 
     /// The kernel's `enum tcp_conntrack`. As it sees the packets of both sides, so the names are of either.

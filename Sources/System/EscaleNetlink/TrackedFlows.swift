@@ -3,11 +3,11 @@ import EscaleCore
 import EscaleSystem
 import Glibc
 
-/// What connection tracking knows of one protocol in the calling thread's namespace. Blocks.
-func trackedFlows(_ transport: Int) throws(EscaleError) -> [c_escale_flow] {
+/// What connection tracking knows of one protocol in the calling thread's namespace, for one receiver or all. Blocks.
+func trackedFlows(_ transport: Int, to receiver: IPv4Address? = nil) throws(EscaleError) -> [c_escale_flow] {
     var flows: UnsafeMutablePointer<c_escale_flow>?
     var count = 0
-    try check("list tracked connections") { c_escale_list_flows(UInt8(transport), &flows, &count) }
+    try check("list tracked connections") { c_escale_list_flows(UInt8(transport), receiver?.rawValue ?? 0, &flows, &count) }
     defer { free(flows) }
     return Array(UnsafeBufferPointer(start: flows, count: count))
 }
