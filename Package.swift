@@ -154,7 +154,7 @@ let testTargets: [Target] = [
     tests("EscaleComposeTests", ["EscaleCore", "EscaleYAML", "EscaleCompose"]),
     // Runs escale and escaled, which are built with the tests. A dependency on them would link them in, statically.
     tests("EndToEnd", ["EscaleCore", "EscaleAPI", "EscaleSystem"]),
-    tests("EscaleNetlinkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
+    tests("EscaleNetlinkTests", ["EscaleTestSupport", "EscaleCore", "EscaleSystem", "EscaleNetlink"]),
     tests("EscaleNetworkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink", "EscaleNetwork"]),
     tests("EscaleDockerfileTests", ["EscaleCore", "EscaleDockerfile"]),
     tests(

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CEscaleLinux.h"
 #include <errno.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
@@ -93,8 +94,24 @@ static int open_netfilter(void) {
     return fd;
 }
 
+// A number in network byte order that stands alone; 0 where it is missing.
+static uint32_t read_number(const void *attributes, size_t length, int type) {
+    const uint32_t *number = find(attributes, length, type, sizeof *number, NULL);
+    return number ? ntohl(*number) : 0;
+}
+
+// The kernel's number of the TCP state, or 0 (none) where there is nothing about it.
+static uint8_t read_tcp_state(const void *attributes, size_t length) {
+    size_t size, tcp_size;
+    const void *info = find(attributes, length, CTA_PROTOINFO, 0, &size);
+    const void *tcp = info ? find(info, size, CTA_PROTOINFO_TCP, 0, &tcp_size) : NULL;
+    const uint8_t *state = tcp ? find(tcp, tcp_size, CTA_PROTOINFO_TCP_STATE, 1, NULL) : NULL;
+    return state ? *state : 0;
+}
+
 // 1 when the dump is over, 0 to go on, -1 on failure.
-static int read_flows(const char *buffer, ssize_t size, struct c_escale_flow **flows, size_t *count, size_t *room) {
+static int read_flows(const char *buffer, ssize_t size, uint8_t protocol, uint32_t receiver, struct c_escale_flow **flows,
+                      size_t *count, size_t *room) {
     unsigned left = (unsigned)size;
     for (const struct nlmsghdr *message = (const void *)buffer; NLMSG_OK(message, left);
          message = NLMSG_NEXT(message, left)) {
@@ -109,7 +126,8 @@ static int read_flows(const char *buffer, ssize_t size, struct c_escale_flow **f
         size_t length = message->nlmsg_len - NLMSG_LENGTH(sizeof(struct nfgenmsg));
         struct tuple original, reply;
         if (!read_tuple(attributes, length, CTA_TUPLE_ORIG, &original)) continue;
-        if (!read_tuple(attributes, length, CTA_TUPLE_REPLY, &reply) || original.protocol != IPPROTO_UDP) continue;
+        if (!read_tuple(attributes, length, CTA_TUPLE_REPLY, &reply) || original.protocol != protocol) continue;
+        if (receiver && reply.source != receiver) continue;
         if (*count == *room) {
             *room = *room ? *room * 2 : 256;
             struct c_escale_flow *more = realloc(*flows, *room * sizeof **flows);
@@ -117,12 +135,39 @@ static int read_flows(const char *buffer, ssize_t size, struct c_escale_flow **f
             *flows = more;
         }
         (*flows)[(*count)++] = (struct c_escale_flow){
-            original.source, original.destination, reply.source, original.source_port, original.destination_port};
+            .source = original.source, .destination = original.destination, .reply_source = reply.source,
+            .source_port = original.source_port, .destination_port = original.destination_port,
+            .seconds_left = read_number(attributes, length, CTA_TIMEOUT),
+            .is_assured = (read_number(attributes, length, CTA_STATUS) & IPS_ASSURED) != 0,
+            .tcp_state = protocol == IPPROTO_TCP ? read_tcp_state(attributes, length) : 0};
     }
     return 0;
 }
 
-int c_escale_list_udp_flows(struct c_escale_flow **flows, size_t *count) {
+// Asks for one protocol's entries only, and for one receiver's (in network byte order) if that is not 0. Kernels before
+// 5.8 do not know how and send all: read_flows looks too.
+static void narrow(struct request *request, uint8_t protocol, uint32_t receiver) {
+    // The kernel's CTA_FILTER_F_CTA_PROTO_NUM and CTA_FILTER_F_CTA_IP_SRC, which its headers do not show.
+    const uint32_t compare_protocol = 1u << 3, compare_source = 1u << 0;
+    struct nlattr *tuple = nest(request, CTA_TUPLE_ORIG);
+    struct nlattr *proto = nest(request, CTA_TUPLE_PROTO);
+    put(request, CTA_PROTO_NUM, &protocol, sizeof protocol);
+    end_nest(request, proto);
+    end_nest(request, tuple);
+    if (receiver) {
+        tuple = nest(request, CTA_TUPLE_REPLY);
+        struct nlattr *ip = nest(request, CTA_TUPLE_IP);
+        put(request, CTA_IP_V4_SRC, &receiver, sizeof receiver);
+        end_nest(request, ip);
+        end_nest(request, tuple);
+    }
+    struct nlattr *filter = nest(request, CTA_FILTER);
+    put(request, CTA_FILTER_ORIG_FLAGS, &compare_protocol, sizeof compare_protocol);
+    if (receiver) put(request, CTA_FILTER_REPLY_FLAGS, &compare_source, sizeof compare_source);
+    end_nest(request, filter);
+}
+
+int c_escale_list_flows(uint8_t protocol, uint32_t receiver, struct c_escale_flow **flows, size_t *count) {
     struct request request;
     static const size_t size = 65536;
     size_t room = 0;
@@ -132,11 +177,12 @@ int c_escale_list_udp_flows(struct c_escale_flow **flows, size_t *count) {
     if (fd < 0) return -1;
     char *buffer = malloc(size);
     begin(&request, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
+    narrow(&request, protocol, htonl(receiver));
     int state = !buffer || send(fd, &request, request.header.nlmsg_len, 0) < 0 ? -1 : 0;
     while (state == 0) {
         ssize_t got = recv(fd, buffer, size, 0);
         if (got < 0 && errno == EINTR) continue;
-        state = got < 0 ? -1 : read_flows(buffer, got, flows, count, &room);
+        state = got < 0 ? -1 : read_flows(buffer, got, protocol, receiver, flows, count, &room);
     }
     int error = errno;
     free(buffer);

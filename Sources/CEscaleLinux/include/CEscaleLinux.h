@@ -59,7 +59,7 @@ int c_escale_epoll_remove(int epoll, int fd);
 // Fills at most limit keys; waits as long as it takes.
 int c_escale_epoll_wait(int epoll, uint64_t *keys, int limit);
 
-// One UDP exchange that the kernel's connection tracking knows, in host byte order. Where reply_source differs from
+// One exchange that the kernel's connection tracking knows, in host byte order. Where reply_source differs from
 // destination, packets are sent on to it.
 struct c_escale_flow {
     uint32_t source;
@@ -67,9 +67,16 @@ struct c_escale_flow {
     uint32_t reply_source;
     uint16_t source_port;
     uint16_t destination_port;
+    // Until the kernel forgets it, if nothing more is seen of it.
+    uint32_t seconds_left;
+    // Whether packets have been seen both ways for a while.
+    uint8_t is_assured;
+    // enum tcp_conntrack of the kernel; 0 for other protocols.
+    uint8_t tcp_state;
 };
 
-// Lists them for the calling thread's network namespace; the caller frees *flows.
-int c_escale_list_udp_flows(struct c_escale_flow **flows, size_t *count);
-// Makes the kernel forget one, so that its next packet is judged afresh. ENOENT where it has already.
+// Lists those of one protocol (IPPROTO_TCP, IPPROTO_UDP), and with one reply_source unless receiver is 0, for the calling
+// thread's network namespace; the caller frees *flows.
+int c_escale_list_flows(uint8_t protocol, uint32_t receiver, struct c_escale_flow **flows, size_t *count);
+// Makes the kernel forget one of UDP, so that its next packet is judged afresh. ENOENT where it has already.
 int c_escale_forget_udp_flow(const struct c_escale_flow *flow);

@@ -29,23 +29,47 @@ package struct UDPFlow: Hashable, Sendable {
 
     /// All of them in the calling thread's namespace. Blocks.
     package static func all() throws(EscaleError) -> [UDPFlow] {
-        var flows: UnsafeMutablePointer<c_escale_flow>?
-        var count = 0
-        try check("list tracked connections") { c_escale_list_udp_flows(&flows, &count) }
-        defer { free(flows) }
-        return UnsafeBufferPointer(start: flows, count: count).map {
-            UDPFlow(
-                source: IPv4Address(rawValue: $0.source), sourcePort: $0.source_port,
-                destination: IPv4Address(rawValue: $0.destination), destinationPort: $0.destination_port,
-                receiver: IPv4Address(rawValue: $0.reply_source))
+        try trackedFlows(IPPROTO_UDP).map { UDPFlow($0) }
+    }
+
+    /// Those in the calling thread's namespace of which a packet was seen so lately, by the kernel's count of whole
+    /// seconds. Blocks.
+    ///
+    /// The kernel does not say when it saw a packet but when it will forget the flow, and a packet sets that to one of
+    /// two settings. While such a setting is being changed, the answer is off by as much.
+    package static func seen(within seconds: Int) throws(EscaleError) -> [UDPFlow] {
+        let flows = try trackedFlows(IPPROTO_UDP)
+        if flows.isEmpty { return [] }
+        let lone = try kernelSetting("udp_timeout")
+        let lasting = try kernelSetting("udp_timeout_stream")
+        return flows.compactMap {
+            let idle = ($0.is_assured != 0 ? lasting : lone) - Int($0.seconds_left)
+            return idle <= seconds ? UDPFlow($0) : nil
         }
+    }
+
+    private init(_ flow: c_escale_flow) {
+        self.init(
+            source: IPv4Address(rawValue: flow.source), sourcePort: flow.source_port,
+            destination: IPv4Address(rawValue: flow.destination), destinationPort: flow.destination_port,
+            receiver: IPv4Address(rawValue: flow.reply_source))
+    }
+
+    /// A setting of connection tracking in the calling thread's namespace, in seconds.
+    private static func kernelSetting(_ name: String) throws(EscaleError) -> Int {
+        let path = "/proc/sys/net/netfilter/nf_conntrack_\(name)"
+        let text = try Files.readText(path).filter { !$0.isWhitespace }
+        guard let value = Int(text) else {
+            throw EscaleError(.init("network.setting"), "\(path) says \"\(text)\", which is no number of seconds")
+        }
+        return value
     }
 
     /// Makes the kernel judge the sender's next packet afresh. One that is forgotten already is no error. Blocks.
     package func forget() throws(EscaleError) {
         var flow = c_escale_flow(
             source: source.rawValue, destination: destination.rawValue, reply_source: receiver.rawValue,
-            source_port: sourcePort, destination_port: destinationPort)
+            source_port: sourcePort, destination_port: destinationPort, seconds_left: 0, is_assured: 0, tcp_state: 0)
         let result = c_escale_forget_udp_flow(&flow)
         if result < 0 && errno != ENOENT { throw Errno.current.during("forget a tracked connection") }
     }
