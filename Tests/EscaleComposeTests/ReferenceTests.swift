@@ -47,7 +47,10 @@ import Testing
             else {
                 continue
             }
-            #expect(Self.page.contains("`\(attribute.name)`") || scope == .serviceEscale, "\(attribute.path)")
+            #expect(
+                Self.page.contains("`\(attribute.name)`") || [.fileEscale, .serviceEscale].contains(scope),
+                "\(attribute.path)"
+            )
             #expect(Self.examples.contains { $0.contains("\(attribute.name):") }, "\(attribute.path)")
         }
     }

@@ -30,7 +30,7 @@ extension Field {
             case .null, .bool, nil: nil
             }
         if let value, value.isFinite { return value }
-        mismatch("a number", hint: "write a number such as 2 or 0.5")
+        mismatch(value == nil ? "a number" : "a finite number", hint: "write a number such as 2 or 0.5")
         return nil
     }
 
@@ -95,7 +95,12 @@ extension Field {
 
     /// A name as HTTP allows it for headers and cookies.
     func httpName(of what: String, example: String) -> String? {
-        guard let text = filledText(hint: "name a \(what), such as \(example)") else { return nil }
+        let hint = "name a \(what), such as \(example)"
+        if case .bool = node.resolved {
+            mismatch("the name of a \(what)", hint: hint)
+            return nil
+        }
+        guard let text = filledText(hint: hint) else { return nil }
         let isValid = text.unicodeScalars.allSatisfy { scalar in
             switch scalar {
             case "a"..."z", "A"..."Z", "0"..."9": true
@@ -137,7 +142,7 @@ extension Field {
     private func hostHint(_ text: String) -> String? {
         if text == "*" { return "to serve every host, remove the line" }
         if text.contains("*") { return "a * stands only for the whole first part, such as *.example.org" }
-        if text.contains("/") { return "write only the name; the path goes under `path`" }
+        if text.contains("/") { return "write only the name, without scheme and path" }
         if text.contains(":") { return "write only the name; the port goes under `port`" }
         return text.utf8.allSatisfy { $0 < 0x80 } ? nil : "write it in its ASCII form, which begins with xn--"
     }

@@ -7,6 +7,11 @@ extension Validation {
         checkGatewayPorts()
     }
 
+    /// What the gateway is to do for the service, unless that was misread.
+    private func readable(_ service: Service) -> HTTPSettings? {
+        place(.attribute("x-escale.http", of: service.name.rawValue)) == nil ? nil : service.http
+    }
+
     // MARK: Routes
 
     private struct Route: Hashable {
@@ -31,7 +36,7 @@ extension Validation {
             owners[Route(host: "", path: "/", port: published.port)] = published.service
         }
         for service in project.services {
-            guard let http = service.http else { continue }
+            guard let http = readable(service) else { continue }
             let own = routes(of: http, hosts: http.hosts)
             if let (route, owner) = claim(own, for: service, in: &owners) {
                 context.error(
@@ -122,7 +127,7 @@ extension Validation {
             )
         }
         for service in project.services {
-            if let http = service.http {
+            if let http = readable(service) {
                 take(http.port, .http, "x-escale.http", for: service)
                 if http.tls != nil { take(http.tlsPort, .tls, "x-escale.http", for: service) }
             }

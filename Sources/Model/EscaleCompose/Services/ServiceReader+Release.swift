@@ -15,8 +15,12 @@ extension ServiceReader {
         if let field = escale["http"],
             let http = field.filledSection(.http, hint: "write http: {host: shop.example.org}")
         {
-            note(field, "x-escale.http")
+            let problems = context.diagnostics.count(where: { $0.severity == .error })
             service.http = self.http(http, ports: section["ports"], exposed: exposed, of: service)
+            // What could not be read has no route that anything could be in conflict with.
+            if context.diagnostics.count(where: { $0.severity == .error }) == problems {
+                note(field, "x-escale.http")
+            }
         }
     }
 
