@@ -11,10 +11,7 @@ extension ProjectRenderer {
         members.add("command", commandLine(service.command))
         members.add("container_name", service.containerName.map(text))
         members.add("depends_on", dependencies(service))
-        members.add(
-            "deploy",
-            service.replicas == 1 ? nil : .map([.init("replicas", .int(Int64(service.replicas)))])
-        )
+        members.add("deploy", deploy(service))
         members.add("entrypoint", commandLine(service.entrypoint))
         members.add("environment", pairs(service.environment))
         members.add("healthcheck", service.healthcheck.map(healthcheck))
@@ -34,10 +31,11 @@ extension ProjectRenderer {
         members.add("user", service.user.map(text))
         members.add("volumes", service.mounts.isEmpty ? nil : .list(service.mounts.map(mount)))
         members.add("working_dir", service.workingDirectory.map(text))
+        members.add("x-escale", escale(service))
         return members.map
     }
 
-    private static func flag(_ value: Bool) -> YAMLValue? { value ? .bool(true) : nil }
+    static func flag(_ value: Bool) -> YAMLValue? { value ? .bool(true) : nil }
 
     /// `null` where the image decides, as Docker Compose prints it.
     private static func commandLine(_ words: [String]?) -> YAMLValue {
@@ -100,6 +98,7 @@ extension ProjectRenderer {
         members.add("target", .int(Int64(mapping.containerPort)))
         members.add("published", mapping.hostPort.map { .string(String($0)) })
         members.add("protocol", .string(mapping.transport.rawValue))
+        members.add("app_protocol", mapping.applicationProtocol.map { .string($0.rawValue) })
         return members.map
     }
 

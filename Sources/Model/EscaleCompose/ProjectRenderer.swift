@@ -20,6 +20,7 @@ package enum ProjectRenderer {
         root.add("networks", networks(project))
         root.add("volumes", volumes(project))
         root.add("secrets", secrets(project))
+        root.add("x-escale", escale(project))
         return root.map
     }
 
@@ -68,9 +69,21 @@ package enum ProjectRenderer {
     struct Members {
         private var members: [YAMLValue.Member] = []
         var map: YAMLValue { .map(members) }
+        /// `nil` while nothing was added.
+        var filledMap: YAMLValue? { members.isEmpty ? nil : map }
 
         mutating func add(_ key: String, _ value: YAMLValue?) {
             if let value { members.append(.init(key, value)) }
+        }
+
+        /// Adds the value unless it is the one that counts anyway.
+        mutating func add<Value: Equatable>(
+            _ key: String,
+            _ value: Value,
+            unless usual: Value,
+            as written: (Value) -> YAMLValue
+        ) {
+            if value != usual { add(key, written(value)) }
         }
     }
 

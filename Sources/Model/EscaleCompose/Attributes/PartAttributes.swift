@@ -1,7 +1,8 @@
 extension ComposeAttribute {
     /// Attributes of the mappings inside a service.
     static let servicePartAttributes: [ComposeAttribute] =
-        buildAttributes + deployAttributes + mountAttributes
+        buildAttributes + deployAttributes + mountAttributes + updateAttributes + releaseAttributes
+        + gatewayAttributes
         + executed(.dependency, "condition", "restart", "required")
         + executed(.environmentFile, "path", "required", "format")
         + executed(
@@ -31,18 +32,12 @@ extension ComposeAttribute {
             "interface_name",
             hint: "Escale chooses the addresses; reach the service by its name"
         )
-        + executed(.port, "target", "published", "host_ip", "protocol", "name")
+        + executed(.port, "target", "published", "host_ip", "protocol", "name", "app_protocol")
         + warned(
             .port,
             "mode",
             instead: "every published port is balanced over the replicas",
             harmless: ["ingress"]
-        )
-        + warned(
-            .port,
-            "app_protocol",
-            instead: "the port is served as plain TCP until the gateway exists",
-            harmless: ["tcp", "udp"]
         )
         + executed(.serviceSecret, "source", "target")
         + refused(
@@ -77,14 +72,8 @@ extension ComposeAttribute {
         + refused(.build, "isolation", hint: "it is for Windows containers", harmless: ["default"])
 
     private static let deployAttributes: [ComposeAttribute] =
-        executed(.deploy, "replicas")
+        executed(.deploy, "replicas", "rollback_config", "update_config")
         + warned(.deploy, "labels", instead: "the service's own labels are used")
-        + warned(
-            .deploy,
-            "update_config",
-            "rollback_config",
-            instead: "a changed service is replaced with all its replicas at once"
-        )
         + warned(.deploy, "resources", instead: "the service runs without these limits")
         + warned(.deploy, "restart_policy", instead: "the service's `restart` is used")
         + warned(.deploy, "placement", instead: "everything runs on this machine")

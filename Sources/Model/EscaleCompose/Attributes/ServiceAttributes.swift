@@ -1,6 +1,6 @@
 extension ComposeAttribute {
     static let fileAttributes: [ComposeAttribute] =
-        executed(.file, "name", "services", "networks", "volumes", "secrets")
+        executed(.file, "name", "services", "networks", "volumes", "secrets", "x-escale")
         + accepted(.file, "version", "obsolete; the loader says so itself")
         + refused(.file, "include", hint: "copy the included services into this file")
         + refused(
@@ -43,7 +43,8 @@ extension ComposeAttribute {
             "tty",
             "user",
             "volumes",
-            "working_dir"
+            "working_dir",
+            "x-escale"
         )
         + accepted(.service, "expose", "every port of a service is reachable on its networks anyway")
         + warned(.service, "annotations", instead: "the container runs without the annotations")

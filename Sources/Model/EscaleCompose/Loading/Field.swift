@@ -233,7 +233,8 @@ struct Field {
         return pairs
     }
 
-    private func warnIfEmpty() -> Bool {
+    /// Whether the value is empty, which is reported.
+    func warnIfEmpty() -> Bool {
         guard node.isNull else { return false }
         warning("compose.empty", "\(path) is empty", hint: "remove the line, or put something below it")
         return true

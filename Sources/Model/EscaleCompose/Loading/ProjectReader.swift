@@ -21,6 +21,7 @@ struct ProjectReader {
         project.networks = networks(section["networks"]).sorted { $0.key < $1.key }
         project.volumes = volumes(section["volumes"]).sorted { $0.key < $1.key }
         project.secrets = secrets(section["secrets"]).sorted { $0.key < $1.key }
+        readEscale(section["x-escale"], into: &project)
         dropMissingOptions(from: &project)
         addDefaultNetwork(to: &project)
         return project
@@ -52,6 +53,13 @@ struct ProjectReader {
             context.places[.service(member.key)] = member.position
             return ServiceReader(name: ServiceName(rawValue: member.key), context: context).read(member.value)
         }
+    }
+
+    /// `x-escale` of the whole file.
+    private func readEscale(_ field: Field?, into project: inout Project) {
+        let escale = field?.filledSection(.fileEscale, hint: "write x-escale: {release: {keep: 10}}")
+        let release = escale?["release"]?.filledSection(.fileRelease, hint: "write release: {keep: 10}")
+        if let kept = release?["keep"]?.integer(in: 1...100) { project.keptReleases = kept }
     }
 
     // MARK: Networks, volumes, secrets

@@ -37,10 +37,10 @@ extension Field {
                 node: pair.value,
                 context: context
             )
-            if pair.key.hasPrefix("x-") {
-                inner.checkExtension(pair)
-            } else if let attribute = attributes[pair.key] {
+            if let attribute = attributes[pair.key] {
                 if inner.admits(attribute, at: pair.keyPosition) { known[pair.key] = inner }
+            } else if pair.key.hasPrefix("x-") {
+                inner.checkExtension(pair, besides: attributes)
             } else {
                 reportUnknown(pair, among: attributes, in: scope)
             }
@@ -48,14 +48,29 @@ extension Field {
         return Section(field: self, known: known)
     }
 
-    private func checkExtension(_ pair: YAMLMapping.Pair) {
-        guard pair.key == "x-escale" else { return }
-        context.warning(
-            "compose.x-escale",
-            "\(path) is not executed yet",
-            at: pair.keyPosition,
-            hint: "services are started and replaced as if it were not there"
-        )
+    /// The value with its attributes as ``section(_:hint:)``; nothing, with a warning, where it is empty.
+    func filledSection(_ scope: ComposeAttribute.Scope, hint: String? = nil) -> Section? {
+        warnIfEmpty() ? nil : section(scope, hint: hint)
+    }
+
+    /// Other programs' data is passed over; what is meant for Escale but would be missed is not.
+    private func checkExtension(_ pair: YAMLMapping.Pair, besides attributes: [String: ComposeAttribute]) {
+        let own = "x-escale"
+        if pair.key == own {
+            context.error(
+                "compose.x-escale",
+                "\(path) has no meaning here",
+                at: pair.keyPosition,
+                hint: "x-escale belongs in a service, or at the top level of the file"
+            )
+        } else if attributes[own] != nil, Suggestion.nearest(to: pair.key, among: [own]) != nil {
+            context.warning(
+                "compose.x-escale",
+                "\(path) has no effect",
+                at: pair.keyPosition,
+                hint: "did you mean \"\(own)\"?"
+            )
+        }
     }
 
     /// Whether the reader shall look at the value; reports a warned or refused attribute.
@@ -125,7 +140,7 @@ extension Field {
         let elsewhere = ComposeAttribute.table.filter { $0.name == key && $0.status == .executed }.map(
             \.scope
         )
-        if let place = elsewhere.min(by: { $0.rawValue.count < $1.rawValue.count }) {
+        if let place = elsewhere.min(by: { distance(to: $0) < distance(to: $1) }) {
             return place == .file
                 ? "it belongs at the top level of the file, not inside \(path)"
                 : "it belongs in \(spoken(place))"
@@ -133,6 +148,15 @@ extension Field {
         let names = attributes.values.filter { $0.status == .executed }.map(\.name).sorted()
         return
             "known here: \(names.joined(separator: ", ")); your own data may go under a key that begins with x-"
+    }
+
+    /// How far away a place is: the top level is known to everybody, then what shares most of the path, then the
+    /// shortest.
+    private func distance(to scope: ComposeAttribute.Scope) -> (Int, Int) {
+        guard scope != .file else { return (-.max, 0) }
+        let parts = scope.rawValue.split(separator: ".")
+        let shared = zip(path.split(separator: "."), parts).prefix { $0 == $1 || $1 == "*" }.count
+        return (-shared, scope.rawValue.count)
     }
 
     /// The scope with this service's name in it, where there is one.

@@ -9,16 +9,18 @@ struct Validation {
         for service in project.services {
             checkReferences(of: service)
             checkContainerName(of: service)
+            checkRelease(of: service)
         }
         DependencyCycles(context: context, services: project.services).report()
         checkWaiting()
         checkPorts()
+        checkGateway()
         checkSharedNames()
         // Beside an error this would rather be a part of it: a misspelt reference leaves its target unused.
         if !context.diagnostics.hasErrors { reportUnused() }
     }
 
-    private func place(_ place: Place) -> SourcePosition? { context.places[place] }
+    func place(_ place: Place) -> SourcePosition? { context.places[place] }
 
     // MARK: References
 

@@ -1,4 +1,5 @@
 import EscaleCore
+import EscaleYAML
 
 /// Published ports: the short and the long form, ranges spread to one mapping each.
 extension ServiceReader {
@@ -21,8 +22,22 @@ extension ServiceReader {
                 )
             }
         }
-        if let expose = section["expose"] {
-            for item in expose.items(hint: "write a list such as [\"8080\"]") ?? [] { _ = item.text() }
+    }
+
+    /// The TCP ports that `expose` names. They are reachable anyway; the gateway learns from them which one to ask.
+    func exposedPorts(_ section: Section) -> [ClosedRange<UInt16>] {
+        let forms = "write a port or a range such as \"8080\" or \"8080-8082/tcp\""
+        return (section["expose"]?.items(hint: "write a list such as [\"8080\"]") ?? []).compactMap { item in
+            guard let text = item.filledText(hint: forms) else { return nil }
+            let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let ports = range(parts[0], item, what: "container port", hint: forms),
+                let transport = parts.count == 2 ? self.transport(String(parts[1]), item) : .tcp
+            else { return nil }
+            guard ports.lowerBound > 0 else {
+                _ = refuseZero(item)
+                return nil
+            }
+            return transport == .tcp ? ports : nil
         }
     }
 
@@ -111,8 +126,41 @@ extension ServiceReader {
             ]
         }
         let name = section["name"]?.filledText()
-        for index in mappings.indices { mappings[index].name = name }
+        let application = section["app_protocol"].flatMap { applicationProtocol($0, over: transport) }
+        for index in mappings.indices {
+            mappings[index].name = name
+            mappings[index].applicationProtocol = application
+        }
         return mappings
+    }
+
+    /// What the gateway is to speak; `nil` where it has no part in the port.
+    private func applicationProtocol(
+        _ field: Field,
+        over transport: PortMapping.Transport
+    ) -> ApplicationProtocol? {
+        let possible = "possible are \(Field.listed(ApplicationProtocol.allCases.map(\.rawValue)))"
+        guard let text = field.filledText(hint: possible)?.lowercased(), text != "tcp", text != "udp" else {
+            return nil
+        }
+        guard let named = ApplicationProtocol(rawValue: text) else {
+            let near = Suggestion.nearest(to: text, among: ApplicationProtocol.allCases.map(\.rawValue))
+            field.warning(
+                "compose.port.app-protocol",
+                "\(field.path): \"\(text)\" is not spoken here; the port is served as plain \(transport.rawValue.uppercased())",
+                hint: (near.map { "did you mean \($0)? " } ?? "") + possible
+            )
+            return nil
+        }
+        guard transport == .tcp else {
+            field.error(
+                "compose.port.app-protocol",
+                "\(field.path): \(text) can't be served on a udp port",
+                hint: "remove `protocol: udp`, or `app_protocol`"
+            )
+            return nil
+        }
+        return named
     }
 
     private func pair(

@@ -27,7 +27,7 @@ extension ServiceReader {
     }
 
     /// A list as it is, or text taken apart like a shell would, without any shell; nothing at all is `nil`.
-    private func commandLine(_ field: Field) -> [String]? {
+    func commandLine(_ field: Field) -> [String]? {
         if field.isNull { return nil }
         if field.isList { return field.items()?.compactMap { $0.text() } }
         guard let text = field.text(hint: "write one line, or a list such as [\"sh\", \"-c\", \"echo hi\"]")

@@ -19,10 +19,11 @@ struct ServiceReader {
         readMounts(section, into: &service)
         readNetworks(section, into: &service)
         readDependencies(section, into: &service)
-        readReplicas(section, into: &service)
+        readDeploy(section, into: &service)
         readSecurity(section, into: &service)
         service.healthcheck = section["healthcheck"].flatMap(healthcheck)
         service.restart = section["restart"].flatMap(restartPolicy) ?? .no
+        readEscale(section, into: &service)
         return service
     }
 
@@ -81,9 +82,13 @@ struct ServiceReader {
         return field.resolve(path)
     }
 
-    private func readReplicas(_ section: Section, into service: inout Service) {
-        let scale = section["scale"]
+    private func readDeploy(_ section: Section, into service: inout Service) {
         let deploy = section["deploy"].flatMap { $0.isNull ? nil : $0.section(.deploy) }
+        readReplicas(section["scale"], deploy, into: &service)
+        if let deploy { readUpdates(deploy, into: &service) }
+    }
+
+    private func readReplicas(_ scale: Field?, _ deploy: Section?, into service: inout Service) {
         let replicas = deploy?["replicas"]
         let scaleCount = scale?.integer(in: 0...Self.mostReplicas)
         let replicaCount = replicas?.integer(in: 0...Self.mostReplicas)
@@ -97,7 +102,7 @@ struct ServiceReader {
         service.replicas = replicaCount ?? scaleCount ?? 1
     }
 
-    private static let mostReplicas = 1000
+    static let mostReplicas = 1000
 
     private func restartPolicy(_ field: Field) -> RestartPolicy? {
         let allowed = "possible are \"no\", always, unless-stopped, on-failure and on-failure:3"

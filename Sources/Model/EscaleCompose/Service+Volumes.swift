@@ -1,0 +1,15 @@
+extension Service {
+    /// The mounts through which the service's containers can write what outlives them or is shared: named and
+    /// anonymous volumes and bind mounts that are not read-only. A tmpfs is none.
+    package var writtenVolumes: [Mount] {
+        mounts.filter { mount in
+            switch mount.source {
+            case .bind, .volume, .anonymous: !mount.readOnly
+            case .tmpfs: false
+            }
+        }
+    }
+
+    /// Whether two generations at the same time could write the same data.
+    package var writesVolumes: Bool { !writtenVolumes.isEmpty }
+}
