@@ -72,7 +72,10 @@ struct ReleaseRenderingTests {
         }
         for height in 1...40 {
             for width in [1, 10, 40, 79] {
-                let lines = frame(release, width: width, height: height).split(separator: "\n", omittingEmptySubsequences: false)
+                let lines = frame(release, width: width, height: height).split(
+                    separator: "\n",
+                    omittingEmptySubsequences: false
+                )
                 #expect(lines.count - 1 <= height, "\(width)x\(height)")
                 #expect(lines.allSatisfy { $0.count <= width }, "\(width)x\(height)")
             }

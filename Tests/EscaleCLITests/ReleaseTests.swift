@@ -2,6 +2,7 @@ import EscaleAPI
 import EscaleCLI
 import EscaleCore
 import EscaleHTTP
+import EscaleSystem
 import FoundationEssentials
 import Synchronization
 import Testing
@@ -19,23 +20,31 @@ struct ReleaseTests {
             8,
             .rolledBack,
             reason: "web: error rate 12.5 % is above the limit of 1 % (100 requests)",
-            createdAt: .now + .seconds(-125),
+            createdAt: Timestamp.now + .seconds(-125),
             took: .seconds(93)
         ),
-        .sample(7, .succeeded, isCurrent: true, createdAt: .now + .seconds(-3700), took: .seconds(12)),
+        .sample(
+            7,
+            .succeeded,
+            isCurrent: true,
+            createdAt: Timestamp.now + .seconds(-3700),
+            took: .seconds(12)
+        ),
         .sample(
             6,
             .succeeded,
             trigger: "rollback to 4",
             services: [.web],
-            createdAt: .now + .seconds(-7300),
+            createdAt: Timestamp.now + .seconds(-7300),
             took: .milliseconds(3400)
         ),
     ]
 
     @Test("ls shows the newest first, marks the current one and cuts reasons")
     func list() async throws {
-        let routes: [String: FakeDaemon.Route] = ["GET /v1/projects/shop/releases": { _ in .value(Self.list) }]
+        let routes: [String: FakeDaemon.Route] = [
+            "GET /v1/projects/shop/releases": { _ in .value(Self.list) }
+        ]
         let outcome = try await run(["release", "ls"], routes)
         #expect(outcome.code == 0)
         try expectGolden(outcome.output, "Tests/Golden/cli/release-ls.txt")
@@ -148,7 +157,9 @@ struct ReleaseTests {
         )
         #expect(outcome.code == 0)
         #expect(outcome.error.isEmpty)
-        let lines = outcome.output.split(separator: "\n").map { $0.split(separator: "  ").dropFirst().first ?? "" }
+        let lines = outcome.output.split(separator: "\n").map {
+            $0.split(separator: "  ").dropFirst().first ?? ""
+        }
         #expect(
             lines.map { $0.prefix(20) } == [
                 "release 7 running", "web canary, 10 %, tr", "worker rolling, done", "web canary, 50 %, tr",
@@ -158,9 +169,12 @@ struct ReleaseTests {
         #expect(requests.count == 4)
     }
 
-    @Test("A release that doesn't succeed ends watch with 1", arguments: [
-        ReleaseSummary.State.rolledBack, .failed, .superseded,
-    ])
+    @Test(
+        "A release that doesn't succeed ends watch with 1",
+        arguments: [
+            ReleaseSummary.State.rolledBack, .failed, .superseded,
+        ]
+    )
     func watchFails(_ state: ReleaseSummary.State) async throws {
         let (outcome, _) = try await watched([.sample(), .sample(state)], [])
         #expect(outcome.code == 1)
@@ -189,14 +203,19 @@ struct ReleaseTests {
         return .result(UpResult(changed: true, orphans: [], release: release))
     }
 
-    @Test("rollback shows progress and ends as its release does", arguments: [
-        (ReleaseSummary.State.succeeded, Int32(0)), (.failed, 1),
-    ])
+    @Test(
+        "rollback shows progress and ends as its release does",
+        arguments: [
+            (ReleaseSummary.State.succeeded, Int32(0)), (.failed, 1),
+        ]
+    )
     func rollback(_ state: ReleaseSummary.State, _ code: Int32) async throws {
         let event = ProgressEvent("Release 8", .working, "Running", at: .now)
         let path = "/v1/projects/shop/rollback"
         try await FakeDaemon.serving([
-            "POST \(path)": { _ in .lines([StreamLine<UpResult>.progress(event), Self.result(state, reason: "db ended")]) }
+            "POST \(path)": { _ in
+                .lines([StreamLine<UpResult>.progress(event), Self.result(state, reason: "db ended")])
+            }
         ]) { daemon in
             let outcome = await Terminal().run([
                 "--root", daemon.root.directory ?? "", "-p", "shop", "rollback", "-y", "6",
@@ -228,7 +247,9 @@ struct ReleaseTests {
             "GET /v1/projects/shop/releases/8": { _ in .value(ReleaseDetail.sample(.succeeded, number: 8)) },
         ]
         try await FakeDaemon.serving(routes) { daemon in
-            let outcome = await Terminal().run(["--root", daemon.root.directory ?? "", "-p", "shop", "rollback"])
+            let outcome = await Terminal().run([
+                "--root", daemon.root.directory ?? "", "-p", "shop", "rollback",
+            ])
             #expect(outcome.code == 0)
             #expect(daemon.requests.count { $0.hasPrefix("POST") } == 1)
             #expect(outcome.error.hasSuffix(" Release 8  succeeded\n"))

@@ -12,7 +12,11 @@ extension DaemonClient {
     package func release(_ number: Int?, of name: ProjectName) async throws -> ReleaseDetail {
         let which = number.map(String.init) ?? "latest"
         return try await value(
-            DaemonRequest(.get, "projects/\(name)/releases/\(which)", to: "show the release \(which) of \(name)")
+            DaemonRequest(
+                .get,
+                "projects/\(name)/releases/\(which)",
+                to: "show the release \(which) of \(name)"
+            )
         )
     }
 
@@ -84,7 +88,9 @@ extension DaemonClient {
     /// Tells the release that runs what to do.
     ///
     /// - Returns: what it is then.
-    package func tellRelease(_ action: ReleaseCommand.Action, of name: ProjectName) async throws -> ReleaseSummary {
+    package func tellRelease(_ action: ReleaseCommand.Action, of name: ProjectName) async throws
+        -> ReleaseSummary
+    {
         let post = DaemonRequest(
             .post,
             "projects/\(name)/releases/latest",
@@ -97,10 +103,13 @@ extension DaemonClient {
     ///
     /// Sent again when the daemon is killed meanwhile, but only with a number: a second one without would go back
     /// from where the first one went to.
-    package func rollback(_ name: ProjectName, _ request: RollbackRequest, progress: ProgressHandler) async throws
+    package func rollback(_ name: ProjectName, _ request: RollbackRequest, progress: ProgressHandler)
+        async throws
         -> UpResult
     {
-        let post = try DaemonRequest(.post, "projects/\(name)/rollback", to: "roll \(name) back").with(request)
+        let post = try DaemonRequest(.post, "projects/\(name)/rollback", to: "roll \(name) back").with(
+            request
+        )
         return try await result(
             post,
             as: UpResult.self,

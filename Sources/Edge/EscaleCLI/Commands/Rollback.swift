@@ -1,6 +1,7 @@
 import EscaleAPI
 import EscaleClient
 import EscaleCore
+import EscaleSystem
 
 /// `escale rollback`
 enum Rollback: CLICommand {
@@ -67,6 +68,12 @@ enum Rollback: CLICommand {
             case .succeeded: .done
             case .rolledBack, .failed, .superseded: .failed
             }
-        return ProgressEvent("Release \(release.number)", state, release.state.text, reason: release.reason, at: .now)
+        return ProgressEvent(
+            "Release \(release.number)",
+            state,
+            release.state.text,
+            reason: release.reason,
+            at: .now
+        )
     }
 }

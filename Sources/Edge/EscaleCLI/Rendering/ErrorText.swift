@@ -1,4 +1,4 @@
-import EscaleCore
+package import EscaleCore
 
 /// How errors with much evidence become readable: one screen, what comes last kept.
 enum ErrorText {

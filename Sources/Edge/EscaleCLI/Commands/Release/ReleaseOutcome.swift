@@ -14,7 +14,7 @@ extension Session {
                     progress(event)
                 }
             }
-        } catch where Task.isCancelled && sight.isRunning {
+        } catch  where Task.isCancelled && sight.isRunning {
             console.print("the release goes on; see it with: escale release watch", to: .error)
             throw CancellationError()
         }

@@ -15,7 +15,8 @@ extension ReleaseTell {
     static func run(_ options: NoOptions, _ operands: [String], in session: Session) async throws -> Int32 {
         let client = try session.client()
         let release = try await client.tellRelease(action, of: try session.target().name)
-        let reason = release.state.isTerminal ? release.reason.map { ": \(DisplayWidth.plain($0))" } ?? "" : ""
+        let reason =
+            release.state.isTerminal ? release.reason.map { ": \(DisplayWidth.plain($0))" } ?? "" : ""
         session.console.print("release \(release.number) \(consequence(release))\(reason)")
         return 0
     }

@@ -49,7 +49,10 @@ struct PrintedRelease: Encodable {
                 + "`ready`, `running`, `wanted`, `weight` (percent) and `figures`: an object with `requests`, "
                 + "`errors`, `requestsPerSecond`, `p50`, `p95` and `p99` (seconds)"
         ),
-        JSONField("decisions", "objects with `at` (RFC 3339), `service`, `text` and `evidence`; oldest first"),
+        JSONField(
+            "decisions",
+            "objects with `at` (RFC 3339), `service`, `text` and `evidence`; oldest first"
+        ),
     ]
 }
 

@@ -26,7 +26,7 @@ package struct ReleaseScreen {
         let summary = release.summary
         let current = summary.isCurrent ? ", current" : ""
         let began = summary.createdAt.description.prefix(19) + "Z"
-        let rows = [
+        let rows: [(String, String?)] = [
             ("Why", summary.reason.map(DisplayWidth.plain)),
             ("Trigger", summary.trigger),
             ("Began", "\(began), \((now - summary.createdAt).spokenText) ago"),

@@ -1,4 +1,4 @@
-package import EscaleAPI
+import EscaleAPI
 import EscaleCore
 
 extension ReleaseSummary.State {
@@ -38,7 +38,9 @@ extension ReleaseDetail.Change {
     var versionText: String { arrow(old.map { String($0.generation) }, new.map { String($0.generation) }) }
 
     /// The images' short IDs; one where both are the same.
-    var imageText: String { arrow(old.map { ImageText.short($0.image) }, new.map { ImageText.short($0.image) }) }
+    var imageText: String {
+        arrow(old.map { ImageText.short($0.image) }, new.map { ImageText.short($0.image) })
+    }
 
     /// Replicas that are ready of those wanted: `3/3 → 1/1`.
     var readyText: String { arrow(old?.readyText, new?.readyText, joinsSame: false) }
