@@ -15,7 +15,7 @@ struct ReleaseTests {
         }
     }
 
-    private static let list = [
+    private static let releases = [
         ReleaseSummary.sample(
             8,
             .rolledBack,
@@ -43,7 +43,7 @@ struct ReleaseTests {
     @Test("ls shows the newest first, marks the current one and cuts reasons")
     func list() async throws {
         let routes: [String: FakeDaemon.Route] = [
-            "GET /v1/projects/shop/releases": { _ in .value(Self.list) }
+            "GET /v1/projects/shop/releases": { _ in .value(Self.releases) }
         ]
         let outcome = try await run(["release", "ls"], routes)
         #expect(outcome.code == 0)
