@@ -51,6 +51,24 @@ struct ListingTests {
         #expect(outcome.output.split(separator: "\n").count == 2)
     }
 
+    @Test("ps names releases while a service has containers of two, and only then")
+    func generations() async throws {
+        func output(_ words: [String], old: ContainerSummary.State) async throws -> String {
+            let list = [
+                ContainerSummary.sample("web", slot: 1, generation: 6, old, exitCode: 0),
+                .sample("web", slot: 2, generation: 7), .sample("api", generation: 5),
+            ]
+            let route: HTTPRoute = { _ in .value(list) }
+            return try await run(words, ["GET /v1/projects/shop/containers": route]).output
+        }
+        let lines = try await output(["ps"], old: .running).split(separator: "\n")
+        #expect(lines[0].contains("SERVICE   RELEASE   CREATED"))
+        #expect(lines[1].contains("web       6         5 seconds ago"))
+        #expect(try await !output(["ps", "-a"], old: .exited).contains("RELEASE"))
+        #expect(try await output(["ps", "--format", "json"], old: .exited).contains("\"generation\" : 7"))
+        #expect(try await output(["ps", "--format", "yaml"], old: .exited).contains("  generation: 7\n"))
+    }
+
     @Test("ps -q and --services print one name a line")
     func names() async throws {
         let routes = ["GET /v1/projects/shop/containers": containers()]
@@ -77,6 +95,8 @@ struct ListingTests {
         (container.pid, container.reason) = (1, "ended")
         let samples: [([String], any Encodable)] = [
             (["ps"], container),
+            (["release", "ls"], ReleaseSummary.sample(7, .failed, reason: "db ended", took: .zero)),
+            (["release", "diff"], ReleaseDifference(from: 1, to: 2, lines: [])),
             (["ls"], ProjectSummary(name: project, files: [], containers: 0, running: 0)),
             (["image", "ls"], ImageSummary(id: "", names: [], size: ByteCount(0), createdAt: now)),
             (["events"], Event(at: now, project: project, kind: "", subject: "")),

@@ -58,7 +58,7 @@ struct ParsingTests {
         ),
         Refusal(
             words: ["ps", "--format=xml"],
-            message: "invalid value \"xml\" for --format: must be table or json",
+            message: "invalid value \"xml\" for --format: must be table, json or yaml",
             hint: "see `escale ps --help`"
         ),
         Refusal(
@@ -70,6 +70,36 @@ struct ParsingTests {
             words: ["down", "web"],
             message: "`escale down` takes no arguments, but \"web\" was given",
             hint: "see `escale down --help`"
+        ),
+        Refusal(
+            words: ["release", "show", "seven"],
+            message: "\"seven\" is not a release: it must be a number from 1 on",
+            hint: "`escale release ls` lists them"
+        ),
+        Refusal(
+            words: ["rollback", "0"],
+            message: "\"0\" is not a release: it must be a number from 1 on",
+            hint: "`escale release ls` lists them"
+        ),
+        Refusal(
+            words: ["release", "diff", "1", "2", "3"],
+            message: "`escale release diff` takes only [RELEASE [RELEASE]], but \"3\" was given too",
+            hint: "see `escale release diff --help`"
+        ),
+        Refusal(
+            words: ["release", "abrt"],
+            message: "unknown command `escale release abrt`",
+            hint: "did you mean `escale release abort`?"
+        ),
+        Refusal(
+            words: ["up", "--strategy", "canari"],
+            message: "invalid value \"canari\" for --strategy: must be rolling, blue-green or canary",
+            hint: "did you mean canary?"
+        ),
+        Refusal(
+            words: ["up", "--wait", "--no-wait"],
+            message: "--wait and --no-wait exclude each other",
+            hint: "without both it waits for the end of a release"
         ),
         Refusal(
             words: ["system", "reset"],
@@ -103,7 +133,7 @@ struct ParsingTests {
         #expect(outcome.output.hasPrefix("Usage:  escale up [OPTIONS] [SERVICE...]\n"))
     }
 
-    @Test("Help texts are the checked-in ones", arguments: ["", "up", "exec", "image", "image import"])
+    @Test("Help texts are the checked-in ones", arguments: ["", "up", "exec", "image", "image import", "release"])
     func helpSnapshot(_ command: String) async throws {
         let words = command.split(separator: " ").map(String.init)
         let outcome = await Terminal().run(words + ["--help"])

@@ -7,6 +7,7 @@ extension ContainerSummary {
     static func sample(
         _ service: String,
         slot: Int = 1,
+        generation: Int = 1,
         _ state: State = .running,
         health: Health? = nil,
         exitCode: Int32? = nil,
@@ -21,6 +22,7 @@ extension ContainerSummary {
             project: ProjectName(rawValue: "shop"),
             service: ServiceName(rawValue: service),
             slot: slot,
+            generation: generation,
             image: "shop-\(service)",
             imageID: "sha256:" + String(repeating: "b2", count: 32),
             command: ["/docker-entrypoint.sh", "serve", "--port", "80"],

@@ -98,6 +98,76 @@ struct UpTests {
         }
     }
 
+    @Test("What the flags say of the release goes along")
+    func releaseFlags() async throws {
+        try await inProject(["POST /v1/projects/shop/up": { _ in .lines([Self.released(.running)]) }]) {
+            daemon,
+            directory in
+            let outcome = await Terminal().run(
+                ["up", "--strategy", "blue-green", "--no-wait", "-y"],
+                in: directory,
+                environment: environment(directory)
+            )
+            #expect(outcome.code == 0)
+            #expect(outcome.error == "release 7 goes on; see it with: escale release watch\n")
+            let body = try #require(daemon.bodies(of: "/v1/projects/shop/up").first)
+            let request = try JSONDecoder().decode(UpRequest.self, from: Data(body))
+            #expect(request.strategy == .blueGreen && request.detachFromRelease)
+        }
+    }
+
+    private static func released(_ state: ReleaseSummary.State) -> StreamLine<UpResult> {
+        .result(UpResult(changed: true, orphans: [], release: .sample(7, state, reason: "p95 is too high")))
+    }
+
+    @Test("up ends as its release does", arguments: [
+        (ReleaseSummary.State.succeeded, ""),
+        (.paused, "release 7 is paused: p95 is too high\ngo on with: escale release promote\n"),
+        (
+            .rolledBack,
+            """
+            error: release 7 did not succeed, it is rolled back: p95 is too high
+            hint: see what was decided with `escale release show 7`
+
+            """
+        ),
+    ])
+    func releaseOutcome(_ state: ReleaseSummary.State, _ text: String) async throws {
+        try await inProject(["POST /v1/projects/shop/up": { _ in .lines([Self.released(state)]) }]) {
+            _,
+            directory in
+            let outcome = await Terminal().run(
+                ["up", "-d"],
+                in: directory,
+                environment: environment(directory)
+            )
+            #expect(outcome.code == (text.hasPrefix("error") ? 1 : 0))
+            #expect(outcome.error == text)
+        }
+    }
+
+    @Test("Ctrl-C while a release runs leaves it running and says so")
+    func interruptedRelease() async throws {
+        let event = ProgressEvent("Release 7", .working, "Running", at: .now)
+        let route: FakeDaemon.Route = { _ in
+            .lines([StreamLine<UpResult>.progress(event)]) {
+                while !Task.isCancelled { try await Task.sleep(for: .milliseconds(20)) }
+            }
+        }
+        try await inProject(["POST /v1/projects/shop/up": route]) { _, directory in
+            let terminal = Terminal()
+            let environment = environment(directory)
+            let work = Task { await terminal.run(["up", "-d"], in: directory, environment: environment) }
+            while terminal.error.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+            work.cancel()
+            #expect(await work.value.code == 130)
+            #expect(
+                terminal.error
+                    == " Release 7  Running\nthe release goes on; see it with: escale release watch\n"
+            )
+        }
+    }
+
     /// A project that runs until it is stopped.
     private final class World: Sendable {
         let ended = Mutex(false)

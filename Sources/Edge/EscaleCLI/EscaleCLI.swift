@@ -117,7 +117,8 @@ package enum EscaleCLI {
     private static func report(_ error: EscaleError, on console: Console) -> Int32 {
         let code = exitCode(for: error)
         if error.code != .interrupted {
-            let text = Style(console.error).errorText(error.rendered(sources: { SourceLines.read($0) }))
+            let shown = error.laidOut(rows: console.error.isTerminal ? console.size.rows : nil)
+            let text = Style(console.error).errorText(shown.rendered(sources: { SourceLines.read($0) }))
             console.write(text, to: .error)
         }
         return code

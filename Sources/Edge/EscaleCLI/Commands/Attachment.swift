@@ -29,8 +29,6 @@ struct Attachment: Sendable {
 
     /// How long output may lag behind the end of its container.
     private static let drain = Duration.seconds(2)
-    /// How long to wait before following again.
-    private static let pause = Duration.milliseconds(200)
 
     /// Returns the exit code: 0 when all containers have ended, 130 after Ctrl-C.
     func run() async throws -> Int32 {
@@ -70,14 +68,14 @@ struct Attachment: Sendable {
     private func showLogs() async throws -> Outcome {
         var from = since
         while true {
-            try await untilLost {
+            try await Reconnection.untilLost {
                 try await client.logs(of: project, LogQuery(follow: true, since: from)) { record in
                     from = max(from, record.at + .nanoseconds(1))
                     if services.contains(record.service) { printer.print(record) }
                 }
             }
             if try await hasEnded() { return .logsEnded }
-            try await Task.sleep(for: Self.pause)
+            try await Task.sleep(for: Reconnection.pause)
         }
     }
 
@@ -85,7 +83,7 @@ struct Attachment: Sendable {
     private func tellEnds() async throws -> Outcome {
         var from = since
         while true {
-            try await untilLost {
+            try await Reconnection.untilLost {
                 try await client.events(of: project, follow: true, since: from) { event in
                     from = max(from, event.at + .nanoseconds(1))
                     if event.kind == "container.exited" {
@@ -94,27 +92,18 @@ struct Attachment: Sendable {
                     }
                 }
             }
-            try await Task.sleep(for: Self.pause)
-        }
-    }
-
-    /// Absorbs that the daemon went away: whoever follows asks the next one.
-    private func untilLost(_ body: () async throws -> Void) async throws {
-        do {
-            try await body()
-        } catch let error as EscaleError where error.code == .daemonLost {
-            return
+            try await Task.sleep(for: Reconnection.pause)
         }
     }
 
     private func hasEnded() async throws -> Bool {
         while true {
             var containers: [ContainerSummary]?
-            try await untilLost { containers = try await client.containers(of: project) }
+            try await Reconnection.untilLost { containers = try await client.containers(of: project) }
             if let containers {
                 return !containers.contains { $0.isLive && services.contains($0.service) }
             }
-            try await Task.sleep(for: Self.pause)
+            try await Task.sleep(for: Reconnection.pause)
         }
     }
 

@@ -45,6 +45,7 @@ enum Events: CLICommand {
             switch options.format {
             case .table: session.console.print(text(event))
             case .json: session.console.write(try JSONText.line(event))
+            case .yaml: session.console.write(try YAMLText.item(event))
             }
         }
         return 0

@@ -34,6 +34,7 @@ enum Ps: CLICommand {
         JSONField("project", "project name"),
         JSONField("service", "service name"),
         JSONField("slot", "number of the replica, from 1"),
+        JSONField("generation", "number of the release that brought its version"),
         JSONField("image", "image name"),
         JSONField("imageID", "`sha256:…` of the image"),
         JSONField("command", "the command as a list"),
@@ -74,19 +75,28 @@ enum Ps: CLICommand {
         }
     }
 
+    /// With the releases that brought the containers, where a service has containers of more than one just now.
     static func table(_ containers: [ContainerSummary], whole: Bool, now: Timestamp) -> Table {
-        var table = Table("NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS")
+        let showsRelease = isChanging(containers)
+        var table = Table(
+            ["NAME", "IMAGE", "COMMAND", "SERVICE"] + (showsRelease ? ["RELEASE"] : [])
+                + ["CREATED", "STATUS", "PORTS"]
+        )
         for container in containers {
-            table.add(
-                container.name,
-                container.image,
-                container.commandText(whole: whole),
-                container.service.rawValue,
-                "\((now - container.createdAt).spokenText) ago",
-                container.statusText(now: now),
-                container.portsText
-            )
+            let name = [
+                container.name, container.image, container.commandText(whole: whole), container.service.rawValue,
+            ]
+            let state = [
+                "\((now - container.createdAt).spokenText) ago", container.statusText(now: now),
+                container.portsText,
+            ]
+            table.add(name + (showsRelease ? [String(container.generation)] : []) + state)
         }
         return table
+    }
+
+    private static func isChanging(_ containers: [ContainerSummary]) -> Bool {
+        let services = Dictionary(grouping: containers.filter(\.isLive), by: \.service)
+        return services.values.contains { Set($0.map(\.generation)).count > 1 }
     }
 }

@@ -18,14 +18,19 @@ enum Up: CLICommand {
         var noLogPrefix = false
         var timestamps = false
         var scale: [ServiceName: Int] = [:]
+        var strategy: ReleaseSettings.Strategy?
+        var noWait = false
+        var yes = false
     }
 
     static let path = ["up"]
     static let summary = "Make the project run as its file says"
     static let details: String? = """
         Builds images that are missing, creates networks and volumes, and starts containers in the order of their \
-        dependencies. What already is as the file says stays untouched. Without --detach it then shows the output \
-        of the containers until all have ended; Ctrl-C stops them, a second Ctrl-C kills them.
+        dependencies. What already is as the file says stays untouched. Where it changes services that run, it makes \
+        a release of it, shows it live and fails if it fails; Ctrl-C then ends only the waiting, the release goes \
+        on. Without --detach it then shows the output of the containers until all have ended; Ctrl-C stops them, a \
+        second Ctrl-C kills them.
         """
     static let operands = Operands.services
     static let flags: [Flag<Options>] = [
@@ -52,6 +57,14 @@ enum Up: CLICommand {
             let (service, count) = try Values.scale($1)
             $0.scale[service] = count
         },
+        .choice("strategy", \.strategy, "How changed services that run are replaced, whatever the file says"),
+        .toggle(
+            "no-wait",
+            nil,
+            \.noWait,
+            "Return when a release has begun, instead of when it is over; implies --detach"
+        ),
+        .toggle("yes", "y", \.yes, "Accepted for habit: nothing asks anyway"),
     ]
     static let unavailable = [
         Unavailable(
@@ -70,10 +83,17 @@ enum Up: CLICommand {
         Unavailable("--pull", instead: "bring images in with `escale image import`"),
         Unavailable("--quiet-pull", instead: "use the global flag `--progress quiet`"),
         Unavailable("--renew-anon-volumes", "-V"),
-        Unavailable("--watch", "-w"), Unavailable("--yes", "-y"),
+        Unavailable("--watch", "-w"),
     ]
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
+        if options.wait && options.noWait {
+            throw EscaleError(
+                .usage,
+                "--wait and --no-wait exclude each other",
+                hint: "without both it waits for the end of a release"
+            )
+        }
         let client = try session.client()
         var project = try session.project()
         try scale(&project, options.scale)
@@ -85,17 +105,20 @@ enum Up: CLICommand {
             waitTimeout: options.waitTimeout,
             build: options.build,
             removeOrphans: options.removeOrphans,
-            forceRecreate: options.forceRecreate
+            forceRecreate: options.forceRecreate,
+            strategy: options.strategy,
+            detachFromRelease: options.noWait
         )
         let started = Timestamp.now
-        let result = try await session.withProgress { try await client.up(request, progress: $0) }
+        let result = try await session.withRelease { try await client.up(request, progress: $0) }
         if !result.orphans.isEmpty && !options.removeOrphans {
             session.warn(
                 "containers of services that the file no longer has go on: "
                     + "\(result.orphans.joined(separator: ", ")); remove them with --remove-orphans"
             )
         }
-        if options.detach || options.wait { return 0 }
+        try session.conclude(result.release)
+        if options.detach || options.wait || options.noWait { return 0 }
         let style = LogStyle(
             prefix: !options.noLogPrefix,
             timestamps: options.timestamps,

@@ -28,8 +28,10 @@ package enum ReferencePage {
             With `--progress json` each event is a line of JSON on standard error: `subject`, `state` (`working`, `done`,
             `failed`, `warning`, `output`), `text`, `reason` (where there is one) and `at` (RFC 3339).
 
-            With `-p` and without `-f`, the commands that only look at what runs (`ps`, `logs`, `exec`, `stop`, `down`, …)
-            need no compose file.
+            With `-p` and without `-f`, the commands that only look at what runs (`ps`, `logs`, `exec`, `stop`, `down`,
+            `release …`, `rollback`, …) need no compose file.
+
+            `--format yaml` prints what `--format json` does.
 
             Of docker compose's, not available yet: \(unavailable(GlobalOptions.unavailable)).
 

@@ -63,6 +63,9 @@ package struct Operands: Hashable, Sendable {
     static func exactly(_ names: String...) -> Operands {
         Operands(usage: names.joined(separator: " "), minimum: names.count, maximum: names.count)
     }
+    static func atMost(_ maximum: Int, _ usage: String) -> Operands {
+        Operands(usage: usage, minimum: 0, maximum: maximum)
+    }
     static func atLeast(_ minimum: Int, _ usage: String) -> Operands {
         Operands(usage: usage, minimum: minimum, maximum: nil)
     }

@@ -3,10 +3,13 @@ import EscaleCore
 /// Every command, in the order that help shows them.
 enum CommandTable {
     static let commands: [CommandEntry] = [
-        CommandEntry(Up.self), CommandEntry(Down.self), CommandEntry(Stop.self),
+        CommandEntry(Up.self), CommandEntry(Down.self), CommandEntry(Stop.self), CommandEntry(Rollback.self),
         CommandEntry(Ps.self), CommandEntry(Logs.self), CommandEntry(Exec.self), CommandEntry(Events.self),
         CommandEntry(Build.self), CommandEntry(Images.self), CommandEntry(Port.self),
         CommandEntry(Config.self), CommandEntry(Ls.self), CommandEntry(VersionCommand.self),
+        CommandEntry(ReleaseLs.self), CommandEntry(ReleaseShow.self), CommandEntry(ReleaseDiff.self),
+        CommandEntry(ReleaseWatch.self), CommandEntry(ReleasePromote.self), CommandEntry(ReleasePause.self),
+        CommandEntry(ReleaseResume.self), CommandEntry(ReleaseAbort.self),
         CommandEntry(ImageLs.self), CommandEntry(ImageRm.self), CommandEntry(ImageInspect.self),
         CommandEntry(ImageImport.self), CommandEntry(ImageBootstrap.self),
         CommandEntry(SystemInfoCommand.self), CommandEntry(SystemStop.self), CommandEntry(SystemReset.self),
@@ -14,6 +17,7 @@ enum CommandTable {
 
     /// The nouns with commands of their own.
     static let groups: [(name: String, summary: String)] = [
+        ("release", "See and steer how new versions of services take over"),
         ("image", "Work with the images on this host"),
         ("system", "Look after Escale itself"),
     ]

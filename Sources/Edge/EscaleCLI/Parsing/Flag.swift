@@ -53,13 +53,36 @@ package struct Flag<Options>: Sendable {
         _ option: any (WritableKeyPath<Options, Choice> & Sendable),
         _ help: String
     ) -> Self where Choice.RawValue == String {
-        let names = Choice.allCases.map(\.rawValue)
-        return .value(long, nil, names.joined(separator: "|"), help) { options, text in
-            guard let choice = Choice(rawValue: text) else {
-                throw EscaleError(.usage, "must be " + spokenList(names, last: "or"))
-            }
-            options[keyPath: option] = choice
+        .value(long, nil, names(of: Choice.self).joined(separator: "|"), help) { options, text in
+            options[keyPath: option] = try chosen(text)
         }
+    }
+
+    /// A flag with one of a few values, `nil` without it.
+    static func choice<Choice: CaseIterable & RawRepresentable & Sendable>(
+        _ long: String,
+        _ option: any (WritableKeyPath<Options, Choice?> & Sendable),
+        _ help: String
+    ) -> Self where Choice.RawValue == String {
+        .value(long, nil, names(of: Choice.self).joined(separator: "|"), help) { options, text in
+            options[keyPath: option] = try chosen(text)
+        }
+    }
+
+    private static func names<Choice: CaseIterable & RawRepresentable>(of type: Choice.Type) -> [String]
+    where Choice.RawValue == String {
+        Choice.allCases.map(\.rawValue)
+    }
+
+    private static func chosen<Choice: CaseIterable & RawRepresentable>(_ text: String) throws -> Choice
+    where Choice.RawValue == String {
+        if let choice = Choice(rawValue: text) { return choice }
+        let names = names(of: Choice.self)
+        throw EscaleError(
+            .usage,
+            "must be " + spokenList(names, last: "or"),
+            hint: closest(to: text, in: names).map { "did you mean \($0)?" }
+        )
     }
 }
 

@@ -55,6 +55,18 @@ enum Values {
         return (String(name), parts.count == 2 ? String(parts[1]) : environment[String(name)])
     }
 
+    /// The number of a release.
+    static func release(_ text: String) throws(EscaleError) -> Int {
+        guard let number = Int(text), number >= 1 else {
+            throw EscaleError(
+                .usage,
+                "\"\(text)\" is not a release: it must be a number from 1 on",
+                hint: "`escale release ls` lists them"
+            )
+        }
+        return number
+    }
+
     static func port(_ text: String) throws(EscaleError) -> UInt16 {
         guard let port = UInt16(text), port > 0 else {
             throw EscaleError(.usage, "\"\(text)\" is not a port: it must be a number from 1 to 65535")

@@ -154,11 +154,13 @@ package struct ProgressBoard {
 
 /// How long something took, as progress shows it.
 enum Elapsed {
-    /// `0.3s`, `12.0s`, `2m05s`
+    /// `0.3s`, `12.0s`, `2m05s`, `1h02m`
     static func text(_ duration: Duration) -> String {
         let tenths = max(0, duration.nanoseconds) / 100_000_000
         if tenths < 600 { return "\(tenths / 10).\(tenths % 10)s" }
         let seconds = tenths / 10
-        return "\(seconds / 60)m\(seconds % 60 < 10 ? "0" : "")\(seconds % 60)s"
+        func two(_ number: Int64) -> String { (number < 10 ? "0" : "") + String(number) }
+        if seconds < 3600 { return "\(seconds / 60)m\(two(seconds % 60))s" }
+        return "\(seconds / 3600)h\(two(seconds / 60 % 60))m"
     }
 }

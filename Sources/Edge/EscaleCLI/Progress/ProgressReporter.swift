@@ -6,7 +6,7 @@ import Synchronization
 /// Shows events as `--progress` says, to standard error. Called from any task.
 package final class ProgressReporter: Sendable {
     private enum Display {
-        case terminal(ProgressBoard, TerminalCanvas)
+        case terminal(ProgressBoard, LiveScreen)
         case plain(PlainProgress)
         case json
         case quiet
@@ -25,8 +25,8 @@ package final class ProgressReporter: Sendable {
             switch mode {
             case .auto:
                 console.error.isTerminal
-                    ? .terminal(ProgressBoard(), TerminalCanvas()) : .plain(PlainProgress())
-            case .tty: .terminal(ProgressBoard(), TerminalCanvas())
+                    ? .terminal(ProgressBoard(), LiveScreen(console, .error)) : .plain(PlainProgress())
+            case .tty: .terminal(ProgressBoard(), LiveScreen(console, .error))
             case .plain: .plain(PlainProgress())
             case .json: .json
             case .quiet: .quiet
@@ -38,9 +38,9 @@ package final class ProgressReporter: Sendable {
     package func report(_ event: ProgressEvent) {
         display.withLock { display in
             switch display {
-            case .terminal(var board, let canvas):
+            case .terminal(var board, let screen):
                 board.apply(event)
-                display = .terminal(board, canvas)
+                display = .terminal(board, screen)
             case .plain(var plain):
                 for line in plain.lines(for: event) { console.print(line, to: .error) }
                 display = .plain(plain)
@@ -55,27 +55,18 @@ package final class ProgressReporter: Sendable {
     /// Draws the current frame; on a terminal only.
     func draw() {
         display.withLock { display in
-            guard case .terminal(let board, var canvas) = display, !board.isEmpty else { return }
-            let size = console.size
-            let lines = board.render(width: size.columns - 1, height: size.rows - 1, now: .now, style: style)
-            console.write(
-                TerminalCanvas.hideCursor + canvas.replace(with: lines, width: size.columns),
-                to: .error
-            )
-            display = .terminal(board, canvas)
+            guard case .terminal(let board, var screen) = display, !board.isEmpty else { return }
+            let room = screen.room
+            screen.draw(board.render(width: room.columns, height: room.rows, now: .now, style: style))
+            display = .terminal(board, screen)
         }
     }
 
     /// Draws the last frame, whole, and gives the cursor back.
     func finish() {
         display.withLock { display in
-            guard case .terminal(let board, var canvas) = display, !board.isEmpty else { return }
-            let size = console.size
-            let lines = board.render(width: size.columns - 1, height: nil, now: .now, style: style)
-            console.write(
-                canvas.replace(with: lines, width: size.columns) + TerminalCanvas.showCursor,
-                to: .error
-            )
+            guard case .terminal(let board, var screen) = display, !board.isEmpty else { return }
+            screen.finish(board.render(width: screen.room.columns, height: nil, now: .now, style: style))
             // A frame that was due meanwhile must not hide the cursor again.
             display = .quiet
         }
@@ -89,18 +80,9 @@ extension Session {
         _ body: (@escaping @Sendable (ProgressEvent) -> Void) async throws -> Value
     ) async throws -> Value {
         let reporter = ProgressReporter(mode ?? globals.progress, console: console)
-        let animation =
-            reporter.isAnimated
-            ? Task {
-                while !Task.isCancelled {
-                    reporter.draw()
-                    try await Task.sleep(for: .milliseconds(100))
-                }
-            } : nil
-        defer {
-            animation?.cancel()
-            reporter.finish()
+        defer { reporter.finish() }
+        return try await animated(reporter.isAnimated, draw: { reporter.draw() }) {
+            try await body { reporter.report($0) }
         }
-        return try await body { reporter.report($0) }
     }
 }

@@ -16,16 +16,3 @@ enum JSONText {
         return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
     }
 }
-
-/// How to list things.
-package enum ListFormat: String, CaseIterable, Sendable { case table, json }
-
-extension Session {
-    /// Prints a listing as a table or as a JSON array.
-    func printList<Item: Encodable>(_ items: [Item], _ format: ListFormat, table: ([Item]) -> Table) throws {
-        switch format {
-        case .table: console.write(table(items).rendered())
-        case .json: console.write(try JSONText.pretty(items))
-        }
-    }
-}

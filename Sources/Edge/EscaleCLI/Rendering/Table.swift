@@ -3,9 +3,11 @@ package struct Table: Hashable, Sendable {
     let headings: [String]
     private(set) var rows: [[String]] = []
 
-    package init(_ headings: String...) { self.headings = headings }
+    package init(_ headings: String...) { self.init(headings) }
+    init(_ headings: [String]) { self.headings = headings }
 
-    mutating func add(_ cells: String...) { rows.append(cells) }
+    mutating func add(_ cells: String...) { add(cells) }
+    mutating func add(_ cells: [String]) { rows.append(cells) }
 
     /// Three blanks between columns, none at the line's end. Cells are freed of control sequences.
     package func rendered() -> String {

@@ -67,7 +67,7 @@ package final class Console: Sendable {
         return Console(
             output: device(1),
             error: device(2),
-            measure: { terminalSize(of: 2) ?? Size(columns: 80, rows: 24) },
+            measure: { terminalSize(of: 2) ?? terminalSize(of: 1) ?? Size(columns: 80, rows: 24) },
             writer: { stream, text in writeAll(stream == .output ? 1 : 2, text) }
         )
     }

@@ -27,12 +27,8 @@ enum SystemInfoCommand: CLICommand {
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
         let info = try await session.client().system()
-        switch options.format {
-        case .json: session.console.write(try JSONText.pretty(info))
-        case .table:
-            for (name, value) in rows(info) {
-                session.console.print(DisplayWidth.pad("\(name):", 18) + value)
-            }
+        try session.printValue(info, options.format) {
+            rows(info).map { DisplayWidth.pad("\($0.0):", 18) + $0.1 + "\n" }.joined()
         }
         return 0
     }
