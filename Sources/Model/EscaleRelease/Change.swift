@@ -42,18 +42,22 @@ package struct Change: Codable, Hashable, Sendable {
     private let rollback: UpdateConfig
     private let isExclusive: Bool
     private let settle: Duration
+    /// `nil` where it may take any time: a task, or what waits for the rest of a new project.
+    private let readyWithin: Duration?
     package private(set) var allocation: Allocation
     package private(set) var work = Work.waiting
 
     /// - Parameters:
     ///   - service: as the new version has it.
     ///   - standing: what of the service runs, or shall run, before the release.
+    ///   - ready: those of them that are ready and stay unless they are told to go: where two versions share a slot, a
+    ///     replica that is ready stays before one that isn't.
     ///   - isChecked: whether a health check tells when a replica is ready.
     ///   - beginsAt: for a project that is new as a whole: nothing has to be kept up, so everything begins at once, and
     ///     the dependencies' own conditions give the order.
     package init(
         _ service: Service, kind: Kind, after: Set<ServiceName>, old: Int?, oldSlots: Int, new: Int,
-        standing: Set<Instance>, isChecked: Bool, beginsAt: Timestamp? = nil
+        standing: Set<Instance>, ready: Set<Instance> = [], isChecked: Bool, beginsAt: Timestamp? = nil
     ) {
         self.service = service.name
         self.kind = kind
@@ -67,19 +71,25 @@ package struct Change: Codable, Hashable, Sendable {
         update = service.resolvedUpdate
         rollback = service.resolvedRollback
         settle = service.release.minHealthy ?? (isChecked ? .zero : .milliseconds(500))
-        allocation = Self.start(standing, kind: kind, old: old, new: new)
-        guard let beginsAt else { return }
+        readyWithin = kind == .oneShot || beginsAt != nil ? nil : readinessLimit
+        allocation = Self.start(standing, ready, kind: kind, old: old, new: new)
+        // What an attempt before left is exchanged in its turn.
+        guard let beginsAt, hasOnly(new) else { return }
         allocation.add(new, slots: Allocation.slots(upTo: newSlots))
         work = .starting(since: beginsAt)
     }
 
-    /// Of each slot one replica of before stays, the proven version's if it is there; a new version that is there
-    /// already, kept warm, stays too.
-    private static func start(_ standing: Set<Instance>, kind: Kind, old: Int?, new: Int) -> Allocation {
+    /// Of each slot one replica of before stays: a ready one, the proven version's if it can be; a new version that is
+    /// there already, kept warm, stays too.
+    private static func start(
+        _ standing: Set<Instance>, _ ready: Set<Instance>, kind: Kind, old: Int?, new: Int
+    ) -> Allocation {
         var allocation = Allocation()
         for (_, instances) in Dictionary(grouping: standing.filter { $0.generation != new }, by: \.slot) {
-            let proven = instances.first { $0.generation == old }
-            if let keeper = proven ?? instances.max(by: { $0.generation < $1.generation }) {
+            let able = instances.filter(ready.contains)
+            let choice = able.isEmpty ? instances : able
+            let proven = choice.first { $0.generation == old }
+            if let keeper = proven ?? choice.max(by: { $0.generation < $1.generation }) {
                 allocation.instances.insert(keeper)
             }
         }
@@ -111,10 +121,10 @@ package struct Change: Codable, Hashable, Sendable {
 
     private mutating func begin(_ now: Timestamp) {
         switch kind {
-        case .added, .oneShot:
+        case .added where hasOnly(new), .oneShot:
             allocation.add(new, slots: Allocation.slots(upTo: newSlots))
             work = .starting(since: now)
-        case .rolling:
+        case .rolling, .added:
             work = .exchanging(
                 Exchange(target: new, slots: newSlots, config: update, isExclusive: isExclusive, settle: settle))
         case .blueGreen, .canary:
@@ -142,8 +152,14 @@ package struct Change: Codable, Hashable, Sendable {
             case .starting, .failed, .leaving, nil: false
             }
         }
-        guard isThere else { return .going(wakeAt: view.readyTime(new, slots: slots, for: settle)) }
-        allocation.remove { $0.generation != new }
+        guard isThere else {
+            let limit = readyWithin.map { since + $0 }
+            if let readyWithin, let limit, now >= limit { return .failed("not ready within \(readyWithin.composeText)") }
+            let running = slots.filter { view.condition(new, $0) != .completed }
+            return .going(wakeAt: view.readyTime(new, slots: running, for: settle) ?? limit)
+        }
+        allocation.remove { $0.generation != new || $0.slot > newSlots }
+        allocation.newShare = nil
         work = .complete
         return .complete
     }
@@ -152,30 +168,39 @@ package struct Change: Codable, Hashable, Sendable {
 
     /// Turns round. What has nothing to go back to, or was not begun, is undone at once or withdrawn.
     mutating func goBack(now: Timestamp) {
-        if old == new {  // a task that was run again: it isn't run backwards
+        if kind == .oneShot && old == new {  // run again: it isn't run backwards
             work = .undone
             return
         }
         switch work {
         case .waiting:
             // Nothing was begun, but an earlier release that this one took over from may have been.
-            if let old, !hasOnly(old) { return exchangeBack(to: old) }
+            guard let old, kind != .oneShot else { return withdraw() }
+            let all = Set(Allocation.slots(upTo: oldSlots).map { Instance(generation: old, slot: $0) })
+            if allocation.instances != all { return exchangeBack(to: old) }
+            allocation.newShare = nil
             work = .undone
         case .shifting(var shift):
+            guard allocation.instances.allSatisfy({ [shift.old, shift.new].contains($0.generation) }) else {
+                // Beside an earlier release that didn't end: what took the traffic before takes it until the old is back.
+                allocation.remove { $0.generation == new }
+                return exchangeBack(to: shift.old)
+            }
             shift.goBack(now: now)
             work = .shifting(shift)
-        case .starting:
-            allocation.remove { $0.generation == new }
-            work = .withdrawing
+        case .starting: withdraw()
         case .exchanging, .complete:
-            guard let old, kind != .oneShot else {
-                allocation.remove { $0.generation == new || old == nil }
-                work = .withdrawing
-                return
-            }
+            guard let old, kind != .oneShot else { return withdraw() }
             exchangeBack(to: old)
         case .withdrawing, .undone: break
         }
+    }
+
+    /// To what there is of the old version, or nothing.
+    private mutating func withdraw() {
+        allocation.remove { $0.generation != old }
+        allocation.newShare = nil
+        work = .withdrawing
     }
 
     private func hasOnly(_ generation: Int) -> Bool { allocation.instances.allSatisfy { $0.generation == generation } }
@@ -220,8 +245,21 @@ package struct Change: Codable, Hashable, Sendable {
 
     /// Failures no longer stop it.
     mutating func tolerate() {
+        switch work {
+        case .exchanging(var exchange):
+            exchange.isTolerant = true
+            work = .exchanging(exchange)
+        case .shifting(var shift):
+            shift.isTolerant = true
+            work = .shifting(shift)
+        case .waiting, .starting, .withdrawing, .complete, .undone: break
+        }
+    }
+
+    /// Nobody looked for a while: what was exchanged is watched for its whole time again.
+    mutating func watchAgain(now: Timestamp) {
         guard case .exchanging(var exchange) = work else { return }
-        exchange.isTolerant = true
+        exchange.watchAgain(now: now)
         work = .exchanging(exchange)
     }
 
@@ -233,11 +271,14 @@ package struct Change: Codable, Hashable, Sendable {
     }
 
     /// Tries the way back once more.
-    mutating func retryBack() {
-        guard case .exchanging(let exchange) = work else { return }
-        work = .exchanging(
-            Exchange(
-                target: exchange.target, slots: exchange.slots, config: rollback, isExclusive: isExclusive, settle: settle))
+    mutating func retryBack(now: Timestamp) {
+        switch work {
+        case .exchanging(let exchange): exchangeBack(to: exchange.target)
+        case .shifting(var shift):
+            shift.retryBack(now: now)
+            work = .shifting(shift)
+        case .waiting, .starting, .withdrawing, .complete, .undone: break
+        }
     }
 
     var failureAction: UpdateConfig.FailureAction { kind == .rolling ? update.failureAction : .rollback }

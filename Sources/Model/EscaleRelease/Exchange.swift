@@ -97,8 +97,12 @@ package struct Exchange: Codable, Hashable, Sendable {
         let open = Allocation.slots(upTo: slots).filter { slot in
             !allocation.contains(target, slot) || allocation.instances.contains { $0.slot == slot && $0.generation != target }
         }
-        let batch = Array(open.prefix(batchSize))
+        // Slots without a ready replica come first: there is nothing to lose in them.
+        let ready = Set(allocation.instances.filter { view.isReady($0.generation, $0.slot, for: .zero, now: now) }.map(\.slot))
+        let batch = Array((open.filter { !ready.contains($0) } + open.filter(ready.contains)).prefix(batchSize)).sorted()
         guard !batch.isEmpty else { return finish(&allocation, view, now) }
+        // What is still on its way out, of an earlier release or of a way forwards, counts as running.
+        guard !view.hasStrangers(to: allocation, besides: target) else { return }
         if startsFirst {
             begin(batch, &allocation, now)
         } else {
@@ -155,6 +159,12 @@ package struct Exchange: Codable, Hashable, Sendable {
     }
 
     // MARK: Failures
+
+    /// Watches what is there for its whole time again: nobody looked meanwhile.
+    mutating func watchAgain(now: Timestamp) {
+        readyAt = readyAt.mapValues { _ in now }
+        if case .watching = stage { stage = .watching(until: now + (readyAt.isEmpty ? .zero : config.monitor)) }
+    }
 
     private mutating func noteFailures(_ view: ServiceView, _ now: Timestamp) {
         for slot in begun where failures[slot] == nil {

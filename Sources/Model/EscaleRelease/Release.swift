@@ -220,7 +220,9 @@ package struct Release: Codable, Hashable, Sendable {
     package mutating func resume(now: Timestamp) throws(EscaleError) {
         guard case .paused(let pause) = state else { throw .releaseOver(number, "resumed") }
         switch pause {
-        case .asked: state = .running
+        case .asked:
+            state = .running
+            for index in changes.indices { changes[index].watchAgain(now: now) }
         case .undecided:
             state = .running
             for index in changes.indices { changes[index].repeatStep(now: now) }
@@ -229,7 +231,7 @@ package struct Release: Codable, Hashable, Sendable {
             for index in changes.indices { changes[index].tolerate() }
         case .rollbackFailure:
             state = .rollingBack
-            for index in changes.indices { changes[index].retryBack() }
+            for index in changes.indices { changes[index].retryBack(now: now) }
         }
         reason = state == .rollingBack ? reason : nil
         note("resumed", now: now)

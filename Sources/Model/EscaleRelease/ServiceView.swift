@@ -63,6 +63,11 @@ package struct ServiceView: Hashable, Sendable {
         return latest.map { $0 + settle }
     }
 
+    /// Whether something is still there that isn't asked for, besides a version that comes anyway.
+    func hasStrangers(to allocation: Allocation, besides generation: Int) -> Bool {
+        replicas.keys.contains { $0.generation != generation && !allocation.instances.contains($0) }
+    }
+
     func failure(_ generation: Int, _ slot: Int) -> String? {
         guard case .failed(let evidence) = condition(generation, slot) else { return nil }
         return evidence

@@ -44,8 +44,11 @@ package struct Shift: Codable, Hashable, Sendable {
     package private(set) var stage: Stage
     /// Whether somebody ended the stop at hand.
     private var isPromoted = false
+    /// Whether it goes back even to replicas that don't come up.
+    var isTolerant = false
     private var lastJudged: Timestamp?
-    /// What the last judgement said and was not acted upon; told once.
+    private var lastVerdict: Verdict?
+    /// What a judgement said that was not acted upon: each other verdict, and the last of a stop.
     private(set) var lastText: String?
 
     init(
@@ -98,6 +101,8 @@ package struct Shift: Codable, Hashable, Sendable {
         switch stage {
         case .scaling(let index, let since):
             guard let stop = stop(index) else { return nil }
+            // What an earlier release left on its way out counts as running.
+            if index == 0 && view.hasStrangers(to: allocation, besides: new) { return .going(wakeAt: nil) }
             allocation.add(new, slots: Allocation.slots(upTo: stop.replicas))
             return awaitReady(stop, index, since: since, &allocation, view, now)
         case .holding(let index, let since):
@@ -143,6 +148,7 @@ package struct Shift: Codable, Hashable, Sendable {
         allocation.newShare = stop.weight
         isPromoted = false
         lastJudged = nil
+        lastVerdict = nil
         lastText = nil
         stage = .holding(index, since: now)
         return nil
@@ -183,18 +189,30 @@ package struct Shift: Codable, Hashable, Sendable {
         guard isOver || now >= (lastJudged ?? since) + analysis.interval else { return nil }
         lastJudged = now
         let judgement = EscaleRelease.judge(analysis, view, new: new, old: old)
-        lastText = "\(stop.weight) %: \(judgement.verdict.rawValue): \(judgement.text)"
-        if analysis.isDryRun { return nil }
+        if !analysis.isDryRun, let outcome = outcome(of: judgement, at: stop.weight, analysis, isOver: isOver) {
+            return outcome
+        }
+        if isOver || judgement.verdict != lastVerdict {
+            let mode = analysis.isDryRun ? " (dry run)" : ""
+            lastText = "\(stop.weight) %\(mode): \(judgement.verdict.rawValue): \(judgement.text)"
+        }
+        lastVerdict = judgement.verdict
+        return nil
+    }
+
+    /// What a judgement leads to; `nil` to go on.
+    private func outcome(of judgement: Judgement, at weight: Int, _ analysis: Analysis, isOver: Bool) -> Outcome? {
+        let text = "analysis at \(weight) %: \(judgement.text)"
         switch judgement.verdict {
         case .successful: return nil
-        case .failed: return .failed("analysis at \(stop.weight) %: \(judgement.text)")
+        case .failed: return .failed(text)
         case .error: return isOver ? .undecided("the analysis doesn't work: \(judgement.text)") : nil
         case .inconclusive:
             guard isOver else { return nil }
             switch analysis.inconclusive {
             case .promote: return nil
-            case .pause: return .undecided("inconclusive: \(judgement.text)")
-            case .abort: return .failed("inconclusive: \(judgement.text)")
+            case .pause: return .undecided("inconclusive \(text)")
+            case .abort: return .failed("inconclusive \(text)")
             }
         }
     }
@@ -213,27 +231,36 @@ package struct Shift: Codable, Hashable, Sendable {
         }
     }
 
-    /// The old version's capacity first, then the weight. What has no old replicas left to wait for doesn't wait.
+    /// The old version's capacity first, then the weight: it has as many ready replicas as there shall be, or as the new
+    /// one has that take traffic.
     private mutating func restore(
         since: Timestamp, _ allocation: inout Allocation, _ view: ServiceView, _ now: Timestamp
     ) -> Outcome? {
         let slots = Allocation.slots(upTo: oldSlots)
-        let isThere = slots.allSatisfy { view.isReady(old, $0, for: .zero, now: now) }
-        let isNeeded = (allocation.newShare ?? 100) > 0
-        if isNeeded && !isThere && now - since < readinessLimit {
-            if let evidence = view.firstFailure(old, slots), newFailure(view) == nil {
-                return .failed("the version before doesn't come up: \(evidence)")
-            }
-            return newFailure(view) == nil ? .going(wakeAt: since + readinessLimit) : withdraw(&allocation)
+        let there = slots.count { view.isReady(old, $0, for: .zero, now: now) }
+        let takes = (allocation.newShare ?? 100) > 0
+        let needed = takes ? Allocation.slots(upTo: newSlots).count { view.isReady(new, $0, for: .zero, now: now) } : 0
+        if isTolerant || there >= min(needed, oldSlots) { return withdraw(&allocation) }
+        if let evidence = view.firstFailure(old, slots) {
+            return .failed("the version before doesn't come up: \(evidence)")
         }
-        return withdraw(&allocation)
+        guard now - since < readinessLimit else {
+            return .failed("the version before isn't ready within \(readinessLimit.composeText)")
+        }
+        return .going(wakeAt: since + readinessLimit)
     }
 
     private mutating func withdraw(_ allocation: inout Allocation) -> Outcome? {
         allocation.newShare = 0
-        allocation.remove { $0.generation != old }
+        allocation.remove { $0.generation != old || $0.slot > oldSlots }
         stage = .withdrawing
         return nil
+    }
+
+    /// Waits for the old version's whole time again.
+    mutating func retryBack(now: Timestamp) {
+        guard case .restoring = stage else { return }
+        stage = .restoring(since: now)
     }
 
     // MARK: Commands and words
