@@ -201,15 +201,3 @@ package struct HTTPSettings: Codable, Hashable, Sendable {
 
 /// What a port speaks, where the file says it (`app_protocol`) and the gateway cares.
 package enum ApplicationProtocol: String, Codable, Sendable, CaseIterable { case http, http2, https }
-
-extension Service {
-    /// Whether its containers write what outlives them: a volume or a directory of the host.
-    package var writesVolumes: Bool {
-        mounts.contains { mount in
-            switch mount.source {
-            case .bind, .volume, .anonymous: !mount.readOnly
-            case .tmpfs: false
-            }
-        }
-    }
-}
