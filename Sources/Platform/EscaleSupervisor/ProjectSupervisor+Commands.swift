@@ -29,7 +29,7 @@ extension ProjectSupervisor {
             return try await self.check(asked, observed, wait: request.wait)
         }
         return UpResult(
-            changed: counter.changed, orphans: request.removeOrphans ? [] : orphans, release: made.flatMap(summary(of:)))
+            changed: counter.changed, orphans: request.removeOrphans ? [] : orphans, release: made.flatMap(protectedSummary(of:)))
     }
 
     /// Goes back to a kept release, by a release of its own; one that is under way is turned round instead.
@@ -61,7 +61,7 @@ extension ProjectSupervisor {
             next, recipes, trigger: "rollback to \(target.number)", strategy: nil, detaches: false, timeout: nil,
             observer: counter.observe
         ) { desired, observed in try await self.check(desired, observed, wait: false) }
-        return UpResult(changed: counter.changed, orphans: [], release: made.flatMap(summary(of:)))
+        return UpResult(changed: counter.changed, orphans: [], release: made.flatMap(protectedSummary(of:)))
     }
 
     private func rollbackTarget(_ number: Int?) throws(EscaleError) -> ReleaseRecord {

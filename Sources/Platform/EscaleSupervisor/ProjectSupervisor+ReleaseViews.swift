@@ -29,6 +29,11 @@ extension ProjectSupervisor {
         kept.values.sorted { $0.number > $1.number }.map { summary($0) }
     }
 
+    /// `nil` for the first release of all, which nobody waits for.
+    func protectedSummary(of number: Int) -> ReleaseSummary? {
+        kept[number].flatMap { $0.isProtected ? summary($0) : nil }
+    }
+
     func summary(of number: Int) -> ReleaseSummary? { kept[number].map { summary($0) } }
 
     private func summary(_ record: ReleaseRecord) -> ReleaseSummary {

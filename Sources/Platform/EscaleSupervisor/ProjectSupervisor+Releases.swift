@@ -142,6 +142,8 @@ extension ProjectSupervisor {
     }
 
     private func tell(_ decisions: ArraySlice<ReleaseDecision>, of release: Release) {
+        // The first of all is what `up` shows anyway.
+        let isTold = kept[release.number]?.isProtected == true
         for decision in decisions {
             let text = decision.service.map { "\($0): \(decision.text)" } ?? decision.text
             let state: ProgressEvent.State =
@@ -150,7 +152,7 @@ extension ProjectSupervisor {
                 case .rolledBack, .failed: .failed
                 case .running, .paused, .rollingBack, .superseded: .working
                 }
-            emit("Release \(release.number)", state, text)
+            if isTold { emit("Release \(release.number)", state, text) }
             platform.events.record(
                 "release.decision", "release \(release.number)", of: name,
                 decision.evidence.map { ["text": text, "evidence": $0] } ?? ["text": text])
@@ -200,6 +202,17 @@ extension ProjectSupervisor {
     }
 
     // MARK: What it sees
+
+    var hasFailedReplica: Bool {
+        views.values.contains { view in
+            view.replicas.values.contains { condition in
+                switch condition {
+                case .failed: true
+                case .starting, .ready, .completed, .leaving: false
+                }
+            }
+        }
+    }
 
     private var views: [ServiceName: ServiceView] {
         guard let release = release?.release else { return [:] }

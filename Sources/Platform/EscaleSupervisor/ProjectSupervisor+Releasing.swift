@@ -17,6 +17,7 @@ extension ProjectSupervisor {
         var next = draft
         let number = (kept.keys.max() ?? record?.release ?? 0) + 1
         let base = baseline
+        let proven = record?.proven ?? untriedFirst
         let standing = standingInstances
         let isFresh = standing.isEmpty
         var changed: Set<ServiceName> = []
@@ -42,7 +43,7 @@ extension ProjectSupervisor {
         changed.formIntersection(next.desired.services.map(\.name))
         guard !changed.isEmpty else {
             next.release = record?.release ?? 0
-            next.proven = record?.proven
+            next.proven = proven
             return (next, nil)
         }
         let now = next.desired.requestedAt
@@ -57,9 +58,9 @@ extension ProjectSupervisor {
                 isChecked: service.isChecked, beginsAt: isFresh ? now : nil)
         }
         next.release = number
-        next.proven = record?.proven
+        next.proven = proven
         let release = Release(
-            number: number, trigger: trigger, changes: changes, hasPredecessor: !isFresh && record?.proven != nil,
+            number: number, trigger: trigger, changes: changes, hasPredecessor: !isFresh && proven != nil,
             isRollback: isRollback, now: now)
         return (
             next,
@@ -74,6 +75,13 @@ extension ProjectSupervisor {
         guard let record, record.desired.goal == .up else { return record?.desired }
         guard let release = release?.release, !release.isTerminal else { return record.desired }
         return record.proven.flatMap { kept[$0]?.desired } ?? record.desired
+    }
+
+    /// The first release of all, where the next one comes before it was found good and nothing is wrong with it so far:
+    /// there is nothing better to go back to.
+    private var untriedFirst: Int? {
+        guard let release, !release.isProtected, !release.release.isTerminal, !hasFailedReplica else { return nil }
+        return release.number
     }
 
     /// The replicas that run, or are wanted, by service; none while the project is stopped.
