@@ -89,6 +89,9 @@ let platform: [Target] = [
         ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleCrypto"]),
     library("Platform", "EscaleNetwork", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
     library(
+        "Platform", "EscaleGateway",
+        ["EscaleCore", "EscaleCompose", "EscaleSystem", "EscaleNetlink"]),
+    library(
         "Platform", "EscaleEngine",
         ["EscaleCore", "EscaleOCI", "EscaleSystem"]),
     library(
@@ -150,6 +153,9 @@ let testTargets: [Target] = [
     tests("EndToEnd", ["EscaleCore", "EscaleAPI", "EscaleSystem"]),
     tests("EscaleNetlinkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
     tests("EscaleNetworkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink", "EscaleNetwork"]),
+    tests(
+        "EscaleGatewayTests",
+        ["EscaleTestSupport", "EscaleCore", "EscaleCompose", "EscaleSystem", "EscaleNetlink", "EscaleGateway"]),
     tests("EscaleDockerfileTests", ["EscaleCore", "EscaleDockerfile"]),
     tests(
         "EscaleBuildTests",
