@@ -156,6 +156,9 @@ let testTargets: [Target] = [
     tests("EndToEnd", ["EscaleCore", "EscaleAPI", "EscaleSystem"]),
     tests("EscaleNetlinkTests", ["EscaleTestSupport", "EscaleCore", "EscaleSystem", "EscaleNetlink"]),
     tests("EscaleNetworkTests", ["EscaleCore", "EscaleSystem", "EscaleNetlink", "EscaleNetwork"]),
+    tests(
+        "EscaleGatewayTests",
+        ["EscaleTestSupport", "EscaleCore", "EscaleCompose", "EscaleSystem", "EscaleNetlink", "EscaleGateway"]),
     tests("EscaleDockerfileTests", ["EscaleCore", "EscaleDockerfile"]),
     tests(
         "EscaleBuildTests",

@@ -1,0 +1,54 @@
+package import EscaleCore
+import EscaleSystem
+
+extension Gateway {
+    /// How many requests and tunnels are under way on the container, in every process that still has some.
+    ///
+    /// Connections that only wait for a next request don't count. 0 for a container that isn't in the state.
+    package func sessions(of container: ContainerID) async throws -> Int {
+        var count = 0
+        try await inTurn {
+            guard let running = current else { return }
+            for (_, rows) in try await statistics(running) {
+                for row in rows where row.sessions > 0 {
+                    guard let backend = BackendName(proxy: row.place.proxy),
+                        book.slots.container(in: backend, slot: row.place.slot) == container
+                    else { continue }
+                    count += row.sessions
+                }
+            }
+        }
+        return count
+    }
+
+    /// What every container of the state has been through since it joined.
+    package func counters() async throws -> [ContainerID: ServerCounters] {
+        var all: [ContainerID: ServerCounters] = [:]
+        try await inTurn {
+            guard let running = current, let state else { return }
+            try await harvest(running)
+            for server in state.backends.flatMap(\.servers) { all[server.container] = book.ledger[server.container] }
+        }
+        return all
+    }
+
+    /// Takes note of all counters before slots or processes change.
+    func harvest(_ running: RunningGateway) async throws {
+        for (process, rows) in try await statistics(running) {
+            book.ledger.record(rows, of: process, slots: book.slots)
+        }
+    }
+
+    private func statistics(_ running: RunningGateway) async throws -> [(Int32, [ServerStatistics])] {
+        let texts = try await blocking { [process] in
+            var texts = [(running.worker, try process.runtime.ask(ServerStatistics.command))]
+            for worker in running.oldWorkers {
+                // One that has ended has nothing left to say.
+                guard let text = try? process.master.run([ServerStatistics.command], worker: worker) else { continue }
+                texts.append((worker, text))
+            }
+            return texts
+        }
+        return texts.map { ($0.0, ServerStatistics.parse($0.1)) }
+    }
+}
