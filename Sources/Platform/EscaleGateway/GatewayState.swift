@@ -6,10 +6,15 @@ package import EscaleNetlink
 package struct GatewayState: Hashable, Codable, Sendable {
     package var listeners: [GatewayListener]
     package var backends: [GatewayBackend]
+    /// The host's address that replicas see the gateway at; `nil` for whatever routing gives.
+    package var source: IPv4Address?
 
-    package init(listeners: [GatewayListener] = [], backends: [GatewayBackend] = []) {
+    package init(
+        listeners: [GatewayListener] = [], backends: [GatewayBackend] = [], source: IPv4Address? = nil
+    ) {
         self.listeners = listeners
         self.backends = backends
+        self.source = source
     }
 }
 

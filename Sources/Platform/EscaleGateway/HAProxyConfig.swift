@@ -1,5 +1,6 @@
 import EscaleCompose
 import EscaleCore
+import EscaleNetlink
 
 /// What the configuration needs to know besides the state.
 struct GatewayHost: Hashable, Sendable {
@@ -29,7 +30,7 @@ struct HAProxyConfig {
         let views = BackendViews(state)
         var writer = ConfigWriter()
         Self.writeGlobal(host, to: &writer)
-        Self.writeDefaults(to: &writer)
+        Self.writeDefaults(state.source, to: &writer)
         let backends = Dictionary(state.backends.map { ($0.name, $0) }) { first, _ in first }
         var addresses = Set<String>()
         for listener in state.listeners.sorted(by: { $0.address < $1.address }) {
@@ -69,10 +70,10 @@ struct HAProxyConfig {
         writer.line("tune.ssl.default-dh-param 2048")
     }
 
-    private static func writeDefaults(to writer: inout ConfigWriter) {
+    private static func writeDefaults(_ source: IPv4Address?, to writer: inout ConfigWriter) {
         writer.section("defaults http")
         writer.line("mode http")
-        writeCommonDefaults(to: &writer)
+        writeCommonDefaults(source, to: &writer)
         // A client that sends its next request while a reload comes finds its connection open.
         writer.line("option idle-close-on-response")
         writer.line("retry-on conn-failure empty-response")
@@ -84,15 +85,16 @@ struct HAProxyConfig {
         writer.line("log-format '\(AccessLogFormat.http)'")
         writer.section("defaults tcp")
         writer.line("mode tcp")
-        writeCommonDefaults(to: &writer)
+        writeCommonDefaults(source, to: &writer)
         writer.line("log-format '\(AccessLogFormat.tcp)'")
     }
 
-    private static func writeCommonDefaults(to writer: inout ConfigWriter) {
+    private static func writeCommonDefaults(_ source: IPv4Address?, to writer: inout ConfigWriter) {
         writer.line("log global")
         writer.line("option dontlognull")
         writer.line("option redispatch 1")
         writer.line("balance roundrobin")
+        if let source { writer.line("source \(source)") }
         writer.line("timeout connect 1s")
         writer.line("timeout check 1s")
         writer.line("timeout queue 5s")

@@ -109,7 +109,7 @@ actor AddressBook {
     }
 
     private var gatewayState: GatewayState {
-        GatewayDirectory.state(projects.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+        GatewayDirectory.state(projects.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, source: instance.hostAddress)
     }
 
     /// Whether it is the gateway that listens on the port.

@@ -15,7 +15,9 @@ struct GatewayDirectory {
     private var backends: [BackendName: GatewayBackend] = [:]
 
     /// - Parameter projects: in an order that is always the same.
-    static func state(_ projects: [(name: ProjectName, published: AddressBook.Published)]) -> GatewayState {
+    static func state(
+        _ projects: [(name: ProjectName, published: AddressBook.Published)], source: IPv4Address
+    ) -> GatewayState {
         var directory = Self()
         for (name, published) in projects {
             for service in published.services {
@@ -27,7 +29,7 @@ struct GatewayDirectory {
         return GatewayState(
             listeners: directory.listeners.sorted { ($0.key.port, $0.key.address?.rawValue ?? 0) < ($1.key.port, $1.key.address?.rawValue ?? 0) }
                 .map(\.value),
-            backends: directory.backends.sorted { $0.key < $1.key }.map(\.value))
+            backends: directory.backends.sorted { $0.key < $1.key }.map(\.value), source: source)
     }
 
     private mutating func add(
