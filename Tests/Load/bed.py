@@ -113,7 +113,11 @@ class Bed:
         return [entry for entry in json.loads(self.escale("ps", "--format", "json").stdout) if entry["state"] == "running"]
 
     def down(self):
-        self.escale("down", "--timeout", "1")
+        for _ in range(5):  # what was interrupted may still be at work for a moment
+            self.escale("down", "--timeout", "1")
+            if not self.replicas():
+                return
+            time.sleep(1)
 
 
 class Load:
