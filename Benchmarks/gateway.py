@@ -6,8 +6,8 @@ usage: gateway.py [--runs N] [--seconds N] [--connections N] [--json FILE]
 One project of 4 nginx replicas that answer with 1 KB. Measured with wrk, in turn, so many runs in one session:
   gateway   the port with `app_protocol: http`
   haproxy   HAProxy with Debian's defaults and a log line for each request, on the same replicas
-  port      the plain published port
-  direct    one replica's own address, which is all that a plain port adds to
+  port      the plain published port of a service with one such replica
+  direct    that replica's own address
 Ratios are of the medians. Needs root, ESCALE_BIN (or .build/release), haproxy and wrk; scripts/test-images.sh makes the
 image. Nothing is left behind: Escale's root is a scratch one, HAProxy ends with the script.
 """
@@ -59,9 +59,15 @@ backend servers
 
 def project():
     document = compose_file("escale-bench-gateway", "nginx", "v1", port=GATEWAY)
-    document["services"]["nginx"]["ports"].append({"target": 80, "published": str(PLAIN)})
     document["services"]["nginx"]["healthcheck"]["interval"] = "30s"
+    single = compose_file("", "nginx", "v1", port=PLAIN, layer="tcp", replicas=1)["services"]["nginx"]
+    single["healthcheck"]["interval"] = "30s"
+    document["services"]["single"] = single
     return document
+
+
+def address(entry):
+    return next(iter(entry["addresses"].values()))
 
 
 def wrk(url, seconds, connections):
@@ -84,8 +90,9 @@ class Peer:
         self._processes = []
 
     def __enter__(self):
-        reader = ("import socket, sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\ns.bind(sys.argv[1])\n"
-                  "import os; os.chmod(sys.argv[1], 0o666)\nwith open('/dev/null', 'wb') as f:\n    while True: f.write(s.recv(8192))")
+        # As cheap as reading can be: the peer shall not be slowed by it.
+        reader = ("import os, socket, sys\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\ns.bind(sys.argv[1])\n"
+                  "os.chmod(sys.argv[1], 0o666)\nline = bytearray(8192)\nwhile True: s.recv_into(line)")
         self._processes.append(subprocess.Popen(["/usr/bin/python3", "-ISc", reader, str(self._log)]))
         wait_until(self._log.exists, what="the log's reader")
         self._processes.append(subprocess.Popen(["haproxy", "-db", "-f", str(self._file)], stderr=subprocess.DEVNULL))
@@ -127,9 +134,11 @@ def main():
         bed.write(project())
         bed.escale("up", "-d", "--wait")
         try:
-            addresses = [next(iter(entry["addresses"].values())) for entry in bed.replicas()]
+            replicas = bed.replicas()
+            addresses = [address(entry) for entry in replicas if entry["service"] == "nginx"]
+            single = next(address(entry) for entry in replicas if entry["service"] == "single")
             urls = {"gateway": f"http://127.0.0.1:{GATEWAY}/", "haproxy": f"http://127.0.0.1:{PEER}/",
-                    "port": f"http://127.0.0.1:{PLAIN}/", "direct": f"http://{addresses[0]}/"}
+                    "port": f"http://127.0.0.1:{PLAIN}/", "direct": f"http://{single}/"}
             results = {name: [] for name in urls}
             with Peer(Path(directory), addresses):
                 for url in urls.values():
