@@ -94,7 +94,7 @@ import Testing
         try scratch.file("rules", rules)
         let ready = scratch("ready")
         try scratch.file("connect.py", "\(preparation)\n\(script)\nopen('\(ready)', 'w').close()\ntime.sleep(1000)\n")
-        let addresses = [2, 3, 4, 9].map { "ip addr add 10.99.0.\($0)/32 dev lo" }
+        let addresses = [1, 2, 3, 4, 9].map { "ip addr add 10.99.0.\($0)/32 dev lo" }
         let connect = "exec /usr/bin/python3 -I -S \(scratch("connect.py"))"
         let commands = ["ip link set lo up"] + addresses + ["nft -f \(scratch("rules"))", connect]
         let null = try FileDescriptor("/dev/null", O_RDWR)
