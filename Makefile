@@ -24,11 +24,14 @@ clean: ## stop, and remove Escale's state and all build output
 	@scripts/example.sh clean
 	@rm -rf .build Benchmarks/.build build
 
-bench: ## compare with docker-compose on this machine
+bench: ## compare with docker-compose, Swarm mode and HAProxy on this machine
 	@scripts/setup.sh bench
 	@scripts/build.sh
 	@scripts/busybox-image.sh
+	@scripts/test-images.sh
 	@Benchmarks/replicas.py
+	@Benchmarks/rolling.py
+	@Benchmarks/gateway.py
 
 fmt: ## format the Swift sources
 	@swift format --in-place --recursive --parallel Package.swift Sources Tests

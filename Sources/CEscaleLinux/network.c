@@ -110,8 +110,8 @@ static uint8_t read_tcp_state(const void *attributes, size_t length) {
 }
 
 // 1 when the dump is over, 0 to go on, -1 on failure.
-static int read_flows(const char *buffer, ssize_t size, uint8_t protocol, uint32_t receiver, struct c_escale_flow **flows,
-                      size_t *count, size_t *room) {
+static int read_flows(const char *buffer, ssize_t size, uint8_t protocol, uint32_t receiver,
+                      struct c_escale_flow **flows, size_t *count, size_t *room) {
     unsigned left = (unsigned)size;
     for (const struct nlmsghdr *message = (const void *)buffer; NLMSG_OK(message, left);
          message = NLMSG_NEXT(message, left)) {

@@ -94,9 +94,9 @@ import Testing
         try scratch.file("rules", rules)
         let ready = scratch("ready")
         try scratch.file("connect.py", "\(preparation)\n\(script)\nopen('\(ready)', 'w').close()\ntime.sleep(1000)\n")
-        let set = "ip link set lo up && ip addr add 10.99.0.0/28 dev lo"
-        let addresses = [2, 3, 4, 9].map { "ip addr add 10.99.0.\($0)/32 dev lo" }
-        let commands = [set] + addresses + ["nft -f \(scratch("rules"))", "exec /usr/bin/python3 -I -S \(scratch("connect.py"))"]
+        let addresses = [1, 2, 3, 4, 9].map { "ip addr add 10.99.0.\($0)/32 dev lo" }
+        let connect = "exec /usr/bin/python3 -I -S \(scratch("connect.py"))"
+        let commands = ["ip link set lo up"] + addresses + ["nft -f \(scratch("rules"))", connect]
         let null = try FileDescriptor("/dev/null", O_RDWR)
         let log = try FileDescriptor(scratch("log"), O_WRONLY | O_CREAT)
         let child = try await Command("/usr/bin/unshare", ["-n", "/bin/sh", "-c", commands.joined(separator: " && ")])

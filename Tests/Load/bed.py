@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -25,7 +26,8 @@ PORT = 18380
 
 def health_check(path):
     # No program of the image is started but bash: checks are frequent, and the cores are the load's.
-    script = (f"exec 3<>/dev/tcp/127.0.0.1/80 && printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3"
+    script = ("exec 3<>/dev/tcp/127.0.0.1/80"
+              f" && printf 'GET {path} HTTP/1.1\\r\\nHost: health\\r\\nConnection: close\\r\\n\\r\\n' >&3"
               " && read -r line <&3 && [[ $$line == *' 200 '* ]]")
     return {"test": ["CMD", "bash", "-c", script], "interval": "1s", "timeout": "5s", "retries": 3,
             "start_period": "20s", "start_interval": "100ms"}
@@ -74,7 +76,7 @@ class Bed:
         self._program = Path(binaries) / "escale"
         root = self.directory / "root" if self._owned else os.environ["ESCALE_ROOT"]
         self._environment = {**os.environ, "ESCALE_BIN": binaries, "ESCALE_ROOT": str(root)}
-        signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(143)))
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is open is closed
 
     def __enter__(self):
         if os.geteuid() != 0:
@@ -113,17 +115,19 @@ class Bed:
         return [entry for entry in json.loads(self.escale("ps", "--format", "json").stdout) if entry["state"] == "running"]
 
     def down(self):
-        self.escale("down", "--timeout", "1")
+        for _ in range(5):  # what was interrupted may still be at work for a moment
+            self.escale("down", "--timeout", "1")
+            if not self.replicas():
+                return
+            time.sleep(1)
 
 
 class Load:
     """load.py under way. `end()` waits for what it began and answers what it counted."""
 
     def __init__(self, mode, port=PORT, **options):
+        options = {"duration": 3600, **options}
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        options.setdefault("duration", 3600)
-        if "--duration" not in words:
-            words += ["--duration", "3600"]
         self._process = subprocess.Popen([HERE / "load.py", mode, f"http://127.0.0.1:{port}", *words],
                                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                                          start_new_session=True)

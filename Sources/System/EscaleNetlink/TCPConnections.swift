@@ -5,7 +5,9 @@ import Glibc
 /// TCP connections that the kernel's connection tracking knows: how busy a replica still is that gets no new ones.
 package enum TCPConnections {
     /// How many there are in the calling thread's namespace that may still carry something, by who really receives
-    /// them, whatever address was asked for. Receivers without any are left out. Blocks: about 1 µs for each entry.
+    /// them, whatever address was asked for. Receivers without any are left out.
+    ///
+    /// Blocks: 4 µs for each entry, 0.2 s for 50,000 (measured), most of it the kernel's.
     ///
     /// Counted are those from the first packet on until both sides are done and know it. One side's "I am done" is
     /// not enough: the other may still be answering. A connection whose last packets are on their way is counted as
@@ -26,8 +28,10 @@ package enum TCPConnections {
         return counts
     }
 
-    /// The same for one receiver, by a kernel that looks at its table and tells of few entries: several times as quick
-    /// as ``counts(leavingOutFrom:)`` where there are tens of thousands. Blocks.
+    /// The same for one receiver. Blocks.
+    ///
+    /// The kernel then tells of few entries: 0.05 s where it has 50,000, so that up to four of these are quicker than
+    /// ``counts(leavingOutFrom:)``. Kernels before 5.8 tell of all.
     package static func count(
         to receiver: IPv4Address, leavingOutFrom senders: Set<IPv4Address> = []
     ) throws(EscaleError) -> Int {

@@ -7,7 +7,8 @@ import Glibc
 func trackedFlows(_ transport: Int, to receiver: IPv4Address? = nil) throws(EscaleError) -> [c_escale_flow] {
     var flows: UnsafeMutablePointer<c_escale_flow>?
     var count = 0
-    try check("list tracked connections") { c_escale_list_flows(UInt8(transport), receiver?.rawValue ?? 0, &flows, &count) }
+    let only = receiver?.rawValue ?? 0
+    try check("list tracked connections") { c_escale_list_flows(UInt8(transport), only, &flows, &count) }
     defer { free(flows) }
     return Array(UnsafeBufferPointer(start: flows, count: count))
 }

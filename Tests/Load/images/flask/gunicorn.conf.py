@@ -12,7 +12,7 @@ workers = 1
 threads = int(os.environ.get("THREADS", "32"))
 keepalive = 75  # longer than a gateway keeps idle connections: who closes first shall be known
 worker_tmp_dir = "/dev/shm"
-graceful_timeout = 15  # seconds for requests under way after SIGTERM
+graceful_timeout = 6  # seconds for requests under way after SIGTERM; gthread also waits for who says nothing
 
 
 def on_starting(_server):
