@@ -1,5 +1,6 @@
 import EscaleCompose
 import EscaleCore
+import EscaleNetlink
 
 /// One listener as HAProxy's frontend.
 struct FrontendText {
@@ -13,7 +14,8 @@ struct FrontendText {
 
     func write(to writer: inout ConfigWriter) throws(EscaleError) {
         let isHTTP = listener.security != .passthrough
-        writer.section("frontend _at:\(listener.address) from \(isHTTP ? "http" : "tcp")")
+        let name = "\(listener.hostAddress?.description ?? "all"):\(listener.port)"
+        writer.section("frontend _at:\(name) from \(isHTTP ? "http" : "tcp")")
         for address in addresses { writer.line("bind", address, bindOptions) }
         let used = try usedBackends()
         let idle = used.map { isHTTP ? $0.settings.idleTimeout : $0.settings.tunnelTimeout }.max() ?? .seconds(60)
