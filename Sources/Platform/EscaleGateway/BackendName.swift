@@ -23,7 +23,7 @@ package struct BackendName: ValidatedName {
     /// The name that one of HAProxy's proxies was made from, whichever view of it that is.
     init?(proxy: some StringProtocol) {
         let parts = proxy.split(separator: ":")
-        guard parts.count >= 3 else { return nil }
+        guard parts.count >= 3, proxy.first != "_" else { return nil }  // `_` starts the gateway's own
         rawValue = parts.prefix(3).joined(separator: "/")
     }
 }

@@ -63,7 +63,7 @@ struct BackendText {
             writer.line("http-request disable-l7-retry unless { method GET HEAD OPTIONS PUT DELETE TRACE }")
         }
         if view == .main && settings.hold > .zero {
-            writer.line("http-request lua.escale_hold \(settings.hold.milliseconds) if { nbsrv lt 1 }")
+            writer.line("http-request lua.escale_hold \(settings.hold.milliseconds) if !{ stopping } { nbsrv lt 1 }")
         }
         if let cookie = settings.stickyCookie {
             try Self.checkToken(cookie, "cookie name")

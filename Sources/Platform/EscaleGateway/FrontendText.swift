@@ -1,5 +1,6 @@
 import EscaleCompose
 import EscaleCore
+import EscaleNetlink
 
 /// One listener as HAProxy's frontend.
 struct FrontendText {
@@ -13,13 +14,14 @@ struct FrontendText {
 
     func write(to writer: inout ConfigWriter) throws(EscaleError) {
         let isHTTP = listener.security != .passthrough
-        writer.section("frontend _at:\(listener.address) from \(isHTTP ? "http" : "tcp")")
+        let name = "\(listener.hostAddress?.description ?? "all"):\(listener.port)"
+        writer.section("frontend _at:\(name) from \(isHTTP ? "http" : "tcp")")
         for address in addresses { writer.line("bind", address, bindOptions) }
         let used = try usedBackends()
         let idle = used.map { isHTTP ? $0.settings.idleTimeout : $0.settings.tunnelTimeout }.max() ?? .seconds(60)
         writer.line("timeout client \(idle.milliseconds)ms")
         if isHTTP {
-            writer.line("timeout http-keep-alive \(idle.milliseconds)ms")
+            writer.line("timeout http-keep-alive \(min(idle, Self.keepAlive).milliseconds)ms")
             writeRequestRules(to: &writer)
         } else {
             writer.line("tcp-request inspect-delay 5s")
@@ -56,6 +58,9 @@ struct FrontendText {
     }
 
     /// What a client says about itself is replaced, never believed; a sane request id is kept.
+    /// An idle connection that a reload leaves to an old worker is gone before the replicas that this one knows are.
+    private static let keepAlive = Duration.seconds(10)
+
     private func writeRequestRules(to writer: inout ConfigWriter) {
         let scheme = listener.security == .plain ? "http" : "https"
         writer.line("http-request set-var(txn.host) req.hdr(host),host_only,lower,bytes(0,255)")

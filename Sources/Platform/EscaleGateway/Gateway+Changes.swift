@@ -21,8 +21,7 @@ extension Gateway {
         }
     }
 
-    /// By runtime commands. Workers of before a reload follow as far as they have the slots: the next request on a
-    /// connection that they still have is theirs.
+    /// By runtime commands. Workers of before a reload take none any more, see ``sessions(of:)``.
     func change(_ running: RunningGateway, to plan: GatewayPlan, host: GatewayHost) async throws {
         let commands = plan.roster.commands(from: running.roster, shareFile: host.shareFile)
         guard running.isAlive else { throw EscaleError.runtime("it has ended") }
@@ -36,15 +35,14 @@ extension Gateway {
         }
         var running = running
         if !commands.isEmpty {
-            let old = running.oldWorkers
-            running.oldWorkers = try await blocking { [process] in
-                let answer = try process.runtime.run(commands)
-                let complaints = Self.complaints(answer)
+            try await blocking { [process] in
+                let complaints = Self.complaints(try process.runtime.run(commands))
                 guard complaints.isEmpty else { throw EscaleError.runtime(complaints.joined(separator: "\n")) }
-                return old.filter { worker in
-                    let answer = try? process.master.run(commands, worker: worker)  // it may just have ended
-                    return answer.map { !$0.contains("Can't find the target PID") } ?? false
-                }
+            }
+        }
+        if !running.oldWorkers.isEmpty {
+            running.oldWorkers = try await blocking { [process, runtime = process.runtime] in
+                try WorkerList(master: process.master, runtime: runtime).old
             }
         }
         running.roster = plan.roster
@@ -88,13 +86,6 @@ extension Gateway {
         }
         current = try await adopted()
         guard let now = current else { throw EscaleError.haproxyFailed("it has ended") }
-        if let running, !now.oldWorkers.isEmpty {
-            let commands = plan.roster.commands(from: running.roster, shareFile: host.shareFile)
-            try await blocking { [process] in
-                // Best effort: they have few connections left, and lack what is new.
-                for worker in now.oldWorkers { _ = try? process.master.run(commands, worker: worker) }
-            }
-        }
         log.info(running == nil ? "gateway started" : "gateway reloaded", ["worker": "\(now.worker)"])
     }
 

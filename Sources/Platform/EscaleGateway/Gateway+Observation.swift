@@ -4,11 +4,14 @@ import EscaleSystem
 extension Gateway {
     /// How many requests and tunnels are under way on the container, in every process that still has some.
     ///
-    /// Connections that only wait for a next request don't count. 0 for a container that isn't in the state.
+    /// Connections that only wait for a next request don't count, except where a reload left them to an old worker:
+    /// that one can't be told any more that a replica goes, so its clients have to be gone before. 0 for a container that
+    /// isn't in the state.
     package func sessions(of container: ContainerID) async throws -> Int {
         var count = 0
         try await inTurn {
             guard let running = current else { return }
+            count += try await leftConnections(running)
             for (_, rows) in try await statistics(running) {
                 for row in rows where row.sessions > 0 {
                     guard let backend = BackendName(proxy: row.place.proxy),
@@ -19,6 +22,19 @@ extension Gateway {
             }
         }
         return count
+    }
+
+    /// Connections of clients that old workers still have.
+    private func leftConnections(_ running: RunningGateway) async throws -> Int {
+        if running.oldWorkers.isEmpty { return 0 }
+        return try await blocking { [process] in
+            running.oldWorkers.reduce(0) { sum, worker in
+                // One that has ended has no clients left.
+                guard let info = try? process.master.run(["show info"], worker: worker) else { return sum }
+                let line = info.split(separator: "\n").first { $0.hasPrefix("CurrConns: ") }
+                return sum + (line.flatMap { Int($0.dropFirst(11)) } ?? 0)
+            }
+        }
     }
 
     /// What every container of the state has been through since it joined.

@@ -1,19 +1,27 @@
 import EscaleCompose
-import EscaleCore
+package import EscaleCore
 import EscaleNetlink
 
 /// What the configuration needs to know besides the state.
-struct GatewayHost: Hashable, Sendable {
+package struct GatewayHost: Hashable, Sendable {
     /// Where sockets, certificates and scripts are.
-    var directory: String
+    package var directory: String
     /// Whom HAProxy's workers become once they have bound their ports; `nil` for nobody else.
-    var user: String?
+    package var user: String?
     /// How many files HAProxy may open.
-    var fileLimit: Int
+    package var fileLimit: Int
     /// Whether "all addresses" has IPv6 in it.
-    var hasIPv6: Bool
+    package var hasIPv6: Bool
     /// Keeps clients from reading or making up the values of sticky cookies.
-    var cookieKey: String
+    package var cookieKey: String
+
+    package init(directory: String, user: String?, fileLimit: Int, hasIPv6: Bool, cookieKey: String) {
+        self.directory = directory
+        self.user = user
+        self.fileLimit = fileLimit
+        self.hasIPv6 = hasIPv6
+        self.cookieKey = cookieKey
+    }
 
     var runtimeSocket: String { "\(directory)/haproxy.sock" }
     var holdScript: String { "\(directory)/hold.lua" }
@@ -21,11 +29,11 @@ struct GatewayHost: Hashable, Sendable {
 }
 
 /// The text of HAProxy's configuration file. Equal states and slots make equal texts.
-struct HAProxyConfig {
-    let text: String
+package struct HAProxyConfig: Sendable {
+    package let text: String
 
     /// - Throws: `gateway.route` and `gateway.listener` for states that can't be served.
-    init(_ state: GatewayState, slots: SlotTable, host: GatewayHost) throws(EscaleError) {
+    package init(_ state: GatewayState, slots: SlotTable, host: GatewayHost) throws(EscaleError) {
         let roster = Roster(state, slots: slots)
         let views = BackendViews(state)
         var writer = ConfigWriter()
@@ -48,7 +56,7 @@ struct HAProxyConfig {
     }
 
     /// What takes a reload when it changes: all but what the server lines are set to.
-    static func skeleton(of text: String) -> String {
+    package static func skeleton(of text: String) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).map { line -> Substring in
             guard line.hasPrefix(ConfigWriter.serverIndent) else { return line }
             let name = line.dropFirst(ConfigWriter.serverIndent.count).prefix { $0 != " " }

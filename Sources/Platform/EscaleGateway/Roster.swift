@@ -21,7 +21,7 @@ struct ServerSetting: Hashable, Sendable {
 }
 
 /// All that the runtime API can change: the servers in their places and the shares of sticky canaries.
-struct Roster: Hashable, Sendable {
+package struct Roster: Hashable, Sendable {
     /// Places that are missing are vacant.
     var servers: [ServerPlace: ServerSetting] = [:]
     /// Hundredths of a percent, by the backend's proxy name.
@@ -29,7 +29,7 @@ struct Roster: Hashable, Sendable {
 
     init() {}
 
-    init(_ state: GatewayState, slots: SlotTable) {
+    package init(_ state: GatewayState, slots: SlotTable) {
         let views = BackendViews(state)
         for backend in state.backends {
             if backend.hasVersions && backend.isSticky { shares[backend.name.proxy] = Self.stickyShare(of: backend) }
@@ -65,7 +65,7 @@ struct Roster: Hashable, Sendable {
 extension Roster {
     /// The runtime commands that make this roster of the other: who comes first, then weights, then who goes, so that
     /// there is never nobody in between.
-    func commands(from old: Roster, shareFile: String) -> [String] {
+    package func commands(from old: Roster, shareFile: String) -> [String] {
         var coming: [String] = []
         var weighing: [String] = []
         var going: [String] = []

@@ -4,11 +4,11 @@
 /// sums of their relative weights, as the pair of whole numbers up to 256 that comes nearest. That is within half a
 /// percentage point unless one version has many times the other's replicas and a tiny share: no weight is less than 1.
 /// A version without a taking server leaves everything to the other; a share of 0 or 100 takes one version out.
-struct TrafficWeights: Hashable {
+package struct TrafficWeights: Hashable, Sendable {
     /// By the server's place in the backend; `nil` for one that gets no requests.
-    let weights: [Int?]
+    package let weights: [Int?]
 
-    init(_ servers: [GatewayServer], newShare: Int?) {
+    package init(_ servers: [GatewayServer], newShare: Int?) {
         let bases = servers.map { min(max($0.weight, 1), Self.limit) }
         let newTotal = zip(servers, bases).reduce(0) { $0 + ($1.0.isTaking && $1.0.isNew ? $1.1 : 0) }
         let oldTotal = zip(servers, bases).reduce(0) { $0 + ($1.0.isTaking && !$1.0.isNew ? $1.1 : 0) }
