@@ -1,3 +1,4 @@
+import EscaleAPI
 import EscaleCompose
 import EscaleCore
 import EscaleRelease

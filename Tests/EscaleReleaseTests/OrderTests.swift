@@ -1,3 +1,4 @@
+import EscaleAPI
 import EscaleCompose
 import EscaleCore
 import EscaleRelease
@@ -88,7 +89,7 @@ import Testing
         story.release.supersede(by: 3, now: story.now)
         #expect(story.release.state == .superseded)
         let change = Change(
-            web(replicas: 2), kind: .rolling, after: [], old: 1, oldSlots: 2, new: 3, newSlots: 2, standing: standing,
+            web(replicas: 2), kind: .rolling, after: [], old: 1, oldSlots: 2, new: 3, standing: standing,
             isChecked: true)
         #expect(change.allocation.instances == [Instance(generation: 2, slot: 1), Instance(generation: 1, slot: 2)])
     }
@@ -97,7 +98,7 @@ import Testing
         let old = Instance(generation: 1, slot: 1)
         let ready = Instance(generation: 2, slot: 1)
         let change = Change(
-            web(replicas: 1), kind: .rolling, after: [], old: 1, oldSlots: 1, new: 3, newSlots: 1,
+            web(replicas: 1), kind: .rolling, after: [], old: 1, oldSlots: 1, new: 3,
             standing: [old, ready], ready: [ready], isChecked: true)
         #expect(change.allocation.instances == [ready])
     }

@@ -1,3 +1,4 @@
+import EscaleAPI
 import EscaleCompose
 import EscaleCore
 import EscaleRelease
@@ -28,14 +29,14 @@ extension Site {
     mutating func widenBounds(for change: Change, isFirst: Bool) {
         let before = bounds
         bounds = Bounds()
-        let most = max(change.oldSlots, change.newSlots)
+        let most = max(change.oldSlots, change.newSlots, replicas.keys.map(\.slot).max() ?? 0)
         bounds.slots = min(change.oldSlots, change.newSlots)
         switch change.kind {
-        case .added, .oneShot:
-            bounds.surge = change.oldSlots + change.newSlots
+        case .oneShot:
+            bounds.surge = 3 * most
             bounds.slots = 0
-        case .blueGreen, .canary: bounds.surge = change.oldSlots + change.newSlots
-        case .rolling:
+        case .blueGreen, .canary: bounds.surge = most + change.newSlots
+        case .rolling, .added:
             bounds.surge = most
             for config in [service.resolvedUpdate, service.resolvedRollback] {
                 let batch = min(config.parallelism > 0 ? config.parallelism : most, most)

@@ -31,7 +31,7 @@ struct Story {
             changes.append(
                 Change(
                     part.service, kind: part.kind, after: part.after, old: part.formerSlots == nil ? nil : 1,
-                    oldSlots: part.formerSlots ?? 0, new: 2, newSlots: part.service.replicas, standing: Set(old),
+                    oldSlots: part.formerSlots ?? 0, new: 2, standing: Set(old),
                     isChecked: true, beginsAt: hasPredecessor ? nil : begin))
         }
         release = Release(number: 2, trigger: "up", changes: changes, hasPredecessor: hasPredecessor, now: begin)
