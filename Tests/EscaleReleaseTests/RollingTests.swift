@@ -102,8 +102,10 @@ import Testing
         #expect(aborted.asked() == "1/1 1/2 1/3 1/4")
     }
 
-    @Test func moreReplicasComeAfterTheExchange() {
+    @Test func whatIsMissingComesFirst() {
         var story = Story(web(replicas: 6, update(parallelism: 4)))
+        story.becomeReady()
+        #expect(story.asked() == "2/1 2/2 1/3 2/3 1/4 2/4 2/5 2/6")
         story.becomeReady()
         #expect(story.asked() == "2/1 2/2 2/3 2/4 2/5 2/6")
     }

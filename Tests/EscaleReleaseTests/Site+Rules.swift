@@ -35,10 +35,11 @@ extension Site {
         case .oneShot:
             bounds.surge = 3 * most
             bounds.slots = 0
-        case .blueGreen, .canary: bounds.surge = most + change.newSlots
-        case .rolling, .added:
-            bounds.surge = most
-            for config in [service.resolvedUpdate, service.resolvedRollback] {
+        case .rolling, .added, .blueGreen, .canary:
+            let isShift = change.kind == .blueGreen || change.kind == .canary
+            bounds.surge = most + (isShift ? change.newSlots : 0)
+            // One that was complete goes back slot by slot, also where it came by a shift.
+            for config in (isShift ? [] : [service.resolvedUpdate]) + [service.resolvedRollback] {
                 let batch = min(config.parallelism > 0 ? config.parallelism : most, most)
                 if isExclusive {
                     bounds.atATime = most

@@ -94,6 +94,7 @@ package struct Exchange: Codable, Hashable, Sendable {
         where allocation.contains(target, slot) && view.isReady(target, slot, for: .zero, now: now) {
             allocation.remove { $0.slot == slot && $0.generation != target }
         }
+        keepOneOfEachSlot(&allocation, view, now)
         let open = Allocation.slots(upTo: slots).filter { slot in
             !allocation.contains(target, slot) || allocation.instances.contains { $0.slot == slot && $0.generation != target }
         }
@@ -102,13 +103,26 @@ package struct Exchange: Codable, Hashable, Sendable {
         let batch = Array((open.filter { !ready.contains($0) } + open.filter(ready.contains)).prefix(batchSize)).sorted()
         guard !batch.isEmpty else { return finish(&allocation, view, now) }
         // What is still on its way out, of an earlier release or of a way forwards, counts as running.
-        guard !view.hasStrangers(to: allocation, besides: target) else { return }
+        let isNext = { (next: Instance) in next.generation == target && batch.contains(next.slot) }
+        guard !view.hasStrangers(to: allocation, besides: isNext) else { return }
         if startsFirst {
             begin(batch, &allocation, now)
         } else {
             let all = isExclusive
             allocation.remove { $0.generation != target && (all || batch.contains($0.slot)) }
             stage = .stopping(batch)
+        }
+    }
+
+    /// Where two other versions share a slot, since a release took over from one that didn't end, one is enough: a ready
+    /// one, the older first.
+    private func keepOneOfEachSlot(_ allocation: inout Allocation, _ view: ServiceView, _ now: Timestamp) {
+        let others = Dictionary(grouping: allocation.instances.filter { $0.generation != target }, by: \.slot)
+        for (slot, instances) in others where instances.count > 1 {
+            let sorted = instances.sorted { $0.generation < $1.generation }
+            let ready = sorted.first { view.isReady($0.generation, slot, for: .zero, now: now) }
+            let keeper = ready ?? sorted.first
+            allocation.remove { $0.slot == slot && $0.generation != target && $0 != keeper }
         }
     }
 

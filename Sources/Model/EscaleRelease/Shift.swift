@@ -102,7 +102,7 @@ package struct Shift: Codable, Hashable, Sendable {
         case .scaling(let index, let since):
             guard let stop = stop(index) else { return nil }
             // What an earlier release left on its way out counts as running.
-            if index == 0 && view.hasStrangers(to: allocation, besides: new) { return .going(wakeAt: nil) }
+            if index == 0 && view.hasStrangers(to: allocation, besides: { $0.generation == new }) { return .going(wakeAt: nil) }
             allocation.add(new, slots: Allocation.slots(upTo: stop.replicas))
             return awaitReady(stop, index, since: since, &allocation, view, now)
         case .holding(let index, let since):
@@ -306,7 +306,9 @@ package struct Shift: Codable, Hashable, Sendable {
 
     var stepText: String {
         switch stage {
-        case .scaling(let index, _), .holding(let index, _):
+        case .scaling(let index, _):
+            "replicas for \(stop(index)?.weight ?? 0) %, step \(index + 1) of \(stops.count)"
+        case .holding(let index, _):
             "\(stop(index)?.weight ?? 0) %, step \(index + 1) of \(stops.count)"
         case .warm: "100 %, former version kept warm"
         case .retiring: "100 %"
