@@ -33,7 +33,7 @@ extension Site {
         bounds.slots = min(change.oldSlots, change.newSlots)
         switch change.kind {
         case .oneShot:
-            bounds.surge = 3 * most
+            bounds.surge = .max  // what has done its work takes nothing
             bounds.slots = 0
         case .rolling, .added, .blueGreen, .canary:
             let isShift = change.kind == .blueGreen || change.kind == .canary
