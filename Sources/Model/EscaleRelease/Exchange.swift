@@ -98,9 +98,13 @@ package struct Exchange: Codable, Hashable, Sendable {
         let open = Allocation.slots(upTo: slots).filter { slot in
             !allocation.contains(target, slot) || allocation.instances.contains { $0.slot == slot && $0.generation != target }
         }
-        // Slots without a ready replica come first: there is nothing to lose in them.
+        // First come slots without a ready replica, since there is nothing to lose in them; start-first, before those,
+        // slots that hold one too many already.
         let ready = Set(allocation.instances.filter { view.isReady($0.generation, $0.slot, for: .zero, now: now) }.map(\.slot))
-        let batch = Array((open.filter { !ready.contains($0) } + open.filter(ready.contains)).prefix(batchSize)).sorted()
+        func rank(_ slot: Int) -> Int {
+            startsFirst && allocation.instances.count(where: { $0.slot == slot }) > 1 ? 0 : ready.contains(slot) ? 2 : 1
+        }
+        let batch = Array(open.sorted { (rank($0), $0) < (rank($1), $1) }.prefix(batchSize)).sorted()
         guard !batch.isEmpty else { return finish(&allocation, view, now) }
         // What is still on its way out, of an earlier release or of a way forwards, counts as running.
         let isNext = { (next: Instance) in next.generation == target && batch.contains(next.slot) }
