@@ -53,6 +53,13 @@ import Testing
         #expect(story.share == 100)
     }
 
+    @Test func withoutTrafficOrProbesThereIsNothingToJudge() {
+        var story = story(byHand: true) { $0.analysis = analysis() }
+        story.becomeReady()
+        story.look(after: 60)
+        #expect(story.wake == nil, "or it would look again and again")
+    }
+
     @Test func promotingWhileItIsWarmEndsThat() throws {
         var story = story()
         story.becomeReady()

@@ -128,7 +128,7 @@ struct World {
         try checkCapacity()
         let next = [wake, sites.values.compactMap(\.nextChange).min()].compactMap { $0 }.min()
         looks = next.map { $0 <= now } == true ? looks + 1 : 0
-        guard looks < 100 else { throw Broken(description: "looks again and again at the same moment") }
+        guard looks < 20 else { throw Broken(description: "looks again and again at the same moment") }
         guard let next else { return }
         now = max(now, next)
         for name in names { sites[name]?.elapse(now: now, &random) }

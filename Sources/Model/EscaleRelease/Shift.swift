@@ -169,7 +169,7 @@ package struct Shift: Codable, Hashable, Sendable {
         }
         if let outcome = judge(stop, view, isOver: isOver, now) { return outcome }
         guard isOver else {
-            if let analysis { wakeAt = min(wakeAt ?? .init(nanoseconds: .max), (lastJudged ?? since) + analysis.interval) }
+            if let analysis, isJudged(stop) { wakeAt = min(wakeAt ?? .init(nanoseconds: .max), (lastJudged ?? since) + analysis.interval) }
             return .going(wakeAt: wakeAt)
         }
         if index + 1 < stops.count {
@@ -183,8 +183,7 @@ package struct Shift: Codable, Hashable, Sendable {
     /// Judges the stop at hand at intervals and at its end; `nil` to go on.
     private mutating func judge(_ stop: Stop, _ view: ServiceView, isOver: Bool, _ now: Timestamp) -> Outcome? {
         guard let analysis, !isPromoted else { return nil }
-        // Without weight there is only what probes bring.
-        if stop.weight == 0 && analysis.probePath == nil { return nil }
+        guard isJudged(stop) else { return nil }
         guard case .holding(_, let since) = stage else { return nil }
         guard isOver || now >= (lastJudged ?? since) + analysis.interval else { return nil }
         lastJudged = now
@@ -199,6 +198,9 @@ package struct Shift: Codable, Hashable, Sendable {
         lastVerdict = judgement.verdict
         return nil
     }
+
+    /// Without weight there is only what probes bring.
+    private func isJudged(_ stop: Stop) -> Bool { stop.weight > 0 || analysis?.probePath != nil }
 
     /// What a judgement leads to; `nil` to go on.
     private func outcome(of judgement: Judgement, at weight: Int, _ analysis: Analysis, isOver: Bool) -> Outcome? {
