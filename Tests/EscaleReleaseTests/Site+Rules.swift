@@ -1,3 +1,4 @@
+import EscaleAPI
 import EscaleCompose
 import EscaleCore
 import EscaleRelease
@@ -28,16 +29,17 @@ extension Site {
     mutating func widenBounds(for change: Change, isFirst: Bool) {
         let before = bounds
         bounds = Bounds()
-        let most = max(change.oldSlots, change.newSlots)
+        let most = max(change.oldSlots, change.newSlots, replicas.keys.map(\.slot).max() ?? 0)
         bounds.slots = min(change.oldSlots, change.newSlots)
         switch change.kind {
-        case .added, .oneShot:
-            bounds.surge = change.oldSlots + change.newSlots
+        case .oneShot:
+            bounds.surge = .max  // what has done its work takes nothing
             bounds.slots = 0
-        case .blueGreen, .canary: bounds.surge = change.oldSlots + change.newSlots
-        case .rolling:
-            bounds.surge = most
-            for config in [service.resolvedUpdate, service.resolvedRollback] {
+        case .rolling, .added, .blueGreen, .canary:
+            let isShift = change.kind == .blueGreen || change.kind == .canary
+            bounds.surge = most + (isShift ? change.newSlots : 0)
+            // One that was complete goes back slot by slot, also where it came by a shift.
+            for config in (isShift ? [] : [service.resolvedUpdate]) + [service.resolvedRollback] {
                 let batch = min(config.parallelism > 0 ? config.parallelism : most, most)
                 if isExclusive {
                     bounds.atATime = most

@@ -137,7 +137,8 @@ struct Site {
         for (instance, replica) in replicas.sorted(by: { $0.key < $1.key }) {
             guard let time = replica.changesAt, time <= now else { continue }
             replicas[instance] = replica.isLeaving ? nil : changed(instance, replica, now: now, &random)
-            if replicas[instance]?.phase == .failed { bounds.noteFailure(of: instance, base: base) }
+            let isStuck = replicas[instance]?.phase == .starting && nature(instance) == .neverReady
+            if replicas[instance]?.phase == .failed || isStuck { bounds.noteFailure(of: instance, base: base) }
         }
     }
 

@@ -1,3 +1,4 @@
+import EscaleAPI
 import EscaleCompose
 import EscaleCore
 import EscaleRelease
@@ -14,7 +15,7 @@ extension World {
             throw Broken(description: "\(before.state) doesn't stay")
         }
         switch release.state {
-        case .running where hasBegunInOrder: try checkOrder()
+        case .running where !beginsTogether: try checkOrder()
         case .rollingBack, .rolledBack: if before.state == .rollingBack { try checkReverseOrder(from: before) }
         case .running, .paused, .succeeded, .failed, .superseded: break
         }
@@ -39,8 +40,6 @@ extension World {
             }
         guard isAllowed else { throw Broken(description: "from \(before.state) to \(after.state)") }
     }
-
-    private var hasBegunInOrder: Bool { release.number > 2 || sites.values.contains { $0.base != nil } }
 
     /// What is begun, has everything that comes first settled.
     private func checkOrder() throws {
@@ -84,7 +83,7 @@ extension World {
                 right = asked.instances == old || change.kind == .oneShot && asked.instances.isSubset(of: old)
             case .failed, .superseded, .running, .paused, .rollingBack: right = true
             }
-            guard right, release.state == .failed || asked.newShare == nil || !hasFreshStart else {
+            guard right, release.state == .failed || asked.newShare == nil else {
                 throw Broken(description: "\(change.service) ended \(release.state) with \(asked)")
             }
         }

@@ -1,3 +1,4 @@
+import EscaleAPI
 import EscaleCompose
 import EscaleCore
 import EscaleRelease
@@ -19,6 +20,8 @@ struct World {
     var standing: [ServiceName: Set<Instance>] = [:]
     /// Whether it began on a project where the version before was all that stood.
     var hasFreshStart = true
+    /// Whether it is of a project that is new as a whole.
+    private(set) var beginsTogether = false
     private var hasPredecessor: Bool
     private var names: [ServiceName] = []
     private var wake: Timestamp?
@@ -63,6 +66,7 @@ struct World {
         let former = release
         release.supersede(by: number, now: now)
         hasFreshStart = isFirst
+        beginsTogether = !hasPredecessor
         var changes: [Change] = []
         standing = [:]
         for name in names {
@@ -79,7 +83,7 @@ struct World {
             standing[name] = allocated.union(site.replicas.filter(\.value.exists).keys)
             let change = Change(
                 site.service, kind: kind(of: site), after: Set(changes.map(\.service).filter { _ in random.chance(40) }),
-                old: site.base, oldSlots: site.baseSlots, new: number, newSlots: site.service.replicas,
+                old: site.base, oldSlots: site.baseSlots, new: number,
                 standing: standing[name] ?? [], ready: Set(site.replicas.filter(\.value.isReady).keys),
                 isChecked: site.isChecked,
                 beginsAt: hasPredecessor ? nil : now)
@@ -124,7 +128,7 @@ struct World {
         try checkCapacity()
         let next = [wake, sites.values.compactMap(\.nextChange).min()].compactMap { $0 }.min()
         looks = next.map { $0 <= now } == true ? looks + 1 : 0
-        guard looks < 100 else { throw Broken(description: "looks again and again at the same moment") }
+        guard looks < 20 else { throw Broken(description: "looks again and again at the same moment") }
         guard let next else { return }
         now = max(now, next)
         for name in names { sites[name]?.elapse(now: now, &random) }

@@ -181,11 +181,6 @@ package struct Change: Codable, Hashable, Sendable {
             allocation.newShare = nil
             work = .undone
         case .shifting(var shift):
-            guard allocation.instances.allSatisfy({ [shift.old, shift.new].contains($0.generation) }) else {
-                // Beside an earlier release that didn't end: what took the traffic before takes it until the old is back.
-                allocation.remove { $0.generation == new }
-                return exchangeBack(to: shift.old)
-            }
             shift.goBack(now: now)
             work = .shifting(shift)
         case .starting: withdraw()
@@ -228,6 +223,12 @@ package struct Change: Codable, Hashable, Sendable {
             work = outcome == .complete ? .undone : .exchanging(exchange)
             return outcome
         case .shifting(var shift):
+            guard allocation.instances.allSatisfy({ [shift.old, shift.new].contains($0.generation) }) else {
+                // Beside an earlier release that didn't end: what took the traffic before takes it until the old is back.
+                allocation.remove { $0.generation == new }
+                exchangeBack(to: shift.old)
+                return retreat(view, now: now)
+            }
             let outcome = shift.advance(&allocation, view, now: now)
             work = outcome == .complete ? .undone : .shifting(shift)
             return outcome
@@ -320,6 +321,9 @@ package struct Change: Codable, Hashable, Sendable {
 
     /// The newest judgement, for the record.
     var judgement: String? { if case .shifting(let shift) = work { shift.lastText } else { nil } }
+
+    /// Why replicas of the exchange at hand failed, by slot.
+    var failures: [Int: String] { if case .exchanging(let exchange) = work { exchange.failures } else { [:] } }
 
     /// One or two words: where it is.
     package var stepText: String {

@@ -94,21 +94,39 @@ package struct Exchange: Codable, Hashable, Sendable {
         where allocation.contains(target, slot) && view.isReady(target, slot, for: .zero, now: now) {
             allocation.remove { $0.slot == slot && $0.generation != target }
         }
+        keepOneOfEachSlot(&allocation, view, now)
         let open = Allocation.slots(upTo: slots).filter { slot in
             !allocation.contains(target, slot) || allocation.instances.contains { $0.slot == slot && $0.generation != target }
         }
-        // Slots without a ready replica come first: there is nothing to lose in them.
+        // First come slots without a ready replica, since there is nothing to lose in them; start-first, before those,
+        // slots that hold one too many already.
         let ready = Set(allocation.instances.filter { view.isReady($0.generation, $0.slot, for: .zero, now: now) }.map(\.slot))
-        let batch = Array((open.filter { !ready.contains($0) } + open.filter(ready.contains)).prefix(batchSize)).sorted()
+        func rank(_ slot: Int) -> Int {
+            startsFirst && allocation.instances.count(where: { $0.slot == slot }) > 1 ? 0 : ready.contains(slot) ? 2 : 1
+        }
+        let batch = Array(open.sorted { (rank($0), $0) < (rank($1), $1) }.prefix(batchSize)).sorted()
         guard !batch.isEmpty else { return finish(&allocation, view, now) }
         // What is still on its way out, of an earlier release or of a way forwards, counts as running.
-        guard !view.hasStrangers(to: allocation, besides: target) else { return }
+        let isNext = { (next: Instance) in next.generation == target && batch.contains(next.slot) }
+        guard !view.hasStrangers(to: allocation, besides: isNext) else { return }
         if startsFirst {
             begin(batch, &allocation, now)
         } else {
             let all = isExclusive
             allocation.remove { $0.generation != target && (all || batch.contains($0.slot)) }
             stage = .stopping(batch)
+        }
+    }
+
+    /// Where two other versions share a slot, since a release took over from one that didn't end, one is enough: a ready
+    /// one, the older first.
+    private func keepOneOfEachSlot(_ allocation: inout Allocation, _ view: ServiceView, _ now: Timestamp) {
+        let others = Dictionary(grouping: allocation.instances.filter { $0.generation != target }, by: \.slot)
+        for (slot, instances) in others where instances.count > 1 {
+            let sorted = instances.sorted { $0.generation < $1.generation }
+            let ready = sorted.first { view.isReady($0.generation, slot, for: .zero, now: now) }
+            let keeper = ready ?? sorted.first
+            allocation.remove { $0.slot == slot && $0.generation != target && $0 != keeper }
         }
     }
 

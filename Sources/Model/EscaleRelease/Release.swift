@@ -56,7 +56,8 @@ package struct Release: Codable, Hashable, Sendable {
         self.hasPredecessor = hasPredecessor
         self.isRollback = isRollback
         createdAt = now
-        note("release \(number) begins: \(changes.map(\.service.rawValue).joined(separator: ", "))", now: now)
+        let names = changes.map(\.service.rawValue).joined(separator: ", ")
+        note("release \(number) begins: \(names.isEmpty ? "no service changes" : names)", now: now)
     }
 
     package var isTerminal: Bool {
@@ -97,7 +98,7 @@ package struct Release: Codable, Hashable, Sendable {
             guard open.isEmpty else { continue }
             let before = changes[index]
             let outcome = changes[index].advance(views[before.service] ?? ServiceView(), now: now)
-            record(from: before, to: changes[index], now)
+            record(from: before, to: changes[index], outcome, now)
             switch outcome {
             case .going(let time): wakeAt = [wakeAt, time].compactMap { $0 }.min()
             case .complete: break
@@ -163,7 +164,7 @@ package struct Release: Codable, Hashable, Sendable {
             guard !open else { continue }
             let before = changes[index]
             let outcome = changes[index].retreat(views[service] ?? ServiceView(), now: now)
-            record(from: before, to: changes[index], now)
+            record(from: before, to: changes[index], outcome, now)
             switch outcome {
             case .going(let time): wakeAt = [wakeAt, time].compactMap { $0 }.min()
             case .complete: break
@@ -270,7 +271,13 @@ package struct Release: Codable, Hashable, Sendable {
         }
     }
 
-    private mutating func record(from before: Change, to after: Change, _ now: Timestamp) {
+    private mutating func record(from before: Change, to after: Change, _ outcome: Outcome, _ now: Timestamp) {
+        if case .failed = outcome {} else {
+            for (slot, evidence) in after.failures.sorted(by: { $0.key < $1.key }) where before.failures[slot] == nil {
+                let text = "replica \(slot) failed (tolerated): \(evidence.firstLine)"
+                note(text, after.service, evidence: evidence.afterFirstLine, now: now)
+            }
+        }
         if let judgement = after.judgement, judgement != before.judgement {
             note("analysis at \(judgement)", after.service, now: now)
         }

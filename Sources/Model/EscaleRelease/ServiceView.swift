@@ -63,9 +63,9 @@ package struct ServiceView: Hashable, Sendable {
         return latest.map { $0 + settle }
     }
 
-    /// Whether something is still there that isn't asked for, besides a version that comes anyway.
-    func hasStrangers(to allocation: Allocation, besides generation: Int) -> Bool {
-        replicas.keys.contains { $0.generation != generation && !allocation.instances.contains($0) }
+    /// Whether something is still there that isn't asked for, besides what comes next anyway.
+    func hasStrangers(to allocation: Allocation, besides next: (Instance) -> Bool) -> Bool {
+        replicas.keys.contains { !allocation.instances.contains($0) && !next($0) }
     }
 
     func failure(_ generation: Int, _ slot: Int) -> String? {

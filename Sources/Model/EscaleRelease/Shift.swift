@@ -102,7 +102,7 @@ package struct Shift: Codable, Hashable, Sendable {
         case .scaling(let index, let since):
             guard let stop = stop(index) else { return nil }
             // What an earlier release left on its way out counts as running.
-            if index == 0 && view.hasStrangers(to: allocation, besides: new) { return .going(wakeAt: nil) }
+            if index == 0 && view.hasStrangers(to: allocation, besides: { $0.generation == new }) { return .going(wakeAt: nil) }
             allocation.add(new, slots: Allocation.slots(upTo: stop.replicas))
             return awaitReady(stop, index, since: since, &allocation, view, now)
         case .holding(let index, let since):
@@ -169,7 +169,7 @@ package struct Shift: Codable, Hashable, Sendable {
         }
         if let outcome = judge(stop, view, isOver: isOver, now) { return outcome }
         guard isOver else {
-            if let analysis { wakeAt = min(wakeAt ?? .init(nanoseconds: .max), (lastJudged ?? since) + analysis.interval) }
+            if let analysis, isJudged(stop) { wakeAt = min(wakeAt ?? .init(nanoseconds: .max), (lastJudged ?? since) + analysis.interval) }
             return .going(wakeAt: wakeAt)
         }
         if index + 1 < stops.count {
@@ -183,8 +183,7 @@ package struct Shift: Codable, Hashable, Sendable {
     /// Judges the stop at hand at intervals and at its end; `nil` to go on.
     private mutating func judge(_ stop: Stop, _ view: ServiceView, isOver: Bool, _ now: Timestamp) -> Outcome? {
         guard let analysis, !isPromoted else { return nil }
-        // Without weight there is only what probes bring.
-        if stop.weight == 0 && analysis.probePath == nil { return nil }
+        guard isJudged(stop) else { return nil }
         guard case .holding(_, let since) = stage else { return nil }
         guard isOver || now >= (lastJudged ?? since) + analysis.interval else { return nil }
         lastJudged = now
@@ -199,6 +198,9 @@ package struct Shift: Codable, Hashable, Sendable {
         lastVerdict = judgement.verdict
         return nil
     }
+
+    /// Without weight there is only what probes bring.
+    private func isJudged(_ stop: Stop) -> Bool { stop.weight > 0 || analysis?.probePath != nil }
 
     /// What a judgement leads to; `nil` to go on.
     private func outcome(of judgement: Judgement, at weight: Int, _ analysis: Analysis, isOver: Bool) -> Outcome? {
@@ -306,7 +308,9 @@ package struct Shift: Codable, Hashable, Sendable {
 
     var stepText: String {
         switch stage {
-        case .scaling(let index, _), .holding(let index, _):
+        case .scaling(let index, _):
+            "replicas for \(stop(index)?.weight ?? 0) %, step \(index + 1) of \(stops.count)"
+        case .holding(let index, _):
             "\(stop(index)?.weight ?? 0) %, step \(index + 1) of \(stops.count)"
         case .warm: "100 %, former version kept warm"
         case .retiring: "100 %"
