@@ -10,7 +10,7 @@ package struct ReleaseSummary: Codable, Hashable, Sendable {
         case succeeded
         /// Ended without success and undone: traffic is with the version before.
         case rolledBack = "rolled-back"
-        /// Ended without success and left as it is: there is no version before, or the file says `continue`.
+        /// Ended without success and left as it is: there is no version before.
         case failed
         /// A newer one took over before it ended.
         case superseded

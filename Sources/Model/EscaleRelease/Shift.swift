@@ -119,7 +119,10 @@ package struct Shift: Codable, Hashable, Sendable {
             stage = .complete
             return nil
         case .restoring(let since):
-            allocation.add(old, slots: Allocation.slots(upTo: oldSlots))
+            // What is missing of it comes when nothing else is on its way out any more.
+            if !view.hasStrangers(to: allocation, besides: { [old] in $0.generation == old }) {
+                allocation.add(old, slots: Allocation.slots(upTo: oldSlots))
+            }
             return restore(since: since, &allocation, view, now)
         case .withdrawing:
             guard !view.replicas.keys.contains(where: { !allocation.instances.contains($0) }) else { return nil }

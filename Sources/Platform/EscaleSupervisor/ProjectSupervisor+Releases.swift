@@ -227,6 +227,13 @@ extension ProjectSupervisor {
             let instance = Instance(generation: container.replica.generation, slot: container.replica.slot)
             view.replicas[instance] = condition(container, instance, change)
         }
+        for case .replica(let replica) in busy where replica.service == change.service {
+            // A container that is being made is there already, as far as others have to keep away from it.
+            let instance = Instance(generation: replica.generation, slot: replica.slot)
+            if view.replicas[instance] == nil {
+                view.replicas[instance] = change.allocation.instances.contains(instance) ? .starting : .leaving
+            }
+        }
         for instance in change.allocation.instances where view.replicas[instance] == nil {
             let replica = ReplicaID(service: change.service, slot: instance.slot, generation: instance.generation)
             if let error = blocked[.replica(replica)]?.error { view.replicas[instance] = .failed(error.message) }
@@ -248,7 +255,7 @@ extension ProjectSupervisor {
         case .created, .starting: return .starting
         case .running:
             if container.health == .unhealthy { return .failed(evidence(container, "is unhealthy")) }
-            if isNew && container.failures > 0 { return .failed(evidence(container, "ended by itself")) }
+            if isNew && container.failures > patience(change) { return .failed(evidence(container, "ended by itself")) }
             if container.isReady { return .ready(since: container.readySince ?? container.startedAt ?? container.createdAt) }
             return isDeaf(container) ? .failed(evidence(container, "does not listen on its port")) : .starting
         case .exited(let code):
@@ -257,9 +264,15 @@ extension ProjectSupervisor {
             if container.wasStopped == true || finished < requestedAt ?? finished { return .starting }
             let policy = recipes[VersionID(container.replica)]?.service.restart ?? .no
             if code == 0 && !RestartDelay.applies(policy, code: code, failures: container.failures) { return .completed }
+            let isTried = RestartDelay.applies(policy, code: code, failures: container.failures)
+            if isTried && container.failures <= patience(change) { return .starting }
             return .failed(evidence(container, "ended with exit code \(code)"))
         }
     }
+
+    /// How often a new replica may end and be restarted by its policy before it counts as failed: not at all where it
+    /// takes the place of one that works; a few times where it waits for others that come up with it.
+    private func patience(_ change: Change) -> Int { change.kind == .added ? 2 : 0 }
 
     /// Whether it has had its time to listen.
     private func isDeaf(_ container: ContainerRecord) -> Bool {

@@ -55,7 +55,7 @@ extension ProjectSupervisor {
                 spec, kind: kind(spec, tasks.contains(name), isNew: old == nil || instances.isEmpty, strategy),
                 after: isFresh ? [] : dependencies(of: name, in: next.project).intersection(changed),
                 old: old?.generation, oldSlots: old?.replicas ?? 0, new: service.generation, standing: instances,
-                isChecked: service.isChecked, beginsAt: isFresh ? now : nil)
+                ready: instances.filter { isReady($0, of: name) }, isChecked: service.isChecked, beginsAt: isFresh ? now : nil)
         }
         next.release = number
         next.proven = proven
@@ -93,6 +93,13 @@ extension ProjectSupervisor {
                 Instance(generation: container.replica.generation, slot: container.replica.slot))
         }
         return containers.values.contains { $0.processes != nil } ? standing : [:]
+    }
+
+    private func isReady(_ instance: Instance, of service: ServiceName) -> Bool {
+        containers.values.contains {
+            $0.replica.service == service && $0.replica.generation == instance.generation
+                && $0.replica.slot == instance.slot && $0.isReady && $0.drainingSince == nil
+        }
     }
 
     /// A version with this fingerprint that stands already, such as the one that a blue-green release keeps warm.

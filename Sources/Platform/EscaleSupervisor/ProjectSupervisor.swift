@@ -25,7 +25,7 @@ actor ProjectSupervisor {
     var networks: Set<NetworkName> = []
     var volumes: Set<VolumeName> = []
     /// What a step is being performed on.
-    private var busy: Set<Step.Subject> = []
+    var busy: Set<Step.Subject> = []
     /// What a step failed on, until the next command, and whether it was one that makes something.
     var blocked: [Step.Subject: (error: EscaleError, whileMaking: Bool)] = [:]
     private var alarm: Task<Void, Never>?
