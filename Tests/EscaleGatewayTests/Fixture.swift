@@ -126,7 +126,12 @@ actor Fixture {
         return (done, failed, text)
     }
 
-    nonisolated var worker: Int32? {
+    /// How often HAProxy was reloaded since it was started.
+    nonisolated func reloads() throws -> Int {
+        try Files.readText(scratch("g/haproxy.log")).split(separator: "\n").count { $0.contains("Reloading HAProxy") }
+    }
+
+    nonisolated var master: Int32? {
         (try? Files.readText(scratch("g/pid"))).flatMap { Int32($0.prefix { $0.isNumber }) }
     }
 }

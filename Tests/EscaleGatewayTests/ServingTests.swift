@@ -3,6 +3,7 @@ import EscaleCore
 import EscaleGateway
 import EscaleNetlink
 import EscaleSystem
+import EscaleTestSupport
 import Glibc
 import Testing
 

@@ -50,8 +50,9 @@ struct HAProxyProcess: Sendable {
         Task { _ = try? await child.wait() }  // reaped whenever it ends, which verify() notices
         let serves = try await poll(for: .seconds(20)) {
             guard let identity = ProcessIdentity(pid: child.pid) else { return false }
-            guard running() == identity, let answer = try? runtime.ask("show info") else { return nil }
-            return answer.contains("Pid:") ? true : nil
+            // The worker answers first; the master then starts itself over, and refuses for a moment.
+            guard running() == identity, (try? WorkerList(master: master, runtime: runtime)) != nil else { return nil }
+            return true
         }
         if serves == true { return }
         child.signal(SIGKILL)

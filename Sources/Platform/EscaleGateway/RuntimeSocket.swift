@@ -28,7 +28,7 @@ struct RuntimeSocket: Sendable {
     func ask(_ line: String) throws(EscaleError) -> String {
         let socket = try connected()
         try socket.write((line + "\n").utf8)
-        shutdown(socket.number, Int32(SHUT_WR))  // the master goes on listening otherwise
+        shutdown(socket.number, Int32(SHUT_WR))  // the master would wait for more
         var answer: [UInt8] = []
         while true {
             let piece = try socket.read(upTo: 1 << 18)
