@@ -40,6 +40,10 @@ extension World {
             for dependency in desired.service(replica.service)?.dependencies ?? [] where dependency.required {
                 try demand(holds(dependency), "\(dependency.service) is not \(dependency.condition)")
             }
+        case .drain(let id, _):
+            try demand(try container(id).isRunning, "it doesn't run")
+            try demand(isUp && !isWantedAsItIs(id), "it is as desired")
+        case .undrain(let id, _): try demand(isUp && isWantedAsItIs(id), "nobody wants it")
         case .stop(let id, let replica):
             try demand(try container(id).isRunning, "it doesn't run")
             try demand(!isWantedAsItIs(id), "it is as desired")

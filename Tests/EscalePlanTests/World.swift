@@ -123,6 +123,10 @@ struct World {
                 container.health = service?.isChecked == true ? .starting : nil
                 container.wasStopped = false
             }
+        case .drain(let id, _):
+            let now = now
+            change(id) { container, _ in container.drainingSince = now }
+        case .undrain(let id, _): change(id) { container, _ in container.drainingSince = nil }
         case .stop(let id, _): end(id, code: 143, stopped: true)
         case .remove(let id, _): observed.containers.removeAll { $0.id == id }
         }
