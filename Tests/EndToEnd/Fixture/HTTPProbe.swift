@@ -33,13 +33,18 @@ enum HTTPProbe {
         await (try? blocking { _ = try connected(address, port) }) != nil
     }
 
-    private static func connected(_ address: String, _ port: UInt16) throws -> FileDescriptor {
+    /// A connection whose reads and writes give up after a while.
+    static func connected(
+        _ address: String,
+        _ port: UInt16,
+        patience: Duration = .seconds(2)
+    ) throws -> FileDescriptor {
         let socket = FileDescriptor(
             owning: try check("make a socket") { Glibc.socket(AF_INET, streamKind, 0) }
         )
-        var patience = timeval(tv_sec: 2, tv_usec: 0)
+        var limit = timeval(tv_sec: Int(patience.components.seconds), tv_usec: 0)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
-            setsockopt(socket.number, SOL_SOCKET, option, &patience, socklen_t(MemoryLayout<timeval>.size))
+            setsockopt(socket.number, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
         }
         try check("connect to \(address):\(port)") { connect(socket.number, to: address, port) }
         return socket
