@@ -120,7 +120,24 @@ final class EscaleFixture: Sendable {
         _ = try await instance()
     }
 
+    /// Puts the root on a file system of its own that holds so much; before anything else is done with it.
+    func hasDisk(megabytes: Int) async throws {
+        try await run("mount", "-t", "tmpfs", "-o", "size=\(megabytes)m", "tmpfs", root).ok()
+        onCleanUp("unmount \(root)") { [unowned self] in
+            try await escale(["system", "reset", "--yes"], timeout: .seconds(90)).ok()
+            try await EndToEnd.run("umount", "--lazy", root).ok()
+        }
+    }
+
     // MARK: The daemon
+
+    /// Has a daemon run that is killed at its Nth entry in the journal (`ESCALE_CRASH_AT`); those that take its place are not.
+    func startDaemon(crashingAt entry: Int) async throws -> ProcessIdentity {
+        try await killDaemon()
+        try await escale(["system", "info"], environment: ["ESCALE_CRASH_AT": "\(entry)"]).ok()
+        guard let daemon = daemon() else { throw Unexpected("the daemon is gone before its entry \(entry)") }
+        return daemon
+    }
 
     /// What the host knows this Escale by; asks the daemon once.
     func instance() async throws -> Instance {

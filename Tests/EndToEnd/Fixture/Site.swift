@@ -6,8 +6,9 @@ import Testing
 ///
 /// Each member goes into the compose file as it is, so that a test shows what it is about and nothing else.
 struct Site {
-    /// The text of `/`.
+    /// The text of `/`; the container's shell sees it.
     var version = "one"
+    var image = "busybox"
     var replicas = 2
     /// Served by the gateway.
     let port: UInt16
@@ -17,10 +18,14 @@ struct Site {
     var release = ""
     /// Members of `deploy.update_config`.
     var update = "monitor: 100ms"
-    /// What the container does before it serves; `{version}` is replaced.
+    /// What the container does before it serves.
     var script = ""
+    /// How it serves.
+    var serve = "exec httpd -f -p 80 -h /www"
     /// Runs as a CGI program at `/cgi-bin/page`.
     var page = ""
+    /// Further members of `ports`.
+    var morePorts: [String] = []
     /// Further lines of the service.
     var more: [String] = []
     /// Lines after the service `web`.
@@ -34,18 +39,18 @@ struct Site {
     var yaml: String {
         let ports =
             ["{target: 80, published: \"\(port)\", host_ip: 127.0.0.1, app_protocol: http}"]
-            + (plainPort.map { ["{target: 80, published: \"\($0)\", host_ip: 127.0.0.1}"] } ?? [])
+            + morePorts + (plainPort.map { ["{target: 80, published: \"\($0)\", host_ip: 127.0.0.1}"] } ?? [])
         let settings = ["min_healthy: 50ms", release].filter { !$0.isEmpty }.joined(separator: ", ")
         let steps = [
             script, "mkdir -p /www/cgi-bin", "echo \(version) > /www/index.html",
             page.isEmpty
                 ? "" : "printf '%s\\n' '#!/bin/sh' '\(page)' > /www/cgi-bin/page; chmod +x /www/cgi-bin/page",
-            "exec httpd -f -p 80 -h /www",
+            serve,
         ]
         let command = steps.filter { !$0.isEmpty }.joined(separator: "; ")
         let lines =
             [
-                "image: busybox",
+                "image: \(image)",
                 "command:",
                 "  - sh",
                 "  - -c",
@@ -181,6 +186,16 @@ struct Callers {
             }
         }
     }
+
+    /// Stops them, however they fared.
+    func end() async throws -> [TrafficClient.Record] {
+        var records: [TrafficClient.Record] = []
+        for (_, client) in clients { records.append(try await client.stop()) }
+        return records
+    }
+
+    /// How many requests failed so far, and how.
+    var failures: [String] { clients.flatMap { name, client in client.soFar.failures.map { "\(name): \($0)" } } }
 
     /// Stops them, and fails the test where one had a request that failed.
     @discardableResult

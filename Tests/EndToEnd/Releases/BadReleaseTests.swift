@@ -1,0 +1,202 @@
+import EscaleAPI
+import EscaleCore
+import EscaleSystem
+import Glibc
+import Testing
+
+/// Each kind of bad release: the traffic stays with the version before or returns to it, no request fails that need not,
+/// and `up` says why within a screen.
+@Suite struct BadReleaseTests {
+    @Test("the image is missing")
+    func imageMissing() async throws {
+        try await expectFailure(saying: ["nowhere:9", "image"], releases: 1) { $0.image = "nowhere:9" }
+    }
+
+    @Test("the new version ends at once", arguments: ["rolling", "blue-green", "canary"])
+    func endsAtOnce(strategy: String) async throws {
+        try await expectFailure(saying: ["exit code 7", "no database at db:5432"]) {
+            $0.release = "strategy: \(strategy)"
+            $0.serve = "echo no database at db:5432 >&2; exit 7"
+        }
+    }
+
+    @Test("the new version never becomes healthy", arguments: ["rolling", "blue-green", "canary"])
+    func neverHealthy(strategy: String) async throws {
+        try await expectFailure(saying: ["unhealthy", "table users is missing"]) {
+            $0.release = "strategy: \(strategy)"
+            $0.more = ["healthcheck: {test: echo table users is missing; exit 1, interval: 100ms, retries: 2}"]
+        }
+    }
+
+    @Test("the new version crashes while it is watched", arguments: ["rolling", "blue-green", "canary"])
+    func crashesWatched(strategy: String) async throws {
+        try await expectFailure(saying: ["exit code 9", "lost the socket"]) {
+            $0.release = "strategy: \(strategy)"
+            $0.update = "monitor: 10s"
+            $0.serve = "httpd -p 80 -h /www; sleep 0.7; echo lost the socket >&2; exit 9"
+        }
+    }
+
+    @Test("the new version answers every fifth request with an error")
+    func errors() async throws {
+        let limits = "analysis: {max_error_rate: 5%, min_requests: 30, interval: 500ms}"
+        let texts = ["error rate", "(limit 5 %)"]
+        try await expectFailure(saying: texts, asking: "/cgi-bin/page", tolerating: "500 ") {
+            $0.release = "strategy: canary, steps: [{weight: 50, pause: 20s}], \(limits)"
+            $0.page = "[ $((RANDOM % 5)) = 0 ] && echo Status: 500 Bad; echo; echo hello"
+        }
+    }
+
+    @Test("the new version takes more than twice the time of the old one")
+    func slow() async throws {
+        let limits = "analysis: {max_p95_ratio: 2, min_requests: 30, interval: 500ms}"
+        try await expectFailure(saying: ["p95", "2 times"], asking: "/cgi-bin/page") {
+            $0.release = "strategy: canary, steps: [{weight: 50, pause: 20s}], \(limits)"
+            $0.page = "sleep 0.15; echo; echo hello"
+        }
+    }
+
+    /// Compose's limits aren't executed yet: the test sets the control group's while the release is watched.
+    @Test("the new version runs out of memory")
+    func outOfMemory() async throws {
+        try await expectFailure(saying: ["out of memory"], change: {
+            $0.replicas = 1
+            $0.update = "monitor: 10s"
+            $0.serve = "httpd -p 80 -h /www; until [ -e /go ]; do sleep 0.05; done; tail /dev/zero; exit 1"
+        }) { project in
+            let new = try await poll(within: .seconds(5), until: { $0 != nil }) {
+                try await project.containers().first { $0.generation == 2 && $0.state == .running }
+            }
+            let container = try #require(new ?? nil)
+            let group = try await Leftovers.cgroups(project.fixture.instance()).filter {
+                $0.hasSuffix("/\(container.id.rawValue)")
+            }
+            let files = group.flatMap { ["\($0)/memory.max", "\($0)/memory.limit_in_bytes"] }
+            let file = try #require(files.first(where: Files.exists), "no control group counts memory: \(group)")
+            try Files.write(file, Array("30000000".utf8))
+            _ = try await project.escale("exec", "web", "touch", "/go")
+        }
+    }
+
+    @Test("the migration fails")
+    func migrationFails() async throws {
+        func services(_ command: String) -> [String] {
+            ["  migrate:", "    image: busybox", "    command: [\"sh\", \"-c\", \"\(command)\"]"]
+        }
+        try await expectFailure(
+            saying: ["migrate", "exit code 4", "column age already exists"],
+            first: {
+                $0.more = ["depends_on: {migrate: {condition: service_completed_successfully}}"]
+                $0.others = services("true")
+            },
+            change: { $0.others = services("echo column age already exists; exit 4") }
+        )
+    }
+
+    @Test("another program listens on the newly published port")
+    func portClash() async throws {
+        let port = try FreePort.take()
+        let listener = try Listener(port: port)
+        try await expectFailure(saying: ["port", "\(port)", "is taken by"], releases: 1) {
+            $0.morePorts = ["{target: 81, published: \"\(port)\"}"]
+        }
+        withExtendedLifetime(listener) {}
+    }
+
+    @Test("the disk is full")
+    func diskFull() async throws {
+        try await EscaleFixture.with(image: false) { escale in
+            try await escale.hasDisk(megabytes: 160)
+            try await escale.importBusybox()
+            var site = try Site()
+            let project = try escale.project()
+            try await project.begin(site)
+            let callers = Callers(site)
+            try await run("fallocate", "-l", "110M", "\(escale.root)/filler").ok()
+            site.version = "two"
+            let result = try await project.release(site).failed()
+            expectText(["free on the disk", "image prune"], in: result)
+            #expect(try await project.releases().count == 1)
+            try Files.remove("\(escale.root)/filler")
+            try await project.release(site).ok()
+            try await callers.see("two")
+            try await callers.stop()
+        }
+    }
+
+    // MARK: How each is tried
+
+    /// Releases a bad version under callers.
+    ///
+    /// - Parameters:
+    ///   - words: what `up` has to say.
+    ///   - releases: how many there are afterwards: 2, or 1 where it can't begin.
+    ///   - path: what the callers ask for.
+    ///   - tolerated: how the failures begin that callers of the new version have to get.
+    ///   - first: what the version before has, besides.
+    ///   - change: what is bad about the new one.
+    ///   - meanwhile: done while `up` runs.
+    private func expectFailure(
+        saying words: [String],
+        asking path: String = "/",
+        tolerating tolerated: String? = nil,
+        releases: Int = 2,
+        first: (inout Site) -> Void = { _ in },
+        change: (inout Site) -> Void,
+        meanwhile: @Sendable (TestProject) async throws -> Void = { _ in },
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        try await EscaleFixture.with { escale in
+            var site = try Site()
+            site.page = "sleep 0.03; echo; echo hello"
+            first(&site)
+            let project = try escale.project()
+            try await project.begin(site)
+            let before = Set(try await project.containers().filter { $0.state == .running }.map(Identity.init))
+            let callers = Callers(site, path: path)
+            site.version = "two"
+            change(&site)
+            try project.write("compose.yaml", site.yaml)
+            let up = try await project.begin("up", "-d")
+            try await meanwhile(project)
+            let result = try await up.result(within: .seconds(40))
+            try result.failed(sourceLocation: sourceLocation)
+            expectText(words, in: result, sourceLocation)
+            try await project.hasOneVersion(replicas: site.replicas, sourceLocation: sourceLocation)
+            if let tolerated {
+                for record in try await callers.end() {
+                    #expect(record.failures.allSatisfy { $0.contains(tolerated) }, "\(record.failures)")
+                }
+            } else {
+                try await callers.stop(sourceLocation: sourceLocation)
+            }
+
+            // Nothing of it reaches anybody any more.
+            let later = Callers(site)
+            try await later.see("one", sourceLocation: sourceLocation)
+            try await Task.sleep(for: .milliseconds(200))
+            for record in try await later.stop("afterwards", sourceLocation: sourceLocation) {
+                #expect(record.bodies == ["one"], sourceLocation: sourceLocation)
+            }
+            let running = Set(try await project.containers().filter { $0.state == .running }.map(Identity.init))
+            #expect(running.count == before.count, sourceLocation: sourceLocation)
+            let all = try await project.releases()
+            #expect(all.count == releases, "\(all)", sourceLocation: sourceLocation)
+            #expect(all.last?.isCurrent == true, "\(all)", sourceLocation: sourceLocation)
+            if releases == 2 { #expect(all.first?.state == .rolledBack, "\(all)", sourceLocation: sourceLocation) }
+        }
+    }
+
+    /// The message from `error:` on says it all, in no more than 25 lines.
+    private func expectText(
+        _ words: [String], in result: RunResult, _ sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let lines = result.errors.split(separator: "\n", omittingEmptySubsequences: false)
+        let message = lines.drop { !$0.hasPrefix("error") }
+        #expect(message.count <= 25, "\(result)", sourceLocation: sourceLocation)
+        let text = message.joined(separator: "\n")
+        for word in words {
+            #expect(text.contains(word), "doesn't say \"\(word)\": \(result)", sourceLocation: sourceLocation)
+        }
+    }
+}

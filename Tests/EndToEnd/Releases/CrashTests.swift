@@ -1,0 +1,85 @@
+import EscaleAPI
+import EscaleCore
+import EscaleSystem
+import Testing
+
+/// The daemon is killed between every two steps of a release: after each entry in its journal and each state of the
+/// release that it writes down. The next daemon brings the release to an end, and no caller notices anything.
+@Suite struct CrashTests {
+    enum Course: String, CaseIterable, Sendable {
+        case succeeds
+        /// The new version ends at once, and the release goes back.
+        case fails
+    }
+
+    /// One lane each: its releases follow one another, with the daemon killed at entry 1, 2, 3 … until one release is
+    /// through before the daemon has come so far.
+    @Test(
+        "killed at every entry of a release, the next daemon ends it and no request fails",
+        arguments: ["rolling", "blue-green", "canary"], Course.allCases
+    )
+    func everyEntry(strategy: String, course: Course) async throws {
+        try await EscaleFixture.with { escale in
+            var site = try Site()
+            site.update = "monitor: 50ms, failure_action: rollback"
+            site.release = Self.settings(strategy)
+            let project = try escale.project()
+            try await project.begin(site)
+            var standing = site.version
+            let callers = Callers(site)
+            try await callers.see(standing)
+
+            var entry = 0
+            var wasReached = true
+            while wasReached {
+                entry += 1
+                let place = "\(strategy) that \(course.rawValue), killed at entry \(entry):"
+                guard entry < 100 else { throw Unexpected("\(place) no release is through without it") }
+                site.version = entry.isMultiple(of: 2) ? "one" : "two"
+                if course == .fails { site.serve = "echo attempt \(entry) >&2; exit 3" }
+                wasReached = try await round(entry, site, project, course, place)
+                if course == .succeeds { standing = site.version }
+                try await callers.see(standing)
+                guard callers.failures.isEmpty else { break }
+            }
+            #expect(entry > 15, "\(strategy) has more entries than \(entry)")
+            let records = try await callers.stop("\(strategy) that \(course.rawValue), until entry \(entry):")
+            if course == .fails { for record in records { #expect(record.bodies == ["one"]) } }
+        }
+    }
+
+    /// One release with a daemon that is killed at the entry.
+    ///
+    /// - Returns: whether it came so far.
+    private func round(
+        _ entry: Int, _ site: Site, _ project: TestProject, _ course: Course, _ place: String
+    ) async throws -> Bool {
+        let escale = project.fixture
+        let daemon = try await escale.startDaemon(crashingAt: entry)
+        let result = try await project.release(site, timeout: .seconds(30))
+        let isAsExpected = result.status == (course == .succeeds ? 0 : 1)
+        guard isAsExpected, !result.timedOut else {
+            throw Unexpected("\(place) \(result)\n\(try await project.escale("release", "show").text)")
+        }
+        do {
+            try await project.hasOneVersion(replicas: 2)
+        } catch {
+            throw Unexpected("\(place) \(error)\n\(try await project.escale("release", "show").text)")
+        }
+        let newest = try #require(try await project.releases().first)
+        #expect(newest.state == (course == .succeeds ? .succeeded : .rolledBack), "\(place) \(newest)")
+        let kept = try await poll(within: .seconds(2), until: { $0.count == 2 }) {
+            try Files.list("\(escale.root)/state/containers")
+        }
+        #expect(kept.count == 2, "\(place) left over: \(kept)")
+        return escale.daemon() != daemon
+    }
+
+    private static func settings(_ strategy: String) -> String {
+        switch strategy {
+        case "blue-green": "strategy: blue-green, keep: 50ms"
+        case "canary": "strategy: canary, steps: [{weight: 50, pause: 50ms}]"
+        default: "strategy: rolling"
+        }
+    }
+}
