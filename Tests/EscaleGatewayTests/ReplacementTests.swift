@@ -35,8 +35,8 @@ import Testing
             }
             let result = try await load
             #expect(result.failed == 0 && result.done > 500, "\(result.text)")
-            let h2 = try await load2.text
-            #expect(h2.contains(" 0 failed, 0 errored, 0 timeout"), "\(h2)")
+            let h2 = try await load2
+            #expect(h2.status == 0, "\(h2.text)")
             #expect(f.master == pid)
             #expect(slowest < .milliseconds(500), "\(slowest)")
             let gone = try await f.gateway.counters()
@@ -73,7 +73,11 @@ import Testing
             try await f.gateway.apply(state)
             let master = f.master
             async let load = f.load(4)
-            async let load2 = Command("/usr/bin/h2load", ["-c4", "-m8", "-D4", f.url + "/"]).run(timeout: .seconds(30))
+            // A worker that ends refuses streams that it never looked at, for the client to send again; curl does.
+            async let load2 = Command(
+                "/usr/bin/curl",
+                ["--http2-prior-knowledge", "-sSfZ", "--parallel-max", "16", "-o", "/dev/null", f.url + "/?[1-4000]"]
+            ).run(timeout: .seconds(30))
             try await Task.sleep(for: .milliseconds(200))
             for round in 0..<3 {
                 state.backends[0].settings.timeout = .seconds(50 + round)

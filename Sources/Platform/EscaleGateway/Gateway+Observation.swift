@@ -11,8 +11,8 @@ extension Gateway {
         var count = 0
         try await inTurn {
             guard let running = current else { return }
-            count += try await leftConnections(running)
-            for (_, rows) in try await statistics(running) {
+            for (worker, rows) in try await statistics(running) {
+                if worker != running.worker { count += try await idleConnections(worker, rows) }
                 for row in rows where row.sessions > 0 {
                     guard let backend = BackendName(proxy: row.place.proxy),
                         book.slots.container(in: backend, slot: row.place.slot) == container
@@ -24,16 +24,14 @@ extension Gateway {
         return count
     }
 
-    /// Connections of clients that old workers still have.
-    private func leftConnections(_ running: RunningGateway) async throws -> Int {
-        if running.oldWorkers.isEmpty { return 0 }
-        return try await blocking { [process] in
-            running.oldWorkers.reduce(0) { sum, worker in
-                // One that has ended has no clients left.
-                guard let info = try? process.master.run(["show info"], worker: worker) else { return sum }
-                let line = info.split(separator: "\n").first { $0.hasPrefix("CurrConns: ") }
-                return sum + (line.flatMap { Int($0.dropFirst(11)) } ?? 0)
-            }
+    /// Connections of clients that an old worker still has and that wait for a next request.
+    private func idleConnections(_ worker: Int32, _ rows: [ServerStatistics]) async throws -> Int {
+        try await blocking { [process] in
+            // One that has ended has no clients left.
+            guard let info = try? process.master.run(["show info"], worker: worker) else { return 0 }
+            let line = info.split(separator: "\n").first { $0.hasPrefix("CurrConns: ") }
+            let connections = line.flatMap { Int($0.dropFirst(11)) } ?? 0
+            return max(0, connections - rows.reduce(0) { $0 + $1.sessions })
         }
     }
 

@@ -121,7 +121,7 @@ package actor Gateway {
         if current == nil { current = try await adopted() }
         var isDrifted = false
         if let running = current, running.skeleton == plan.skeleton {
-            isDrifted = running.roster.servers != plan.roster.servers && self.state == state
+            isDrifted = running.roster.serving != plan.roster.serving && self.state == state
             do {
                 try await change(running, to: plan, host: host)
                 try await renew(renewals)

@@ -29,6 +29,9 @@ package struct Roster: Hashable, Sendable {
 
     init() {}
 
+    /// The places that take requests; what the others are set to has no effect.
+    var serving: [ServerPlace: ServerSetting] { servers.filter(\.value.isReady) }
+
     package init(_ state: GatewayState, slots: SlotTable) {
         let views = BackendViews(state)
         for backend in state.backends {

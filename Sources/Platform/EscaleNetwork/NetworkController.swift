@@ -12,7 +12,7 @@ package actor NetworkController {
     private let routing: HostRouting
     private let names: NameService
     private var book: NetworkBook
-    private var tables: NFTables?
+    private let tables: NFTables
     private var mtu: Int?
 
     /// The latest state asked for that nobody has begun to enforce.
@@ -40,6 +40,7 @@ package actor NetworkController {
         try Files.createDirectories(runtimeDirectory)
         book = try NetworkBook.load("\(runtimeDirectory)/network.json", log: log)
         routing = HostRouting(instance: instance)
+        tables = try NFTables()
         names = NameService(directory: runtimeDirectory, upstreamFile: upstreamFile, log: log)
     }
 
@@ -84,8 +85,7 @@ package actor NetworkController {
             mtu = nil  // the way out may have changed
             guard let current else { return }
             let resolvers = Set(Self.scopes(of: current).compactMap { book[$0] })
-            let tables = try await packetFilter()
-            let (hasTable, addresses, missing) = try await blocking { [names, instance] in
+            let (hasTable, addresses, missing) = try await blocking { [names, instance, tables] in
                 let assigned = Set(try HostAddresses.assigned().map(\.address))
                 return (
                     try tables.hasTable(instance.table),
@@ -112,9 +112,8 @@ package actor NetworkController {
     package func tearDown() async throws {
         try await inTurn {
             try await names.tearDown()
-            let tables = try await packetFilter()
             let territory = book.territory
-            try await blocking { [routing, instance, bookFile] in
+            try await blocking { [routing, instance, bookFile, tables] in
                 try tables.run("add table ip \(instance.table)\ndelete table ip \(instance.table)\n")
                 try routing.removeRoutes(territory.union([instance.pool]))
                 try routing.removeAddresses(except: [])
@@ -161,9 +160,8 @@ package actor NetworkController {
 
         let text = ruleset.text
         let isNew = text != rules
-        let tables = try await packetFilter()
         let listening = Set(resolvers.values)
-        try await blocking { [routing] in
+        try await blocking { [routing, tables] in
             try routing.prepare(territory.sorted())
             try routing.add(listening)
             if isNew { try tables.run(text) }
@@ -206,13 +204,6 @@ package actor NetworkController {
         book.territory.insert(instance.pool)
         mtu = found
         return found
-    }
-
-    private func packetFilter() async throws -> NFTables {
-        if let tables { return tables }
-        let made = try await blocking { try NFTables() }
-        tables = tables ?? made
-        return made
     }
 
     /// At once, so that saves keep their order: it is a small file in memory.

@@ -1,6 +1,7 @@
 import CNFTables
 package import EscaleCore
 import EscaleSystem
+import Glibc
 import Synchronization
 
 /// The kernel's packet filter, driven in process by libnftables, in the namespace of the thread that made it.
@@ -13,7 +14,15 @@ package final class NFTables: Sendable {
 
     private let context: Mutex<Context>
 
+    /// To be made early: the library waits with `select`, which knows the first 1024 files of a process only.
     package init() throws(EscaleError) {
+        let probe = dup(STDIN_FILENO)
+        if probe >= 0 { close(probe) }
+        guard probe < FD_SETSIZE else {
+            throw EscaleError(
+                .init("network.nftables"), "too many files are open for another connection to the kernel's packet filter",
+                hint: "restart escaled: `escale system stop`; containers go on running")
+        }
         guard let handle = nft_ctx_new(UInt32(NFT_CTX_DEFAULT)) else {
             throw EscaleError(
                 .init("network.nftables"), "can't talk to the kernel's packet filter",
