@@ -35,8 +35,6 @@ import Testing
             }
             let result = try await load
             #expect(result.failed == 0 && result.done > 500, "\(result.text)")
-            let h2 = try await load2
-            #expect(h2.status == 0, "\(h2.text)")
             #expect(f.master == pid)
             #expect(slowest < .milliseconds(500), "\(slowest)")
             let gone = try await f.gateway.counters()
@@ -73,11 +71,6 @@ import Testing
             try await f.gateway.apply(state)
             let master = f.master
             async let load = f.load(4)
-            // A worker that ends refuses streams that it never looked at, for the client to send again; curl does.
-            async let load2 = Command(
-                "/usr/bin/curl",
-                ["--http2-prior-knowledge", "-sSfZ", "--parallel-max", "16", "-o", "/dev/null", f.url + "/?[1-4000]"]
-            ).run(timeout: .seconds(30))
             try await Task.sleep(for: .milliseconds(200))
             for round in 0..<3 {
                 state.backends[0].settings.timeout = .seconds(50 + round)

@@ -95,7 +95,11 @@ extension ProjectSupervisor {
         if made == nil { try amendRelease(next) }
         try await pursue(next, made, stopTimeout: nil, timeout: timeout, observer: observer) { desired, observed in
             guard let made, made.isProtected else { return try await isDone(desired, observed) }
-            return try detaches || self.isOver(made.number)
+            if detaches { return true }
+            guard try self.isOver(made.number) else { return false }
+            // Services that the release did not change have to be there as well.
+            guard self.kept[made.number]?.release.state == .succeeded else { return true }
+            return try await isDone(desired, observed)
         }
         return made?.number
     }

@@ -21,7 +21,7 @@ extension ProjectSupervisor {
             desired.services[index] = allocated(desired.services[index], change)
         }
         // What is no longer in the file goes when its successor has proved itself.
-        if release.state != .succeeded { desired.removeOrphans = false }
+        if kept[release.number]?.isProtected == true && release.state != .succeeded { desired.removeOrphans = false }
         return desired
     }
 

@@ -56,6 +56,9 @@ extension ProjectSupervisor {
         }
     }
 
+    /// Whether a replica is on its way out; one that a release keeps warm is not.
+    var isDraining: Bool { containers.values.contains { $0.drainingSince != nil && $0.processes != nil } }
+
     /// Those that still have to become idle.
     private var draining: [ContainerRecord] {
         containers.values.filter { $0.drainingSince != nil && $0.processes != nil && !idle.contains($0.id) }

@@ -120,7 +120,9 @@ actor ProjectSupervisor {
             if let error = blockade, busy.isEmpty { throw error }
             if release?.isProtected == true, newRelease != nil {
                 if try await isDone(newRecord.desired, observed) { return }
-            } else if busy.isEmpty, record == nil || plannedSteps.isEmpty, try await isDone(newRecord.desired, observed) {
+            } else if busy.isEmpty, record == nil || (plannedSteps.isEmpty && !isDraining),
+                try await isDone(newRecord.desired, observed)
+            {
                 return
             }
             if let deadline, ContinuousClock.now >= deadline { throw EscaleError.waitedTooLong(name, for: pendingReasons) }
