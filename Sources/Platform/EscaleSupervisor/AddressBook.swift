@@ -33,6 +33,8 @@ actor AddressBook {
         var containers: [ContainerRecord]
         var services: [Service]
         var shares: [ServiceName: ReleaseShare]
+        /// Services that shall run, whether or not they have a container right now.
+        var expected: Set<ServiceName>
     }
 
     init(
@@ -206,12 +208,14 @@ actor AddressBook {
     /// - Parameter number: grows with every publication of the project, in the order in which they were true.
     func publish(
         _ project: ProjectName, number: Int, containers: [ContainerRecord], services: [Service],
-        shares: [ServiceName: ReleaseShare]
+        shares: [ServiceName: ReleaseShare], expected: Set<ServiceName> = []
     ) async throws {
         guard number > newest[project, default: 0] else { return }
         newest[project] = number
         for container in containers { reserved[container.id] = nil }
-        projects[project] = containers.isEmpty ? nil : Published(containers: containers, services: services, shares: shares)
+        projects[project] =
+            containers.isEmpty && expected.isEmpty
+            ? nil : Published(containers: containers, services: services, shares: shares, expected: expected)
         for container in containers {
             for address in container.addresses {
                 _ = try virtualAddress(of: container.replica.service, project: project, on: address.network)

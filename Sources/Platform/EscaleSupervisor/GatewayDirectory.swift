@@ -22,7 +22,8 @@ struct GatewayDirectory {
         for (name, published) in projects {
             for service in published.services {
                 let containers = published.containers.filter { $0.replica.service == service.name }
-                guard !containers.isEmpty else { continue }
+                // Between the last replica of one version and the first of the next the port stays, and requests wait.
+                guard !containers.isEmpty || published.expected.contains(service.name) else { continue }
                 directory.add(service, name, containers, published.shares[service.name])
             }
         }

@@ -294,9 +294,11 @@ actor ProjectSupervisor {
     /// Tells the network which containers there are and which are ready; returns when its rules say so.
     func publish() async throws {
         publications += 1
+        let desired = record.flatMap { $0.desired.goal == .up ? $0.desired : nil }
         try await platform.network.publish(
             name, number: publications, containers: Array(containers.values),
-            services: record?.project.services ?? [], shares: shares)
+            services: record?.project.services ?? [], shares: shares,
+            expected: Set(desired?.services.filter { $0.replicas > 0 }.map(\.name) ?? []))
     }
 }
 
