@@ -51,6 +51,8 @@ extension ProjectSupervisor {
             guard let spec = next.project.service(name), let service = next.desired.service(name) else { return nil }
             let old = isFresh ? nil : base?.service(name)
             let instances = standing[name] ?? []
+            // Back to the version that still stands, from a release that did not end: there is nothing to try out.
+            let strategy = old?.generation == service.generation ? .rolling : strategy
             return Change(
                 spec, kind: kind(spec, tasks.contains(name), isNew: old == nil || instances.isEmpty, strategy),
                 after: isFresh ? [] : dependencies(of: name, in: next.project).intersection(changed),
