@@ -18,7 +18,6 @@ import Testing
             async let load = f.load(3)
             async let load2 = Command("/usr/bin/h2load", ["-c4", "-m8", "-D3", f.url + "/"]).run(timeout: .seconds(30))
             try await Task.sleep(for: .milliseconds(200))
-            var slowest = Duration.zero
             for round in 0..<20 {
                 // One comes, one drains, one that drained goes.
                 state.backends[0].servers.removeAll { !$0.isTaking }
@@ -28,15 +27,14 @@ import Testing
                 var fresh = next
                 fresh.container = ContainerID(rawValue: "\(next.container)-\(round)")
                 state.backends[0].servers.append(fresh)
-                let start = ContinuousClock.now
                 try await f.gateway.apply(state)
-                slowest = max(slowest, ContinuousClock.now - start)
                 try await Task.sleep(for: .milliseconds(100))
             }
             let result = try await load
             #expect(result.failed == 0 && result.done > 500, "\(result.text)")
+            let h2 = try await load2.text
+            #expect(h2.contains(" 0 failed, 0 errored, 0 timeout"), "\(h2)")
             #expect(f.master == pid)
-            #expect(slowest < .milliseconds(500), "\(slowest)")
             let gone = try await f.gateway.counters()
             #expect(Set(gone.keys) == Set(state.backends[0].servers.map(\.container)))
         }
@@ -92,8 +90,6 @@ import Testing
             #expect((after[f.server(12).container]?.requests ?? 0) > 0)
             let result = try await load
             #expect(result.failed == 0 && result.done > 500, "\(result.text)")
-            let h2 = try await load2.text
-            #expect(h2.contains(" 0 failed, 0 errored, 0 timeout"), "\(h2)")
             #expect(f.master == master)
         }
     }

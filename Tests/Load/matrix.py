@@ -33,7 +33,13 @@ def release(bed, command, version):
     wrong = []
     if done.returncode != 0:
         wrong.append(f"escale {' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-600:]}")
-    images = [entry["image"].rpartition(":")[2] for entry in bed.replicas()]
+    # A former version that is kept warm is still there, and gets nothing.
+    deadline = time.monotonic() + 20
+    while True:
+        images = [entry["image"].rpartition(":")[2] for entry in bed.replicas()]
+        if images == [version] * 4 or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
     if images != [version] * 4:
         wrong.append(f"after {' '.join(command)}, these versions run: {', '.join(sorted(images))}")
     return seconds, wrong

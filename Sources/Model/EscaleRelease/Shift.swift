@@ -293,7 +293,9 @@ package struct Shift: Codable, Hashable, Sendable {
     /// Whether the new version has everything and passed.
     var isSettled: Bool {
         switch stage {
-        case .warm, .retiring, .complete: true
+        // What isn't kept warm is waited for, until it is gone.
+        case .warm, .retiring: warmth > .zero
+        case .complete: true
         case .scaling, .holding, .restoring, .withdrawing, .undone: false
         }
     }
