@@ -47,7 +47,7 @@ struct Site {
                 ? "" : "printf '%s\\n' '#!/bin/sh' '\(page)' > /www/cgi-bin/page; chmod +x /www/cgi-bin/page",
             serve,
         ]
-        let command = steps.filter { !$0.isEmpty }.joined(separator: "; ")
+        let command = steps.filter { !$0.isEmpty }.joined(separator: "; ").replacing("&;", with: "&")
         let lines =
             [
                 "image: \(image)",

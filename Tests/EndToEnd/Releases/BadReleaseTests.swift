@@ -30,9 +30,10 @@ import Testing
 
     @Test("the new version crashes while it is watched", arguments: ["rolling", "blue-green", "canary"])
     func crashesWatched(strategy: String) async throws {
-        try await expectFailure(saying: ["exit code 9", "lost the socket"]) {
+        // What a replica was answering when it crashed is lost, and all of blue-green's crash at once.
+        try await expectFailure(saying: ["exit code 9", "lost the socket"], losing: 6) {
             $0.release = "strategy: \(strategy)"
-            $0.update = "monitor: 10s"
+            $0.update = "monitor: 10s, failure_action: rollback"
             $0.serve = "httpd -p 80 -h /www; sleep 0.7; echo lost the socket >&2; exit 9"
         }
     }
@@ -56,13 +57,31 @@ import Testing
         }
     }
 
+    @Test("without failure_action a failed rolling update stays as it is until somebody decides")
+    func pausedByFailure() async throws {
+        try await EscaleFixture.with { escale in
+            var site = try Site()
+            let project = try escale.project()
+            try await project.begin(site)
+            let callers = Callers(site)
+            site.version = "two"
+            site.serve = "echo no database >&2; exit 7"
+            let result = try await project.release(site).failed()
+            expectText(["release 2 is paused", "exit code 7", "no database", "escale release abort"], in: result)
+            #expect(try await project.releases().first?.state == .paused)
+            try await project.escale("release", "abort").ok()
+            try await project.settles(2, .rolledBack)
+            #expect(try await project.hasOneVersion(replicas: 2) == 1)
+            for record in try await callers.stop() { #expect(record.bodies == ["one"]) }
+        }
+    }
+
     /// Compose's limits aren't executed yet: the test sets the control group's while the release is watched.
     @Test("the new version runs out of memory")
     func outOfMemory() async throws {
-        try await expectFailure(saying: ["out of memory"], change: {
-            $0.replicas = 1
-            $0.update = "monitor: 10s"
-            $0.serve = "httpd -p 80 -h /www; until [ -e /go ]; do sleep 0.05; done; tail /dev/zero; exit 1"
+        try await expectFailure(saying: ["out of memory"], losing: 6, first: { $0.replicas = 1 }, change: {
+            $0.update = "monitor: 10s, failure_action: rollback"
+            $0.serve = "httpd -p 80 -h /www; until [ -e /go ]; do sleep 0.05; done; exec tail /dev/zero"
         }) { project in
             let new = try await poll(within: .seconds(5), until: { $0 != nil }) {
                 try await project.containers().first { $0.generation == 2 && $0.state == .running }
@@ -133,6 +152,7 @@ import Testing
     ///   - releases: how many there are afterwards: 2, or 1 where it can't begin.
     ///   - path: what the callers ask for.
     ///   - tolerated: how the failures begin that callers of the new version have to get.
+    ///   - lost: how many requests may fail besides, of each caller.
     ///   - first: what the version before has, besides.
     ///   - change: what is bad about the new one.
     ///   - meanwhile: done while `up` runs.
@@ -140,6 +160,7 @@ import Testing
         saying words: [String],
         asking path: String = "/",
         tolerating tolerated: String? = nil,
+        losing lost: Int = 0,
         releases: Int = 2,
         first: (inout Site) -> Void = { _ in },
         change: (inout Site) -> Void,
@@ -149,6 +170,7 @@ import Testing
         try await EscaleFixture.with { escale in
             var site = try Site()
             site.page = "sleep 0.03; echo; echo hello"
+            site.update = "monitor: 100ms, failure_action: rollback"
             first(&site)
             let project = try escale.project()
             try await project.begin(site)
@@ -166,6 +188,10 @@ import Testing
             if let tolerated {
                 for record in try await callers.end() {
                     #expect(record.failures.allSatisfy { $0.contains(tolerated) }, "\(record.failures)")
+                }
+            } else if lost > 0 {
+                for record in try await callers.end() {
+                    #expect(record.failures.count <= lost, "\(record.failures)", sourceLocation: sourceLocation)
                 }
             } else {
                 try await callers.stop(sourceLocation: sourceLocation)

@@ -8,7 +8,7 @@ import Testing
 @Suite struct CrashTests {
     enum Course: String, CaseIterable, Sendable {
         case succeeds
-        /// The new version ends at once, and the release goes back.
+        /// The new version serves for a moment and becomes unhealthy while it is watched; the release goes back.
         case fails
     }
 
@@ -21,7 +21,8 @@ import Testing
     func everyEntry(strategy: String, course: Course) async throws {
         try await EscaleFixture.with { escale in
             var site = try Site()
-            site.update = "monitor: 50ms, failure_action: rollback"
+            let monitor = course == .succeeds ? "50ms" : "5s"
+            site.update = "monitor: \(monitor), failure_action: rollback"
             site.release = Self.settings(strategy)
             let project = try escale.project()
             try await project.begin(site)
@@ -36,12 +37,17 @@ import Testing
                 let place = "\(strategy) that \(course.rawValue), killed at entry \(entry):"
                 guard entry < 100 else { throw Unexpected("\(place) no release is through without it") }
                 site.version = entry.isMultiple(of: 2) ? "one" : "two"
-                if course == .fails { site.serve = "echo attempt \(entry) >&2; exit 3" }
+                if course == .fails {
+                    site.script = "(sleep 0.4; echo entry \(entry) > /ill) &"
+                    site.more = ["healthcheck: {test: test ! -e /ill, interval: 200ms, retries: 1}"]
+                }
                 wasReached = try await round(entry, site, project, course, place)
                 if course == .succeeds { standing = site.version }
                 try await callers.see(standing)
                 guard callers.failures.isEmpty else { break }
             }
+            // What comes now is no release, and must not end at an entry.
+            try await escale.killDaemon()
             #expect(entry > 15, "\(strategy) has more entries than \(entry)")
             let records = try await callers.stop("\(strategy) that \(course.rawValue), until entry \(entry):")
             if course == .fails { for record in records { #expect(record.bodies == ["one"]) } }
@@ -72,6 +78,8 @@ import Testing
             try Files.list("\(escale.root)/state/containers")
         }
         #expect(kept.count == 2, "\(place) left over: \(kept)")
+        // The last step's entry may come a moment after what it did.
+        try await Task.sleep(for: .milliseconds(50))
         return escale.daemon() != daemon
     }
 
