@@ -39,6 +39,9 @@ struct API: Sendable {
         let path = request.segments
         switch (request.method, path.count) {
         case (.get, 2) where path == ["v1", "version"]: return try json(version)
+        case (.get, 2) where path == ["v1", "metrics"]:
+            let text = try await supervisor.metrics()
+            return HTTPResponse(.ok, headers: Self.headers("text/plain; version=0.0.4"), body: Array(text.utf8))
         case (.get, 2) where path == ["v1", "system"]: return try json(try await systemInfo())
         case (.post, 3) where path == ["v1", "system", "stop"]:
             ending.request()

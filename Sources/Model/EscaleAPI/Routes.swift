@@ -7,6 +7,7 @@ package import EscaleCore
 /// |---|---|
 /// | `GET /v1/version` | → ``VersionInfo`` |
 /// | `GET /v1/system` | → ``SystemInfo`` |
+/// | `GET /v1/metrics` | → counters by service, release and replica, in Prometheus' text format 0.0.4 |
 /// | `POST /v1/system/stop` | → `{}`; containers go on running |
 /// | `POST /v1/system/reset` | → lines of ``Empty``: every project down with its volumes, all state removed, daemon ended |
 /// | `GET /v1/projects` | → `[ProjectSummary]` |

@@ -8,6 +8,7 @@ extension ProjectRenderer {
         var members = Members()
         members.add("host", list(http.hosts))
         members.add("path", http.path, unless: usual.path, as: text)
+        members.add("address", http.address.map { .string($0) })
         members.add("container_port", http.containerPort.map { .int(Int64($0)) })
         members.add("port", http.port, unless: usual.port) { .int(Int64($0)) }
         members.add("tls", http.tls.map { tls($0, of: http) })

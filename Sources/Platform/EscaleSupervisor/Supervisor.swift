@@ -2,6 +2,7 @@ package import EscaleAPI
 import EscaleCompose
 package import EscaleCore
 import EscaleEngine
+import EscaleGateway
 import EscaleOCI
 import EscaleSystem
 
@@ -126,6 +127,11 @@ package actor Supervisor {
     package func imagesInUse() throws -> Set<Digest> {
         Set(try platform.store.containers().map(\.imageID))
             .union(try platform.store.releases().flatMap { $0.images.values })
+    }
+
+    /// What the gateway counted, in Prometheus' text format.
+    package func metrics() async throws -> String {
+        GatewayMetrics(try await platform.gateway.counters(), containers: try platform.store.containers()).text
     }
 
     package func releases(of name: ProjectName) async throws -> [ReleaseSummary] {

@@ -51,6 +51,7 @@ extension ComposeAttribute {
             "host",
             "path",
             "container_port",
+            "address",
             "port",
             "tls",
             "timeout",

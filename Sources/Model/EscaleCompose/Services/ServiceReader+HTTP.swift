@@ -20,6 +20,7 @@ extension ServiceReader {
         } else if !section.misspells("container_port") {
             http.containerPort = onlyPort(section.field, ports, exposed, of: service)
         }
+        if let field = section["address"], let text = field.filledText(), isAddress(text, field) { http.address = text }
         if let port = section["port"]?.port() { http.port = port }
         readTLS(section["tls"], into: &http)
         if let timeout = section["timeout"]?.positiveDuration() { http.timeout = timeout }

@@ -250,7 +250,7 @@ extension ServiceReader {
         return nil
     }
 
-    private func isAddress(_ text: String, _ item: Field) -> Bool {
+    func isAddress(_ text: String, _ item: Field) -> Bool {
         if HostAddress.isValid(unbracketed(text)) { return true }
         item.error(
             "compose.port.address",
