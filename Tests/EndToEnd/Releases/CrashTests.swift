@@ -36,7 +36,7 @@ import Testing
                 entry += 1
                 let place = "\(strategy) that \(course.rawValue), killed at entry \(entry):"
                 guard entry < 100 else { throw Unexpected("\(place) no release is through without it") }
-                site.version = entry.isMultiple(of: 2) ? "one" : "two"
+                site.version = course == .succeeds && entry.isMultiple(of: 2) ? "one" : "two"
                 if course == .fails {
                     site.script = "(sleep 0.4; echo entry \(entry) > /ill) &"
                     site.more = ["healthcheck: {test: test ! -e /ill, interval: 200ms, retries: 1}"]
@@ -49,8 +49,7 @@ import Testing
             // What comes now is no release, and must not end at an entry.
             try await escale.killDaemon()
             #expect(entry > 15, "\(strategy) has more entries than \(entry)")
-            let records = try await callers.stop("\(strategy) that \(course.rawValue), until entry \(entry):")
-            if course == .fails { for record in records { #expect(record.bodies == ["one"]) } }
+            try await callers.stop("\(strategy) that \(course.rawValue), until entry \(entry):")
         }
     }
 
