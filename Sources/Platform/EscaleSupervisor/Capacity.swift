@@ -35,7 +35,7 @@ extension ProjectSupervisor {
         if let disk, disk < Self.spareDisk {
             throw EscaleError(
                 .init("release.capacity"), "only \(disk) are free on the disk of \(state)",
-                hint: "free space first: `escale image prune`, `df -h \(state)`")
+                hint: "free space first: see `df -h \(state)`, remove images that nothing needs with `escale image rm`")
         }
     }
 

@@ -88,6 +88,14 @@ extension ProjectSupervisor {
     ) async throws -> Int? {
         let (next, made) = planRelease(draft, trigger: trigger, strategy: strategy, isRollback: trigger != "up")
         if let made, made.isProtected { try await checkCapacity(made) }
+        if let strategy, strategy != .rolling {
+            for change in made?.release.changes ?? [] where change.kind == .rolling {
+                observer(
+                    ProgressEvent(
+                        "Service \(change.service)", .warning, "Rolling, not \(strategy.rawValue)",
+                        reason: "it writes a volume, which two versions must not do at the same time", at: .now))
+            }
+        }
         for service in next.desired.services {
             guard let recipe = newRecipes[service.name] else { continue }
             recipes[VersionID(service: service.name, generation: service.generation)] = recipe

@@ -135,7 +135,7 @@ import Testing
             try await run("fallocate", "-l", "110M", "\(escale.root)/filler").ok()
             site.version = "two"
             let result = try await project.release(site).failed()
-            expectText(["free on the disk", "image prune"], in: result)
+            expectText(["free on the disk", "image rm"], in: result)
             #expect(try await project.releases().count == 1)
             try Files.remove("\(escale.root)/filler")
             try await project.release(site).ok()

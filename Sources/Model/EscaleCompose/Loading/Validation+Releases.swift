@@ -12,7 +12,17 @@ extension Validation {
                 hint: "add x-escale: {http: {…}} to the service, or preview by `port`"
             )
         }
-        if let analysis = service.release.analysis { checkTraffic(analysis, of: service) }
+        guard let analysis = service.release.analysis else { return }
+        if service.release.strategy == .rolling {
+            context.warning(
+                "compose.release.analysis",
+                "services.\(service.name): a rolling update is not analysed; it goes by health, exits and `monitor`",
+                at: position("x-escale.release.analysis", of: service),
+                hint: "use strategy: canary or blue-green to have requests judged"
+            )
+        } else {
+            checkTraffic(analysis, of: service)
+        }
     }
 
     /// Two generations that write the same volume destroy data; that is never done unasked.
