@@ -50,6 +50,18 @@ struct Cgroup: Sendable {
         return nil
     }
 
+    /// Whether the kernel killed one of its processes for want of memory.
+    var ranOutOfMemory: Bool {
+        directories.contains { directory in
+            ["memory.events", "memory.oom_control"].contains { name in
+                // A hierarchy that doesn't count memory has no such file.
+                guard let text = try? Files.readText("\(directory)/\(name)") else { return false }
+                let line = text.split(separator: "\n").first { $0.hasPrefix("oom_kill ") }
+                return (line.flatMap { Int($0.dropFirst(9)) } ?? 0) > 0
+            }
+        }
+    }
+
     /// Kills what is in it until nothing is, for a second at most, and removes it. Blocks.
     func clear() {
         for _ in 0..<200 {

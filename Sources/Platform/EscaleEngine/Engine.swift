@@ -128,11 +128,12 @@ package struct Engine: Sendable {
             let bundle = bundle(id)
             let file = "\(bundle.exitDirectory)/\(id)"
             let code = (try? Files.readText(file)).flatMap { Int32($0.filter { $0.isNumber || $0 == "-" }) }
+            let ranOut = Files.exists(bundle.outOfMemoryMark) || cgroup(id).ranOutOfMemory
             if code == nil { cgroup(id).clear() }
             // A log that can't be completed lacks a line's end at worst; the exit counts all the same.
             try? ContainerLogReader.seal(bundle.log, at: .now)
             return ContainerExit(
-                code: code ?? 137, at: .now, outOfMemory: Files.exists(bundle.outOfMemoryMark), unseen: code == nil)
+                code: code ?? 137, at: .now, outOfMemory: ranOut, unseen: code == nil)
         }
     }
 
