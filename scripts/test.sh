@@ -49,7 +49,15 @@ example() {
     cd "$ROOT"
 }
 
+# Each strategy once under load, forwards and back; Tests/Load has more kinds of load and any number of rounds.
+load() {
+    step "releases under load"
+    env -u ESCALE_ROOT ESCALE_BIN="$ESCALE_BIN" python3 "$ROOT/Tests/Load/matrix.py" --rounds 1 --services nginx \
+        --modes keepalive,h2 --layers http
+}
+
 step "tests"
 swift_tests
 example
+load
 step "every test passed"

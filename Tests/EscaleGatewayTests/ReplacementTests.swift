@@ -47,7 +47,9 @@ import Testing
             var state = f.state([f.server(10)])
             try await f.gateway.apply(state)
             async let slow = f.curl(f.url + "/slow?4")
-            try await Task.sleep(for: .milliseconds(300))
+            for _ in 0..<200 where try await f.gateway.sessions(of: f.server(10).container) == 0 {
+                try await Task.sleep(for: .milliseconds(10))
+            }
             #expect(try await f.gateway.sessions(of: f.server(10).container) == 1)
             state.backends[0].servers[0].isTaking = false
             state.backends[0].servers.append(f.server(11))
