@@ -27,7 +27,15 @@ enum HostProcesses {
     static func using(_ path: String) -> [Process] {
         all().filter { process in
             process.arguments.contains { $0.contains(path) }
-                || ((try? Files.readText("/proc/\(process.identity.pid)/mountinfo")) ?? "").contains(path)
+                || mounts(of: process).contains { $0.contains(path) }
+        }
+    }
+
+    /// Without what is mounted at a test's root itself: every container that is made meanwhile inherits that from the host.
+    private static func mounts(of process: Process) -> [Substring] {
+        ((try? Files.readText("/proc/\(process.identity.pid)/mountinfo")) ?? "").split(separator: "\n").filter { line in
+            let place = line.split(separator: " ").dropFirst(4).first ?? ""
+            return !(place.hasPrefix("/tmp/e2e-") && line.contains(" - tmpfs "))
         }
     }
 }
