@@ -8,7 +8,7 @@ swift_tests() {
     local log status=0
     log=$(mktemp "$SCRATCH/tests.XXXXXX")
     # All at once they would open more files than a process may wait for, and starve each other's containers.
-    export SWIFT_BACKTRACE=enable=no SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=${TEST_WIDTH:-24}
+    export SWIFT_BACKTRACE=enable=no SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=${TEST_WIDTH:-16}
     # shellcheck disable=SC2086
     ${SWIFT:-swift} test --package-path "$ROOT" --configuration release --skip-build --parallel 2>&1 | tee "$log" || status=$?
     [ "$status" = 0 ] || fail "these tests failed:

@@ -46,8 +46,8 @@ import Testing
             try await f.replica(11)
             var state = f.state([f.server(10)])
             try await f.gateway.apply(state)
-            async let slow = f.curl(f.url + "/slow?4")
-            for _ in 0..<200 where try await f.gateway.sessions(of: f.server(10).container) == 0 {
+            async let slow = f.curl(f.url + "/slow?8")
+            for _ in 0..<2000 where try await f.gateway.sessions(of: f.server(10).container) == 0 {
                 try await Task.sleep(for: .milliseconds(10))
             }
             #expect(try await f.gateway.sessions(of: f.server(10).container) == 1)
