@@ -108,7 +108,7 @@ actor Fixture {
 
     /// What curl says to these arguments, `-s -i` among them.
     nonisolated func curl(_ arguments: String...) async throws -> Answer {
-        let result = try await Command("/usr/bin/curl", ["-s", "-i", "-m", "20"] + arguments).run(timeout: .seconds(30))
+        let result = try await Command("/usr/bin/curl", ["-s", "-i", "-m", "60"] + arguments).run(timeout: .seconds(90))
         return Answer(result.text)
     }
 

@@ -9,6 +9,7 @@ let replicaScript = #"""
 import asyncio, base64, hashlib, json, sys, signal
 name, address, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
 count = 0
+gate = asyncio.Event()
 async def frames(reader, writer):
     while True:
         head = await reader.readexactly(2)
@@ -42,6 +43,8 @@ async def serve(reader, writer):
             status, text = 200, name
             if method == "POST": count += 1
             if path == "/slow": await asyncio.sleep(float(query))
+            elif path == "/held": await gate.wait()
+            elif path == "/go": gate.set()
             elif path == "/status": status = int(query)
             elif path == "/headers": text = json.dumps(headers)
             elif path == "/length": text = str(len(body)) + " " + hashlib.md5(body).hexdigest()

@@ -67,7 +67,7 @@ package struct Change: Codable, Hashable, Sendable {
         self.new = new
         newSlots = service.replicas
         settings = service.release
-        isExclusive = service.writesVolumes && !service.release.sharesVolumes && service.update?.order != .startFirst
+        isExclusive = service.excludesOtherVersions && service.update?.order != .startFirst
         update = service.resolvedUpdate
         rollback = service.resolvedRollback
         settle = service.release.minHealthy ?? (isChecked ? .zero : .milliseconds(500))
@@ -357,7 +357,7 @@ extension Service {
     package var resolvedUpdate: UpdateConfig {
         var config = update ?? UpdateConfig()
         if update == nil { config.failureAction = .rollback }
-        config.order = config.order ?? (writesVolumes && !release.sharesVolumes ? .stopFirst : .startFirst)
+        config.order = config.order ?? (excludesOtherVersions ? .stopFirst : .startFirst)
         return config
     }
 

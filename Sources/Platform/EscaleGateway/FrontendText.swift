@@ -57,10 +57,10 @@ struct FrontendText {
         return used
     }
 
-    /// What a client says about itself is replaced, never believed; a sane request id is kept.
     /// An idle connection that a reload leaves to an old worker is gone before the replicas that this one knows are.
     private static let keepAlive = Duration.seconds(10)
 
+    /// What a client says about itself is replaced, never believed; a sane request id is kept.
     private func writeRequestRules(to writer: inout ConfigWriter) {
         let scheme = listener.security == .plain ? "http" : "https"
         writer.line("http-request set-var(txn.host) req.hdr(host),host_only,lower,bytes(0,255)")

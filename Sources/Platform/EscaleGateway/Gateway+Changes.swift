@@ -28,8 +28,7 @@ extension Gateway {
         if plan.slots != book.slots {
             try await harvest(running)
             book.slots = plan.slots
-            let containers = Set(plan.state.backends.flatMap { $0.servers.map(\.container) })
-            book.ledger.prune(processes: Set([running.worker] + running.oldWorkers), containers: containers)
+            book.ledger.prune(processes: Set([running.worker] + running.oldWorkers), containers: plan.containers)
             let saved = book
             try await blocking { [bookFile] in try saved.save(bookFile) }
         }

@@ -2,26 +2,32 @@ package import EscaleCore
 import EscaleSystem
 
 extension Gateway {
-    /// How many requests and tunnels are under way on the container, in every process that still has some.
+    /// How many requests and tunnels are under way on each container, in every process that still has some.
     ///
     /// Connections that only wait for a next request don't count, except where a reload left them to an old worker:
     /// that one can't be told any more that a replica goes, so its clients have to be gone before. 0 for a container that
     /// isn't in the state.
-    package func sessions(of container: ContainerID) async throws -> Int {
-        var count = 0
+    package func sessions(of containers: [ContainerID]) async throws -> [ContainerID: Int] {
+        var counts = Dictionary(containers.map { ($0, 0) }, uniquingKeysWith: { first, _ in first })
         try await inTurn {
             guard let running = current else { return }
             for (worker, rows) in try await statistics(running) {
-                if worker != running.worker { count += try await idleConnections(worker, rows) }
+                let left = worker == running.worker ? 0 : try await idleConnections(worker, rows)
+                for container in counts.keys { counts[container, default: 0] += left }
                 for row in rows where row.sessions > 0 {
                     guard let backend = BackendName(proxy: row.place.proxy),
-                        book.slots.container(in: backend, slot: row.place.slot) == container
+                        let container = book.slots.container(in: backend, slot: row.place.slot), counts[container] != nil
                     else { continue }
-                    count += row.sessions
+                    counts[container, default: 0] += row.sessions
                 }
             }
         }
-        return count
+        return counts
+    }
+
+    /// The same of one container.
+    package func sessions(of container: ContainerID) async throws -> Int {
+        try await sessions(of: [container])[container] ?? 0
     }
 
     /// Connections of clients that an old worker still has and that wait for a next request.

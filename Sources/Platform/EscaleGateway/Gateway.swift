@@ -13,9 +13,6 @@ package actor Gateway {
     let certificates: CertificateFiles
     var book: GatewayBook
 
-    /// The latest state asked for that nobody has begun to enforce.
-    private var wanted: GatewayState?
-    private var callers: [CheckedContinuation<Void, any Error>] = []
     private var isBusy = false
     private var turns: [CheckedContinuation<Void, Never>] = []
 
@@ -45,15 +42,10 @@ package actor Gateway {
     /// Makes the state true. Returns when it, or a later one, is in force: who isn't taking any more gets no further
     /// request from then on.
     ///
-    /// Calls that come while one is at work are served together by the latest of them. Certificates are read again.
+    /// One at a time, in the order of the calls. Certificates are read again.
     /// - Throws: `gateway.*`; what was in force stays so then.
     package func apply(_ state: GatewayState) async throws {
-        try await withCheckedThrowingContinuation { continuation in
-            callers.append(continuation)
-            let isFirst = wanted == nil
-            wanted = state
-            if isFirst { Task { await enforceWanted() } }  // not the caller's task: others wait for it too
-        }
+        try await inTurn { try await enforce(state) }
     }
 
     /// Looks whether what is in force still is, and repairs it; also reads certificates again.
@@ -85,30 +77,12 @@ package actor Gateway {
 
     // MARK: -
 
-    private func enforceWanted() async {
-        do {
-            try await inTurn {
-                guard let state = wanted else { return }
-                let served = callers
-                wanted = nil
-                callers = []
-                do {
-                    try await enforce(state)
-                    for caller in served { caller.resume() }
-                } catch {
-                    for caller in served { caller.resume(throwing: error) }
-                }
-            }
-        } catch {
-            log.error("gateway turn failed", ["error": "\(error)"])  // the closure throws nothing
-        }
-    }
-
     /// - Returns: whether HAProxy wasn't where it was believed to be.
     @discardableResult
     private func enforce(_ state: GatewayState) async throws -> Bool {
         if state.listeners.isEmpty {
-            try await stop()
+            // Most projects have no HTTP port: what isn't there is looked for once.
+            if self.state?.listeners.isEmpty != true { try await stop() }
             self.state = state
             return false
         }

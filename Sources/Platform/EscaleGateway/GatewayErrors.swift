@@ -22,7 +22,9 @@ extension EscaleError {
 
     static func runtime(_ answer: String) -> Self {
         EscaleError(
-            .init("gateway.runtime"), "HAProxy didn't take a change", details: [.init("haproxy", answer)])
+            .init("gateway.runtime"), "HAProxy didn't take a change",
+            hint: "nothing to do at once: it is looked at again within seconds; if this stays, see escaled's log",
+            details: [.init("haproxy", answer)])
     }
 
     static func portInUse(_ address: String, _ port: UInt16) -> Self {
@@ -44,11 +46,13 @@ extension EscaleError {
     }
 
     static func duplicateListener(_ address: String) -> Self {
-        EscaleError(.init("gateway.listener"), "\(address) is to be served twice, in different ways")
+        EscaleError(.init("gateway.listener"), "\(address) is to be served twice, in different ways",
+            hint: "let everything at that port be plain HTTP, or everything TLS, or choose another port")
     }
 
     static func unknownBackend(_ name: BackendName, _ address: String) -> Self {
-        EscaleError(.init("gateway.route"), "a route of \(address) leads to \(name), which isn't there")
+        EscaleError(.init("gateway.route"), "a route of \(address) leads to \(name), which isn't there",
+            hint: "this is a mistake of Escale's: `escale up -d` makes the routes anew")
     }
 
     static func badHost(_ host: String) -> Self {

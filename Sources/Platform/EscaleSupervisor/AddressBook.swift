@@ -114,17 +114,16 @@ actor AddressBook {
         GatewayDirectory.state(projects.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, source: instance.hostAddress)
     }
 
-    /// Whether it is the gateway that listens on the port.
-    func gatewayServes(_ port: UInt16) -> Bool { gatewayState.listeners.contains { $0.port == port } }
+    /// The ports that the gateway listens on.
+    var gatewayPorts: Set<UInt16> { Set(gatewayState.listeners.map(\.port)) }
 
     /// How many connections each container still has: those that the kernel tracks, and the gateway's requests.
     func connections(of containers: [ContainerRecord]) async throws -> [ContainerID: Int] {
         let host = instance.hostAddress
         let tracked = try await blocking { try TCPConnections.counts(leavingOutFrom: [host]) }
-        var open: [ContainerID: Int] = [:]
+        var open = try await gateway.sessions(of: containers.map(\.id))
         for container in containers {
-            let direct = container.addresses.reduce(0) { $0 + (tracked[$1.address] ?? 0) }
-            open[container.id] = direct + (try await gateway.sessions(of: container.id))
+            open[container.id, default: 0] += container.addresses.reduce(0) { $0 + (tracked[$1.address] ?? 0) }
         }
         return open
     }

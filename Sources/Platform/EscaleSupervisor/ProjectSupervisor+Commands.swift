@@ -261,12 +261,13 @@ extension ProjectSupervisor {
         for volume in project.volumes(of: services) where volume.isExternal && !existing.contains(volume.name) {
             throw EscaleError.externalMissing("volume", volume.name)
         }
+        // Our own gateway is no obstacle.
+        let served = await platform.network.gatewayPorts
         for port in services.flatMap(\.ports) where port.hostPort != nil {
             if let holder = await platform.network.holder(of: port, otherThan: name) {
                 throw EscaleError.portTaken(port, by: holder)
             }
-            // Our own gateway is no obstacle.
-            if let number = port.hostPort, await platform.network.gatewayServes(number) { continue }
+            if let number = port.hostPort, served.contains(number) { continue }
             if let listener = try await blocking({ PortCheck.listener(on: port) }) {
                 throw EscaleError.portTaken(port, by: listener)
             }

@@ -40,7 +40,7 @@ extension ProjectSupervisor {
 
     private func gather(_ window: Window) async {
         let service = window.change.service
-        if let path = window.analysis.probePath { await probe(service, window.change.new, path) }
+        if let path = window.analysis.probePath { await probe(service, window.change.new, path, since: window.since) }
         do {
             let new = try await figures(of: service, window.change.new, since: window.since)
             var both = [window.change.new: new]
@@ -77,19 +77,23 @@ extension ProjectSupervisor {
     // MARK: Probes as traffic
 
     /// Asks each ready replica of the version for the path, a few times.
-    private func probe(_ service: ServiceName, _ generation: Int, _ path: String) async {
+    private func probe(_ service: ServiceName, _ generation: Int, _ path: String, since: Timestamp) async {
+        let version = VersionID(service: service, generation: generation)
+        // Of a step that lasts for hours the newest speak.
+        probeResults[version] = probeResults[version]?.filter { $0.at >= since }.suffix(2000)
         for container in containers.values
         where container.replica.service == service && container.replica.generation == generation && container.isReady {
             guard let address = container.addresses.first?.address,
                 let port = container.httpPort ?? container.ports.first(where: { $0.transport == .tcp })?.containerPort
             else { continue }
+            let client = try? HTTPClient(.tcp(host: "\(address)", port: port))
             for _ in 0..<5 {
                 let begun = ContinuousClock.now
-                let answer = try? await HTTPClient(.tcp(host: "\(address)", port: port))
-                    .send(HTTPRequest(.get, path), timeout: .seconds(5))
+                // No answer, for whatever reason, is a bad one.
+                let answer = try? await client?.send(HTTPRequest(.get, path), timeout: .seconds(5))
                 let isGood = answer.map { $0.status.rawValue < 500 } ?? false
-                probeResults[VersionID(service: service, generation: generation), default: []]
-                    .append(.init(at: .now, isGood: isGood, time: ContinuousClock.now - begun))
+                probeResults[version, default: []].append(
+                    .init(at: .now, isGood: isGood, time: ContinuousClock.now - begun))
             }
         }
     }

@@ -113,7 +113,9 @@ extension ProjectSupervisor {
         if after.state != before.state { restoreRecipes() }
         tell(after.decisions.dropFirst(before.decisions.count), of: after)
         judgeWindows()
-        if after.changes.map(\.allocation) != before.changes.map(\.allocation) || after.isLive != before.isLive {
+        if after.changes.map(\.allocation.newShare) != before.changes.map(\.allocation.newShare)
+            || after.isLive != before.isLive
+        {
             republish()
         }
         if after.isTerminal && !before.isTerminal {
@@ -199,6 +201,9 @@ extension ProjectSupervisor {
             try platform.store.removeRelease(number, of: name)
             kept[number] = nil
         }
+        let desired = record?.desired.services.map { VersionID(service: $0.name, generation: $0.generation) } ?? []
+        let versions = versionsInUse.union(desired)
+        recipes = recipes.filter { versions.contains($0.key) }
     }
 
     // MARK: What it sees

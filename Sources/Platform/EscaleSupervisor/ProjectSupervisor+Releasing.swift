@@ -123,7 +123,7 @@ extension ProjectSupervisor {
         if isTask { return .oneShot }
         if isNew { return .added }
         // Two complete versions beside each other would both write its volumes.
-        let isExclusive = service.writesVolumes && !service.release.sharesVolumes
+        let isExclusive = service.excludesOtherVersions
         return switch strategy ?? service.release.strategy {
         case .rolling: .rolling
         case .blueGreen: isExclusive ? .rolling : .blueGreen

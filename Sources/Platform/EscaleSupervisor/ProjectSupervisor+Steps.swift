@@ -171,9 +171,11 @@ extension ProjectSupervisor {
         guard let container = containers[id] else { return }
         let subject = title(container.replica)
         emit(subject, .working, "Removing")
-        // One that never ran may have left what was to start it.
-        if container.startedAt == nil { try await platform.engine.discardProcesses(id) }
-        try await platform.engine.remove(id)
+        if container.startedAt == nil {
+            try await platform.engine.discard(id)  // what was to start it may be there still
+        } else {
+            try await platform.engine.remove(id)
+        }
         try platform.store.remove(id)
         containers[id] = nil
         try await publish()

@@ -27,7 +27,7 @@ extension Validation {
 
     /// Two generations that write the same volume destroy data; that is never done unasked.
     private func checkWriters(of service: Service) {
-        guard service.writesVolumes, !service.release.sharesVolumes else { return }
+        guard service.excludesOtherVersions else { return }
         let targets = Field.listed(service.writtenVolumes.map(\.target))
         guard service.release.strategy == .rolling else {
             context.error(
