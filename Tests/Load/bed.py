@@ -17,7 +17,8 @@ STRATEGIES = ("rolling", "blue-green", "canary")
 SERVICES = {
     "nginx": {"modes": ("keepalive", "newconn", "wrk", "hey", "h2"), "health": "/"},
     "flask": {"modes": ("keepalive", "newconn", "slow", "uploads"), "health": "/health"},
-    "websocket": {"modes": ("websocket",), "health": "/health"},
+    # Sockets end only with the drain limit, which each replica then waits for.
+    "websocket": {"modes": ("websocket",), "health": "/health", "drain": "3s"},
 }
 # Requests a second that a mode makes at least, or the run says nothing about a busy service.
 FLOORS = {"slow": 10, "uploads": 25}
@@ -39,7 +40,7 @@ def compose_file(name, service, version, strategy="rolling", *, port=PORT, layer
     published = {"target": 80, "published": str(port)}
     if layer == "http":
         published["app_protocol"] = "http"
-    release = {"strategy": strategy, "drain": "15s"}
+    release = {"strategy": strategy, "drain": SERVICES[service].get("drain", "15s")}
     if strategy == "canary":
         release["steps"] = steps or [{"weight": 10, "pause": "1s"}, {"weight": 50, "pause": "1s"}]
     if strategy == "blue-green":

@@ -53,8 +53,9 @@ def play_round(bed, cell, options):
     def file(version):
         return compose_file(PROJECT, service, version, strategy, layer=layer)
 
-    rates = {"rate": options.together} if options.together else {}
-    loads = [Load(mode, **({} if mode in FLOORS else rates)) for mode in modes]
+    together = options.together if len(modes) > 1 else 0
+    rate = {"rate": together} if together else {}
+    loads = [Load(mode, **({} if mode in FLOORS else rate)) for mode in modes]
     try:
         time.sleep(1)
         bed.write(file("v2"))
@@ -70,8 +71,8 @@ def play_round(bed, cell, options):
     results = [load.end() for load in loads]
     wrong += more
     for result in results:
-        wrong += what_is_wrong(result, 0 if options.together else FLOORS.get(result["mode"], 400))
-    if options.together and (rps := sum(result["rps"] for result in results)) < 500:
+        wrong += what_is_wrong(result, 0 if together else FLOORS.get(result["mode"], 400))
+    if together and (rps := sum(result["rps"] for result in results)) < 500:
         wrong.append(f"only {rps:.0f} requests a second, of 500 at least: this proves nothing")
     return {"forward": round(forward, 2), "back": round(backward, 2), "wrong": wrong, "loads": results}
 
