@@ -199,5 +199,5 @@ package struct HTTPSettings: Codable, Hashable, Sendable {
     package init() {}
 }
 
-/// What a port speaks, where the file says it (`app_protocol`) and the gateway cares.
-package enum ApplicationProtocol: String, Codable, Sendable, CaseIterable { case http, http2, https }
+/// What a port speaks, where the file says it (`app_protocol`) and the gateway cares. gRPC is HTTP/2.
+package enum ApplicationProtocol: String, Codable, Sendable, CaseIterable { case http, http2, https, grpc }

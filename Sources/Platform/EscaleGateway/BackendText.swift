@@ -77,7 +77,7 @@ struct BackendText {
         if isHTTP {
             switch backend.applicationProtocol {
             case .http: break
-            case .http2: options.append("proto h2")
+            case .http2, .grpc: options.append("proto h2")
             case .https: options.append("ssl verify none alpn h2,http/1.1 sni req.hdr(host),host_only no-check-ssl")
             }
         }

@@ -50,7 +50,7 @@ struct GatewayDirectory {
                 switch (application, settings.tls) {
                 case (.https, let certificate?): .tls([certificate])
                 case (.https, nil): .passthrough
-                case (.http, _), (.http2, _): .plain
+                case (.http, _), (.http2, _), (.grpc, _): .plain
                 }
             route(Place(address: address, port: hostPort), security, settings, [.init(target: .backend(name, versions: .all))])
         }

@@ -104,7 +104,7 @@ extension Validation {
             let use: PortUse =
                 switch published.mapping.applicationProtocol {
                 case nil: .tcp
-                case .http, .http2: .http
+                case .http, .http2, .grpc: .http
                 case .https: .tls
                 }
             uses[published.port] = (use, published.service)
