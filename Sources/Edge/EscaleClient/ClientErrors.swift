@@ -33,10 +33,10 @@ extension EscaleError {
         )
     }
 
-    static func daemonDidNotStop(_ pid: Int32) -> Self {
+    static func daemonDidNotStop(_ pid: Int32, within limit: Duration) -> Self {
         Self(
             .init("daemon.did-not-stop"),
-            "the daemon, process \(pid), is still there ten seconds after it was told to end",
+            "the daemon, process \(pid), is still there \(limit.composeText) after it was told to end",
             hint: "containers outlive it: `kill -9 \(pid)` is safe"
         )
     }

@@ -17,14 +17,14 @@ extension DaemonClient {
     ///
     /// - Throws: `daemon.did-not-stop` where it takes longer than ten seconds.
     package func stopDaemon() async throws {
-        try await untilGone {
+        try await untilGone(within: .seconds(10)) {
             let post = try DaemonRequest(.post, "system/stop", to: "stop", anyVersion: true).with(Empty())
             _ = try await value(post, as: Empty.self)
         }
     }
 
     /// Waits, after the request that ends the daemon, until its process is gone.
-    private func untilGone(_ request: () async throws -> Void) async throws {
+    private func untilGone(within limit: Duration, _ request: () async throws -> Void) async throws {
         let pid = try await version().pid
         let process = ProcessIdentity(pid: pid).flatMap { ProcessHandle($0) }
         try await request()
@@ -32,8 +32,8 @@ extension DaemonClient {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await process.ended() }
             group.addTask {
-                try await Task.sleep(for: .seconds(10))
-                throw EscaleError.daemonDidNotStop(pid)
+                try await Task.sleep(for: limit)
+                throw EscaleError.daemonDidNotStop(pid, within: limit)
             }
             try await group.next()
             group.cancelAll()
@@ -42,9 +42,11 @@ extension DaemonClient {
 
     /// Takes every project down with its volumes, removes all state and ends the daemon.
     ///
-    /// - Throws: `daemon.did-not-stop` where it doesn't end within ten seconds after that.
+    /// Images are many files: removing them takes a busy disk its time.
+    ///
+    /// - Throws: `daemon.did-not-stop` where it doesn't end within five minutes after that.
     package func reset(progress: ProgressHandler) async throws {
-        try await untilGone {
+        try await untilGone(within: .seconds(300)) {
             let post = try DaemonRequest(.post, "system/reset", to: "reset").with(Empty())
             _ = try await result(post, as: Empty.self, isIdempotent: false, progress: progress)
         }
