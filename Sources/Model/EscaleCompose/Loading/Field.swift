@@ -7,6 +7,8 @@ struct Field {
     let path: String
     let node: YAMLNode
     let context: LoadContext
+    /// Whether a warning or an error says already that nothing comes of the value; its parts needn't be told apart then.
+    var isCovered = false
 
     var position: SourcePosition { node.position }
     var isNull: Bool { node.isNull }
@@ -151,7 +153,7 @@ struct Field {
             return nil
         }
         return items.enumerated().map { index, item in
-            Field(path: "\(path)[\(index)]", node: item, context: context)
+            Field(path: "\(path)[\(index)]", node: item, context: context, isCovered: isCovered)
         }
     }
 
@@ -166,7 +168,12 @@ struct Field {
             Member(
                 key: pair.key,
                 position: pair.keyPosition,
-                value: Field(path: "\(path).\(pair.key)", node: pair.value, context: context)
+                value: Field(
+                    path: "\(path).\(pair.key)",
+                    node: pair.value,
+                    context: context,
+                    isCovered: isCovered
+                )
             )
         }
     }

@@ -9,6 +9,8 @@ struct Validation {
         for service in project.services {
             checkReferences(of: service)
             checkContainerName(of: service)
+            checkPlatform(of: service)
+            checkAddresses(of: service)
             checkRelease(of: service)
         }
         DependencyCycles(context: context, services: project.services).report()
@@ -38,8 +40,15 @@ struct Validation {
                 extra: "; for a directory beside the file write ./\(key)"
             )
         }
-        for key in service.secrets.map(\.secret) {
+        let secrets = service.secrets + (service.build?.options?.secrets ?? [])
+        for key in secrets.map(\.source) {
             check(.secret, key, of: service, declare: "secrets: {\(key): {file: ./\(key).txt}}")
+        }
+        var configs = service.configs?.map(\.source) ?? []
+        if case .config(let key) = service.security?.credentials { configs.append(key) }
+        for key in configs { check(.config, key, of: service, declare: "configs: {\(key): {file: ./\(key).conf}}") }
+        for key in service.models?.map(\.model) ?? [] {
+            check(.model, key, of: service, declare: "models: {\(key): {model: ai/smollm2}}")
         }
         for dependency in service.dependencies where place(.service(dependency.service.rawValue)) == nil {
             reportUnknown(dependency.service, neededBy: service.name)
@@ -70,10 +79,13 @@ struct Validation {
         let known = context.places.keys.compactMap { place -> String? in
             if case .service(let name) = place { name } else { nil }
         }
+        let edge = Place.dependency(of: service.rawValue, on: name.rawValue)
+        let implied = context.impliedDependencies[edge]
         context.error(
             "compose.depends-on.unknown",
-            "services.\(service) depends on \"\(name)\", which is no service",
-            at: place(.dependency(of: service.rawValue, on: name.rawValue)),
+            implied.map { "services.\(service).\($0) names \"\(name)\", which is no service" }
+                ?? "services.\(service) depends on \"\(name)\", which is no service",
+            at: place(edge),
             hint: Suggestion.nearest(to: name.rawValue, among: known).map { "did you mean \"\($0)\"?" }
                 ?? "the services are: \(known.sorted().joined(separator: ", "))"
         )
@@ -171,10 +183,22 @@ struct Validation {
         for volume in project.volumes where !volumes.contains(volume.key) {
             reportUnused(.volume, volume.key)
         }
-        let secrets = Set(project.services.flatMap { $0.secrets.map(\.secret) })
+        let secrets = Set(
+            project.services.flatMap { ($0.secrets + ($0.build?.options?.secrets ?? [])).map(\.source) }
+        )
         for secret in project.secrets where !secrets.contains(secret.key) {
             reportUnused(.secret, secret.key)
         }
+        let configs = Set(project.services.flatMap { $0.configs?.map(\.source) ?? [] })
+        for config in project.configs ?? [] where !configs.contains(config.key) && !isCredential(config.key) {
+            reportUnused(.config, config.key)
+        }
+        let models = Set(project.services.flatMap { $0.models?.map(\.model) ?? [] })
+        for model in project.models ?? [] where !models.contains(model.key) { reportUnused(.model, model.key) }
+    }
+
+    private func isCredential(_ config: String) -> Bool {
+        project.services.contains { $0.security?.credentials == .config(config) }
     }
 
     private func reportUnused(_ kind: Place.Resource, _ key: String) {

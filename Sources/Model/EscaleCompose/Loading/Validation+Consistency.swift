@@ -1,0 +1,66 @@
+import EscaleCore
+
+/// Attributes of one service that don't fit together, or not with the project's networks.
+extension Validation {
+    /// An image that is built for other platforms than it is run on.
+    func checkPlatform(of service: Service) {
+        guard let platform = service.imageSettings?.platform, let built = service.build?.options?.platforms,
+            !built.contains(platform)
+        else { return }
+        context.error(
+            "compose.platform",
+            "services.\(service.name) runs on \(platform), but is built for \(Field.listed(built)) only",
+            at: place(.attribute("platform", of: service.name.rawValue)),
+            hint: "add \(platform) to build.platforms, or remove one of the two"
+        )
+    }
+
+    /// Fixed addresses: inside the network's subnet, and of one service and one replica only.
+    func checkAddresses(of service: Service) {
+        for attachment in service.networks {
+            guard let options = attachment.options,
+                let network = project.networks.first(where: { $0.key == attachment.network })
+            else { continue }
+            for address in [options.ipv4Address, options.ipv6Address].compactMap(\.self) {
+                check(address, of: service, on: network)
+            }
+        }
+    }
+
+    private func check(_ address: String, of service: Service, on network: Network) {
+        let position = place(.use(.network, network.key, by: service.name.rawValue))
+        if service.replicas > 1 {
+            context.error(
+                "compose.address.replicas",
+                "services.\(service.name) has \(service.replicas) replicas, but all are to have the address \(address)",
+                at: position,
+                hint: "remove the address; the service is reached by its name"
+            )
+        }
+        let subnets = (network.options?.addresses?.pools ?? []).compactMap(\.subnet).compactMap(Subnet.init)
+        guard !network.isExternal, let bytes = HostAddress.bytes(of: address) else { return }
+        if !subnets.contains(where: { $0.contains(bytes) }) {
+            context.error(
+                "compose.address.subnet",
+                subnets.isEmpty
+                    ? "services.\(service.name) has the address \(address), but networks.\(network.key) has no subnet"
+                    : "services.\(service.name): the address \(address) lies outside of the subnets of networks.\(network.key)",
+                at: position,
+                hint: "give the network a subnet that holds it: ipam: {config: [{subnet: …}]}"
+            )
+        }
+        let other = project.services.first { other in
+            other.name < service.name
+                && other.networks.contains {
+                    $0.network == network.key && [$0.options?.ipv4Address, $0.options?.ipv6Address].contains(address)
+                }
+        }
+        guard let other else { return }
+        context.error(
+            "compose.address.twice",
+            "services.\(service.name) has the same address on \(network.key) as \(other.name): \(address)",
+            at: position,
+            hint: "choose another address for one of them"
+        )
+    }
+}
