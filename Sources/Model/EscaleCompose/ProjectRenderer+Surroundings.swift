@@ -51,7 +51,7 @@ extension ProjectRenderer {
 
     private static func models(_ uses: [ModelUse]) -> YAMLValue? {
         mapOrNothing(
-            uses.sorted { $0.model < $1.model }.map { use in
+            uses.map { use in
                 var members = Members()
                 members.add("endpoint_var", use.endpointVariable.map(text))
                 members.add("model_var", use.modelVariable.map(text))

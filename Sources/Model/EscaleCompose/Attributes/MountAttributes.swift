@@ -9,9 +9,8 @@ extension ComposeAttribute {
             "driver_opts",
             hint: "data would end up in another place; mount the directory with a bind mount instead"
         )
-        + executed(.mount, "type", "source", "target", "read_only", "bind", "volume", "tmpfs")
+        + executed(.mount, "type", "source", "target", "read_only", "bind", "image", "volume", "tmpfs")
         + accepted(.mount, "consistency", "host and containers see the same files at once")
-        + refused(.mount, "image", hint: "copy the files into the service's own image")
         + refused(.mountImage, "subpath", hint: "copy the files into the service's own image")
         + executed(.mountBind, "create_host_path")
         + warned(.mountBind, "selinux", instead: "files are not relabelled")

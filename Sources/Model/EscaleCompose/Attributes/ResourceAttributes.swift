@@ -5,7 +5,6 @@ extension ComposeAttribute {
     static let resourceAttributes: [ComposeAttribute] =
         warned(
             .service,
-            "blkio_config",
             "cpu_count",
             "cpu_percent",
             "cpu_period",
@@ -14,16 +13,21 @@ extension ComposeAttribute {
             "cpu_rt_runtime",
             "cpu_shares",
             "cpus",
-            "cpuset",
             "mem_limit",
             "mem_reservation",
-            "mem_swappiness",
             "memswap_limit",
             "pids_limit",
-            "storage_opt",
-            "ulimits",
             instead: withoutLimit,
             harmless: ["0"]
+        )
+        + warned(
+            .service,
+            "blkio_config",
+            "cpuset",
+            "mem_swappiness",
+            "storage_opt",
+            "ulimits",
+            instead: withoutLimit
         )
         + warned(
             .service,

@@ -99,7 +99,13 @@ extension Field {
         switch node.content {
         case .sequence(let items): items.isEmpty
         case .mapping(let mapping): mapping.pairs.isEmpty
-        case .scalar(let scalar): attribute.harmless.contains(scalar.text.lowercased())
+        case .scalar(let scalar):
+            // As Field.boolean() reads the words of YAML 1.1.
+            switch scalar.text.lowercased() {
+            case "n", "no", "off": attribute.harmless.contains("false")
+            case "y", "yes", "on": attribute.harmless.contains("true")
+            case let text: attribute.harmless.contains(text)
+            }
         }
     }
 
@@ -141,7 +147,8 @@ extension Field {
                 ? "it belongs at the top level of the file, not inside \(path)"
                 : "it belongs in \(spoken(place))"
         }
-        let names = attributes.values.filter { !$0.isDormant }.map(\.name).sorted()
+        // Of many, only those that do something.
+        let names = attributes.values.filter { !$0.isDormant || attributes.count <= 12 }.map(\.name).sorted()
         return
             "known here: \(names.joined(separator: ", ")); your own data may go under a key that begins with x-"
     }

@@ -15,6 +15,22 @@ extension Validation {
         )
     }
 
+    /// Images of services that are contexts of a build.
+    func checkContexts(of service: Service) {
+        for (name, source) in (service.build?.options?.contexts ?? [:]).sorted(by: { $0.key < $1.key }) {
+            guard source.hasPrefix("service:") else { continue }
+            let other = ServiceName(rawValue: String(source.dropFirst(8)))
+            guard place(.service(other.rawValue)) == nil else { continue }
+            context.error(
+                "compose.build.context",
+                "services.\(service.name).build.additional_contexts: \(name) names \"\(other)\", which is no service",
+                at: place(.attribute("build.additional_contexts", of: service.name.rawValue)),
+                hint: Suggestion.nearest(to: other.rawValue, among: project.services.map(\.name.rawValue))
+                    .map { "did you mean \"\($0)\"?" } ?? "name a service that has a `build`"
+            )
+        }
+    }
+
     /// Fixed addresses: inside the network's subnet, and of one service and one replica only.
     func checkAddresses(of service: Service) {
         for attachment in service.networks {

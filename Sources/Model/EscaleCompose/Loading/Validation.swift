@@ -10,6 +10,7 @@ struct Validation {
             checkReferences(of: service)
             checkContainerName(of: service)
             checkPlatform(of: service)
+            checkContexts(of: service)
             checkAddresses(of: service)
             checkRelease(of: service)
         }
@@ -128,7 +129,7 @@ struct Validation {
         context.error(
             "compose.container-name.replicas",
             "services.\(service.name) has \(service.replicas) replicas, but `container_name` gives all the name \"\(name)\"",
-            at: place(.service(service.name.rawValue)),
+            at: place(.attribute("container_name", of: service.name.rawValue)),
             hint:
                 "remove `container_name`; replicas are then named \(project.name)-\(service.name)-1 and so on"
         )
@@ -162,7 +163,7 @@ struct Validation {
                 context.error(
                     "compose.container-name.twice",
                     "services.\(service.name) has the same `container_name` as \(other): \"\(name)\"",
-                    at: place(.service(service.name.rawValue)),
+                    at: place(.attribute("container_name", of: service.name.rawValue)),
                     hint: "choose another name, or remove the line"
                 )
             }

@@ -37,6 +37,9 @@ package struct DeployRestart: Codable, Hashable, Sendable {
         case none
         case onFailure = "on-failure"
         case any
+        // What Docker Compose takes too.
+        case no, always
+        case unlessStopped = "unless-stopped"
     }
 
     package var condition: Condition?
@@ -49,9 +52,10 @@ package struct DeployRestart: Codable, Hashable, Sendable {
     /// The same as a service's `restart`.
     package var policy: RestartPolicy {
         switch condition {
-        case .some(.none): .no
+        case .some(.none), .no: .no
         case .onFailure: .onFailure(retries: mostAttempts == 0 ? nil : mostAttempts)
-        case .any, nil: .always
+        case .unlessStopped: .unlessStopped
+        case .any, .always, nil: .always
         }
     }
 }

@@ -70,6 +70,7 @@ extension ServiceReader {
         options.provenance = section["provenance"].flatMap(attestation)
         options.billOfMaterials = section["sbom"].flatMap(attestation)
         options.contexts = section["additional_contexts"].flatMap(contexts)
+        if let field = section["additional_contexts"] { note(field, "build.additional_contexts") }
         options.secrets = section["secrets"].flatMap { sharedFiles($0, .secret, .buildSecret).filled }
         options.keys = section["ssh"].flatMap(keys)
         options.network = section.text("network")

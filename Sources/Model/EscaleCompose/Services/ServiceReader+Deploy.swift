@@ -84,7 +84,7 @@ extension ServiceReader {
         var result = DeployLimits()
         result.cpus = limits["cpus"]?.processors()
         result.memory = limits["memory"]?.bytes().flatMap { $0.rawValue == 0 ? nil : $0 }
-        result.processes = limits["pids"]?.bound(in: 0...Int(Int32.max)).flatMap { $0 == .at(0) ? .unlimited : $0 }
+        result.processes = limits["pids"]?.bound(in: 0...Int(Int32.max)).flatMap { $0 == .at(0) ? nil : $0 }
         checkSame(limits["cpus"], result.cpus, as: section["cpus"], own?.cpus)
         checkSame(limits["memory"], result.memory, as: section["mem_limit"], own?.memory)
         checkSame(limits["pids"], result.processes, as: section["pids_limit"], own?.processes)

@@ -164,7 +164,8 @@ extension ServiceReader {
             at: typeField.position,
             hint: type == "image" ? "copy the files into the service's own image" : "possible are bind, volume and tmpfs"
         )
-        if let image = section["image"], type == "image" {
+        if var image = section["image"], type == "image" {
+            image.isCovered = true
             options.subpath = image.filledSection(.mountImage)?.text("subpath")
         }
         guard let source = section["source"] else {

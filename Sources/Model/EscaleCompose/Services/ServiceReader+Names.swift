@@ -35,6 +35,7 @@ extension ServiceReader {
 
     // MARK: Hosts
 
+    /// By name; the addresses of a name in the order of the file.
     func extraHosts(_ field: Field) -> [HostEntry] {
         let example = "write - db.example.org=10.0.0.5, or db.example.org: 10.0.0.5"
         var entries: [HostEntry] = []
@@ -63,7 +64,7 @@ extension ServiceReader {
                 }
                 add(member.key, addresses, at: member.position)
             }
-            return entries
+            return entries.sorted { $0.name < $1.name }
         }
         for item in field.items(hint: example) ?? [] {
             guard let text = item.filledText(hint: example) else { continue }
@@ -74,7 +75,7 @@ extension ServiceReader {
             let addresses = text[text.index(after: cut)...].split(separator: ",", omittingEmptySubsequences: false)
             add(String(text[..<cut]), addresses.map { (String($0), item) }, at: item.position)
         }
-        return entries
+        return entries.sorted { $0.name < $1.name }
     }
 
     private func hostAddress(_ text: String, _ field: Field, example: String) -> String? {
@@ -96,8 +97,8 @@ extension ServiceReader {
         for item in field?.items(hint: example) ?? [] {
             guard let (text, alias) = parts(of: item, hint: example) else { continue }
             let other = ServiceName(rawValue: text)
-            let link = ServiceLink(service: other, alias: alias == text ? nil : alias)
-            if let alias = link.alias {
+            let link = ServiceLink(service: other, alias: alias)
+            if let alias, alias != text {
                 context.refuse(
                     "\(item.path): \(text) under the name \(alias) is not supported yet",
                     at: item.position,

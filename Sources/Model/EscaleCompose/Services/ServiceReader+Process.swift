@@ -44,6 +44,7 @@ extension ServiceReader {
 
     private func containerName(_ field: Field) -> String? {
         guard let name = field.filledText() else { return nil }
+        note(field, "container_name")
         guard ServiceName.accepts(name) else {
             field.error(
                 "compose.name",

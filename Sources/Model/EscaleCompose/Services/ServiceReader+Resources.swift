@@ -8,7 +8,7 @@ extension ServiceReader {
         readProcessors(section, into: &resources)
         readMemory(section, into: &resources)
         resources.processes = section["pids_limit"]?.bound(in: 0...Int(Int32.max)).flatMap {
-            $0 == .at(0) ? .unlimited : $0
+            $0 == .at(0) ? nil : $0
         }
         resources.disablesOutOfMemoryKiller = section.flag("oom_kill_disable")
         resources.outOfMemoryScore = section["oom_score_adj"]?.integer(in: -1000...1000).flatMap {

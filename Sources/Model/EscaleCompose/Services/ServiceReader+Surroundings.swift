@@ -125,7 +125,7 @@ extension ServiceReader {
             for item in field.items(hint: example) ?? [] {
                 if let key = item.filledText(hint: example) { _ = add(key, at: item.position) }
             }
-            return uses.filled
+            return uses.sorted { $0.model < $1.model }.filled
         }
         for member in field.members() ?? [] where !member.key.hasPrefix("x-") {
             guard let index = add(member.key, at: member.position), !member.value.isNull,
@@ -134,7 +134,7 @@ extension ServiceReader {
             uses[index].endpointVariable = section["endpoint_var"].flatMap(variable)
             uses[index].modelVariable = section["model_var"].flatMap(variable)
         }
-        return uses.filled
+        return uses.sorted { $0.model < $1.model }.filled
     }
 
     /// The name of an environment variable.
