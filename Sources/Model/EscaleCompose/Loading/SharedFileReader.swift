@@ -36,7 +36,8 @@ struct SharedFileReader {
             return file
         }
         guard let name = origins.first, let source = section?[name] else {
-            let isExplained = external.isExternal || section?["driver"] != nil
+            let isExplained =
+                external.isExternal || section?["driver"] != nil || (section == nil && !member.value.isNull)
             if !isExplained, section.map({ $0.misspells("file", "environment", "content") }) != true {
                 reportMissing(member)
             }

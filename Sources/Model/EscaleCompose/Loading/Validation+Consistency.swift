@@ -37,14 +37,13 @@ extension Validation {
             guard let options = attachment.options,
                 let network = project.networks.first(where: { $0.key == attachment.network })
             else { continue }
-            for address in [options.ipv4Address, options.ipv6Address].compactMap(\.self) {
-                check(address, of: service, on: network)
-            }
+            if let address = options.ipv4Address { check(address, "ipv4_address", of: service, on: network) }
+            if let address = options.ipv6Address { check(address, "ipv6_address", of: service, on: network) }
         }
     }
 
-    private func check(_ address: String, of service: Service, on network: Network) {
-        let position = place(.use(.network, network.key, by: service.name.rawValue))
+    private func check(_ address: String, _ attribute: String, of service: Service, on network: Network) {
+        let position = place(.attribute("networks.\(network.key).\(attribute)", of: service.name.rawValue))
         if service.replicas > 1 {
             context.error(
                 "compose.address.replicas",

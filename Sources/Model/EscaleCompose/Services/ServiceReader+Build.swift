@@ -71,7 +71,7 @@ extension ServiceReader {
         options.billOfMaterials = section["sbom"].flatMap(attestation)
         options.contexts = section["additional_contexts"].flatMap(contexts)
         if let field = section["additional_contexts"] { note(field, "build.additional_contexts") }
-        options.secrets = section["secrets"].flatMap { sharedFiles($0, .secret, .buildSecret).filled }
+        options.secrets = section["secrets"].flatMap { sharedFiles($0, .secret, .buildSecret).map(\.mount).filled }
         options.keys = section["ssh"].flatMap(keys)
         options.network = section.text("network")
         options.extraHosts = section["extra_hosts"].flatMap { extraHosts($0).filled }
@@ -94,9 +94,14 @@ extension ServiceReader {
     private func contexts(_ field: Field) -> [String: String]? {
         let example = "write base: ./base, or base: docker-image://debian:12"
         var contexts: [String: String] = [:]
-        for (key, value) in field.keyValues(example: example) ?? [] {
+        for (key, value, position) in field.placedKeyValues(example: example) ?? [] {
             guard let value, !value.isEmpty else {
-                field.error("compose.empty", "\(field.path): \"\(key)\" names nothing", hint: example)
+                context.error(
+                    "compose.empty",
+                    "\(field.path): \"\(key)\" names nothing",
+                    at: position,
+                    hint: example
+                )
                 continue
             }
             let isPath = !Self.isRemote(value) && !value.hasPrefix("service:") && !value.hasPrefix("target:")

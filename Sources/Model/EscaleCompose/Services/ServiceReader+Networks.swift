@@ -40,6 +40,9 @@ extension ServiceReader {
         if let settings, !settings.isNull, let section = settings.section(.serviceNetwork) {
             attachment.aliases = aliases(section)
             attachment.options = options(section)
+            for name in ["ipv4_address", "ipv6_address"] {
+                if let field = section[name] { note(field, "networks.\(key).\(name)") }
+            }
         }
         service.networks.append(attachment)
     }

@@ -92,11 +92,13 @@ extension ServiceReader {
     private func longPort(_ item: Field) -> [PortMapping] {
         guard let section = item.section(.port) else { return [] }
         guard let targetField = section["target"] else {
-            item.error(
-                "compose.port.target",
-                "\(item.path) has no `target`",
-                hint: "name the container's port: target: 80"
-            )
+            if !section.misspells("target") {
+                item.error(
+                    "compose.port.target",
+                    "\(item.path) has no `target`",
+                    hint: "name the container's port: target: 80"
+                )
+            }
             return []
         }
         guard let target = targetField.integer(in: 1...65535).flatMap(UInt16.init(exactly:)) else {

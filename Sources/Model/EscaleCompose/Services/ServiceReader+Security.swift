@@ -60,14 +60,15 @@ extension ServiceReader {
     private func sysctls(_ field: Field?) -> [String: String] {
         let example = "write net.core.somaxconn: 1024, or - net.core.somaxconn=1024"
         var result: [String: String] = [:]
-        for (key, value) in field?.keyValues(example: example) ?? [] {
+        for (key, value, position) in field?.placedKeyValues(example: example) ?? [] {
             let isSeparate =
                 ["net.", "fs.mqueue.", "kernel.msg", "kernel.shm"].contains { key.hasPrefix($0) }
                 || ["kernel.sem", "kernel.domainname", "kernel.hostname"].contains(key)
             if !isSeparate {
-                field?.error(
+                context.error(
                     "compose.sysctl",
-                    "\(field?.path ?? ""): \"\(key)\" is the whole machine's and can't be set for a container",
+                    "services.\(name).sysctls: \"\(key)\" is the whole machine's and can't be set for a container",
+                    at: position,
                     hint: "set it on the host; net.*, fs.mqueue.*, kernel.msg*, kernel.shm* and kernel.sem are separate"
                 )
             }

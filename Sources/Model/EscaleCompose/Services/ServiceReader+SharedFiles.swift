@@ -4,18 +4,25 @@ import EscaleYAML
 /// The secrets and configs that a service sees, and that a build does.
 extension ServiceReader {
     func readSharedFiles(_ section: Section, into service: inout Service) {
-        service.secrets = section["secrets"].map { sharedFiles($0, .secret, .serviceSecret) } ?? []
-        service.configs = section["configs"].flatMap { sharedFiles($0, .config, .serviceConfig).filled }
-        checkTargets(section, service)
+        let secrets = section["secrets"].map { sharedFiles($0, .secret, .serviceSecret) } ?? []
+        let configs = section["configs"].map { sharedFiles($0, .config, .serviceConfig) } ?? []
+        service.secrets = secrets.map(\.mount)
+        service.configs = configs.map(\.mount).filled
+        checkTargets(secrets, configs, beside: service.mounts)
     }
+
+    /// The list's items with where they stand.
+    typealias PlacedMount = (mount: SharedFileMount, item: Field)
 
     func sharedFiles(
         _ field: Field,
         _ kind: Place.Resource,
         _ scope: ComposeAttribute.Scope
-    ) -> [SharedFileMount] {
+    ) -> [PlacedMount] {
         let example = "write a list such as [\(kind == .secret ? "db_password" : "nginx_conf")]"
-        return (field.items(hint: example) ?? []).compactMap { sharedFile($0, kind, scope) }
+        return (field.items(hint: example) ?? []).compactMap { item in
+            sharedFile(item, kind, scope).map { ($0, item) }
+        }
     }
 
     private func sharedFile(
@@ -64,16 +71,15 @@ extension ServiceReader {
     }
 
     /// Two files at one place: one of them would not be seen.
-    private func checkTargets(_ section: Section, _ service: Service) {
-        var taken: [String: String] = [:]
-        for mount in service.mounts { taken[mount.target] = "a volume" }
-        for (kind, mounts) in [("secret", service.secrets), ("config", service.configs ?? [])] {
-            for mount in mounts {
+    private func checkTargets(_ secrets: [PlacedMount], _ configs: [PlacedMount], beside mounts: [Mount]) {
+        var taken = Dictionary(mounts.map { ($0.target, "a volume") }, uniquingKeysWith: { first, _ in first })
+        for (kind, files) in [("secret", secrets), ("config", configs)] {
+            for (mount, item) in files {
                 let name = "the \(kind) \(mount.source)"
                 if let other = taken[mount.target] {
-                    section[kind + "s"]?.error(
+                    item.error(
                         "compose.mount.twice",
-                        "services.\(self.name).\(kind)s: \(name) is to be at \(mount.target), where \(other) is already",
+                        "\(item.path): \(name) is to be at \(mount.target), where \(other) is already",
                         hint: "give one of them another `target`"
                     )
                 }
