@@ -79,7 +79,7 @@ package struct Service: Codable, Hashable, Sendable {
     package var labels: [String: String] = [:]
     package var ports: [PortMapping] = []
     package var mounts: [Mount] = []
-    /// At least one, the project's `default` where the file names none.
+    /// At least one, the project's `default` where the file names none; none where ``ServiceNamespaces/network`` is set.
     package var networks: [NetworkAttachment] = []
     package var dependencies: [Dependency] = []
     package var healthcheck: Healthcheck?

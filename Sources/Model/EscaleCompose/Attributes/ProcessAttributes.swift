@@ -1,7 +1,13 @@
 extension ComposeAttribute {
     /// Attributes of the mappings that say what runs when, and how one sees that it does.
     static let processAttributes: [ComposeAttribute] =
-        executed(.dependency, "condition", "restart", "required")
+        executed(.dependency, "condition", "required")
+        + warned(
+            .dependency,
+            "restart",
+            instead: "this service keeps running when the other one is restarted or replaced",
+            harmless: ["false"]
+        )
         + executed(.environmentFile, "path", "required", "format")
         + executed(
             .healthcheck,

@@ -40,7 +40,6 @@ extension ComposeAttribute {
             "restart",
             "scale",
             "secrets",
-            "stdin_open",
             "stop_grace_period",
             "stop_signal",
             "tmpfs",
@@ -67,6 +66,12 @@ extension ComposeAttribute {
             "services on a network reach one another by name, so it only says what starts first; an alias is refused"
         )
         + warned(.service, "attach", instead: "`up` shows the output of every service", harmless: ["true"])
+        + warned(
+            .service,
+            "stdin_open",
+            instead: "nothing is attached to the program's standard input; use `escale exec` for a shell",
+            harmless: ["false"]
+        )
         + warned(
             .service,
             "develop",
