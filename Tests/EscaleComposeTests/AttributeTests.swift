@@ -44,7 +44,10 @@ import Testing
     func theReferencePageIsWhatTheTableSays() {
         let path = "docs/reference/compose.md"
         guard getenv("UPDATE_GOLDEN") != nil else {
-            #expect(AttributePage.markdown() == Self.read(path), "UPDATE_GOLDEN=1 swift test rewrites \(path)")
+            #expect(
+                AttributePage.markdown() == Self.read(path),
+                "UPDATE_GOLDEN=1 swift test rewrites \(path)"
+            )
             return
         }
         guard let file = fopen("\(Self.root)/\(path)", "w") else {
@@ -60,7 +63,9 @@ import Testing
         var used: Set<String> = []
         for golden in GoldenCase.all() {
             for (name, text) in golden.texts where name.hasSuffix(".yaml") || name.hasSuffix(".yml") {
-                if let node = YAMLDocument.parse(text: text, file: name).0 { collect(node, at: "", into: &used) }
+                if let node = YAMLDocument.parse(text: text, file: name).0 {
+                    collect(node, at: "", into: &used)
+                }
             }
         }
         let missing = ComposeAttribute.table.map(\.path).filter { !used.contains($0) }

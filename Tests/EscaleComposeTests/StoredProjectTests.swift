@@ -36,7 +36,9 @@ import Testing
     @Test func aServiceWithoutNewAttributesIsEncodedAsItWas() throws {
         let text = try service()
         #expect(text.contains(#""secret":"password""#))
-        for name in ["configs", "resources", "deploy", "security", "namespaces", "names", "options", "uid", "isOfHost"] {
+        for name in [
+            "configs", "resources", "deploy", "security", "namespaces", "names", "options", "uid", "isOfHost",
+        ] {
             #expect(!text.contains("\"\(name)\""), "\(name)")
         }
     }

@@ -168,7 +168,10 @@ package struct PortMapping: Codable, Hashable, Sendable {
     package var isOfHost: Bool?
 
     package init(
-        hostAddress: String? = nil, hostPort: UInt16?, containerPort: UInt16, transport: Transport = .tcp
+        hostAddress: String? = nil,
+        hostPort: UInt16?,
+        containerPort: UInt16,
+        transport: Transport = .tcp
     ) {
         self.hostAddress = hostAddress
         self.hostPort = hostPort
@@ -238,7 +241,10 @@ package struct Dependency: Codable, Hashable, Sendable {
     package var required: Bool
 
     package init(
-        _ service: ServiceName, condition: Condition = .started, restart: Bool = false, required: Bool = true
+        _ service: ServiceName,
+        condition: Condition = .started,
+        restart: Bool = false,
+        required: Bool = true
     ) {
         self.service = service
         self.condition = condition
@@ -289,7 +295,10 @@ package struct Network: Codable, Hashable, Sendable {
     package var options: NetworkOptions?
 
     package init(
-        key: String, name: NetworkName, isInternal: Bool = false, isExternal: Bool = false,
+        key: String,
+        name: NetworkName,
+        isInternal: Bool = false,
+        isExternal: Bool = false,
         labels: [String: String] = [:]
     ) {
         self.key = key

@@ -43,7 +43,9 @@ extension ProjectRenderer {
         members.add("mac_address", names.macAddress.map(text))
     }
 
-    private static func joined(_ name: String, _ alias: String?) -> String { name + (alias.map { ":\($0)" } ?? "") }
+    private static func joined(_ name: String, _ alias: String?) -> String {
+        name + (alias.map { ":\($0)" } ?? "")
+    }
 
     /// `name=address`, which is clear with IPv6 too.
     static func hosts(_ entries: [HostEntry]) -> YAMLValue? {

@@ -42,7 +42,9 @@ extension ProjectRenderer {
                         .map([
                             .init(
                                 "discrete_resource_spec",
-                                .map([.init("kind", text(resource.kind)), .init("value", count(resource.value))])
+                                .map([
+                                    .init("kind", text(resource.kind)), .init("value", count(resource.value)),
+                                ])
                             )
                         ])
                     }

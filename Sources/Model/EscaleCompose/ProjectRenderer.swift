@@ -34,7 +34,9 @@ package enum ProjectRenderer {
         var map: YAMLValue { .map(members) }
         /// `nil` while nothing was added.
         var filledMap: YAMLValue? { members.isEmpty ? nil : map }
-        func prepending(_ key: String, _ value: YAMLValue) -> YAMLValue { .map([.init(key, value)] + members) }
+        func prepending(_ key: String, _ value: YAMLValue) -> YAMLValue {
+            .map([.init(key, value)] + members)
+        }
         var sortedMap: YAMLValue { .map(members.sorted { $0.key < $1.key }) }
 
         mutating func add(_ key: String, _ value: YAMLValue?) {

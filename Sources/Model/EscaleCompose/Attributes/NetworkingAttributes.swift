@@ -3,7 +3,11 @@ extension ComposeAttribute {
     static let networkingAttributes: [ComposeAttribute] =
         executed(.network, "name", "internal", "external", "driver")
         + accepted(.network, "attachable", "it concerns containers that are started by hand")
-        + accepted(.network, "labels", "nothing here goes by them; they are kept and shown by `escale config`")
+        + accepted(
+            .network,
+            "labels",
+            "nothing here goes by them; they are kept and shown by `escale config`"
+        )
         + accepted(.networkExternal, "name", "the old form of `name` beside `external: true`")
         + warned(.network, "driver_opts", instead: "the options are left out")
         + warned(.network, "ipam", instead: "Escale chooses the subnet")

@@ -4,7 +4,13 @@ extension ComposeAttribute {
         + accepted(.file, "version", "obsolete; the loader says so itself")
         + refused(.file, "include", hint: "copy the included services into this file")
         + refused(.file, "models", hint: "run the model as a service of its own")
-        + refused(.include, "path", "env_file", "project_directory", hint: "copy the included services into this file")
+        + refused(
+            .include,
+            "path",
+            "env_file",
+            "project_directory",
+            hint: "copy the included services into this file"
+        )
         + refused(
             .model,
             "name",
@@ -54,7 +60,11 @@ extension ComposeAttribute {
             "annotations",
             "nothing here goes by them; they are kept and shown by `escale config`"
         )
-        + accepted(.service, "labels", "nothing here goes by them; they are kept and shown by `escale config`")
+        + accepted(
+            .service,
+            "labels",
+            "nothing here goes by them; they are kept and shown by `escale config`"
+        )
         + accepted(
             .service,
             "expose",
@@ -118,7 +128,12 @@ extension ComposeAttribute {
         )
         + refused(.service, "mac_address", hint: "Escale chooses the addresses")
         + refused(.service, "models", "provider", hint: "run it as a service with an image")
-        + refused(.serviceModel, "endpoint_var", "model_var", hint: "run the model as a service with an image")
+        + refused(
+            .serviceModel,
+            "endpoint_var",
+            "model_var",
+            hint: "run the model as a service with an image"
+        )
         + refused(.provider, "type", "options", hint: "run it as a service with an image")
         + refused(.service, "profiles", hint: "the service would always start; move it to a file of its own")
         + refused(.service, "volumes_from", hint: "name the volumes in both services")

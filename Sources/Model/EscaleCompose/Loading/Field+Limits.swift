@@ -67,7 +67,8 @@ extension Field {
                 warning(
                     "compose.mode.decimal",
                     "\(path): \(text) without a leading zero is decimal; it is the same as \(octal)",
-                    hint: UInt32(text, radix: 8) == nil ? "write \(octal)" : "write 0\(text) if that is meant, else \(octal)"
+                    hint: UInt32(text, radix: 8) == nil
+                        ? "write \(octal)" : "write 0\(text) if that is meant, else \(octal)"
                 )
             }
             return mode

@@ -44,7 +44,13 @@ final class LoadContext {
 
     /// Reports what a file may ask for and Escale doesn't do, where running without it would not be the same.
     func refuse(_ message: String, at position: SourcePosition?, hint: String) {
-        add(toleratesUnsupported ? .warning : .error, "compose.attribute.unsupported", message, at: position, hint: hint)
+        add(
+            toleratesUnsupported ? .warning : .error,
+            "compose.attribute.unsupported",
+            message,
+            at: position,
+            hint: hint
+        )
     }
 
     private func add(

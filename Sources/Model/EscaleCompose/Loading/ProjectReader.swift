@@ -75,7 +75,8 @@ struct ProjectReader {
                 section,
                 .networkExternal,
                 forbidding: [
-                    "driver", "driver_opts", "internal", "labels", "ipam", "attachable", "enable_ipv4", "enable_ipv6",
+                    "driver", "driver_opts", "internal", "labels", "ipam", "attachable", "enable_ipv4",
+                    "enable_ipv6",
                 ]
             )
             var network = Network(
@@ -104,7 +105,11 @@ struct ProjectReader {
     private func volumes(_ field: Field?) -> [Volume] {
         (field?.members() ?? []).compactMap { member in
             guard let (key, section) = resource(member, .volume, .volume, VolumeName.noun) else { return nil }
-            let external = external(section, .volumeExternal, forbidding: ["driver", "driver_opts", "labels"])
+            let external = external(
+                section,
+                .volumeExternal,
+                forbidding: ["driver", "driver_opts", "labels"]
+            )
             var volume = Volume(
                 key: key,
                 name: VolumeName(rawValue: hostName(key, section, external)),
@@ -136,7 +141,9 @@ struct ProjectReader {
     private func sharedFiles(_ field: Field?, _ kind: Place.Resource) -> [SharedFile] {
         (field?.members() ?? []).compactMap { member in
             let scope: ComposeAttribute.Scope = kind == .secret ? .secret : .config
-            guard let (key, section) = resource(member, kind, scope, "\(kind.rawValue) name") else { return nil }
+            guard let (key, section) = resource(member, kind, scope, "\(kind.rawValue) name") else {
+                return nil
+            }
             let externalScope: ComposeAttribute.Scope = kind == .secret ? .secretExternal : .configExternal
             let reader = SharedFileReader(context: context, kind: kind, key: key, project: name)
             let external = external(section, externalScope, forbidding: reader.ownAttributes)
@@ -162,7 +169,9 @@ struct ProjectReader {
             var result = LanguageModel(key: key, name: section?.text("name") ?? "\(name)_\(key)", model: text)
             result.contextSize = section?["context_size"]?.integer(in: 1...Int(Int32.max))
             result.runtimeFlags =
-                section?["runtime_flags"]?.items(hint: "write a list such as [\"--verbose\"]")?.compactMap { $0.text() } ?? []
+                section?["runtime_flags"]?.items(hint: "write a list such as [\"--verbose\"]")?.compactMap {
+                    $0.text()
+                } ?? []
             return result
         }
     }

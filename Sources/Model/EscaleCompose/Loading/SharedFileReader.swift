@@ -10,12 +10,16 @@ struct SharedFileReader {
 
     /// What one that somebody else made can't have.
     var ownAttributes: [String] {
-        ["file", "environment", "labels", "template_driver"] + (kind == .secret ? ["driver", "driver_opts"] : ["content"])
+        ["file", "environment", "labels", "template_driver"]
+            + (kind == .secret ? ["driver", "driver_opts"] : ["content"])
     }
 
-    private var sources: [String] { kind == .secret ? ["file", "environment"] : ["file", "content", "environment"] }
+    private var sources: [String] {
+        kind == .secret ? ["file", "environment"] : ["file", "content", "environment"]
+    }
 
-    func read(_ member: Field.Member, _ section: Section?, _ external: ProjectReader.External) -> SharedFile? {
+    func read(_ member: Field.Member, _ section: Section?, _ external: ProjectReader.External) -> SharedFile?
+    {
         var file = SharedFile(key: key)
         file.isExternal = external.isExternal ? true : nil
         let given = section?.text("name") ?? external.name
@@ -67,7 +71,8 @@ struct SharedFileReader {
             field.warning(
                 "compose.\(kind.rawValue).missing",
                 "there is no file \(absolute)",
-                hint: "create it before `escale up`; services that use the \(kind.rawValue) won't start without it"
+                hint:
+                    "create it before `escale up`; services that use the \(kind.rawValue) won't start without it"
             )
         }
         return absolute
@@ -75,7 +80,9 @@ struct SharedFileReader {
 
     /// The variable's name and its value.
     private func variable(_ field: Field) -> (name: String?, value: String?) {
-        guard let name = field.filledText(hint: "name a variable such as DB_PASSWORD") else { return (nil, nil) }
+        guard let name = field.filledText(hint: "name a variable such as DB_PASSWORD") else {
+            return (nil, nil)
+        }
         guard let value = context.variables[name] else {
             field.error(
                 "compose.variable.required",

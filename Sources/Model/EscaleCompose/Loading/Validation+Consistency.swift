@@ -32,18 +32,31 @@ extension Validation {
     }
 
     /// Fixed addresses: inside the network's subnet, and of one service and one replica only.
-    func checkAddresses(of service: Service) {
-        for attachment in service.networks {
-            guard let options = attachment.options,
-                let network = project.networks.first(where: { $0.key == attachment.network })
-            else { continue }
-            if let address = options.ipv4Address { check(address, "ipv4_address", of: service, on: network) }
-            if let address = options.ipv6Address { check(address, "ipv6_address", of: service, on: network) }
+    func checkAddresses() {
+        let networks = Dictionary(project.networks.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+        var owners: [String: ServiceName] = [:]
+        for service in project.services {
+            for attachment in service.networks {
+                guard let options = attachment.options, let network = networks[attachment.network] else { continue }
+                let fixed = [("ipv4_address", options.ipv4Address), ("ipv6_address", options.ipv6Address)]
+                for case (let attribute, let address?) in fixed {
+                    let position = place(.attribute("networks.\(network.key).\(attribute)", of: service.name.rawValue))
+                    check(address, of: service, on: network, at: position)
+                    if let owner = owners["\(network.key) \(address)"] {
+                        context.error(
+                            "compose.address.twice",
+                            "services.\(service.name) has the same address on \(network.key) as \(owner): \(address)",
+                            at: position,
+                            hint: "choose another address for one of them"
+                        )
+                    }
+                    owners["\(network.key) \(address)"] = service.name
+                }
+            }
         }
     }
 
-    private func check(_ address: String, _ attribute: String, of service: Service, on network: Network) {
-        let position = place(.attribute("networks.\(network.key).\(attribute)", of: service.name.rawValue))
+    private func check(_ address: String, of service: Service, on network: Network, at position: SourcePosition?) {
         if service.replicas > 1 {
             context.error(
                 "compose.address.replicas",
@@ -53,29 +66,16 @@ extension Validation {
             )
         }
         let subnets = (network.options?.addresses?.pools ?? []).compactMap(\.subnet).compactMap(Subnet.init)
-        guard !network.isExternal, let bytes = HostAddress.bytes(of: address) else { return }
-        if !subnets.contains(where: { $0.contains(bytes) }) {
-            context.error(
-                "compose.address.subnet",
-                subnets.isEmpty
-                    ? "services.\(service.name) has the address \(address), but networks.\(network.key) has no subnet"
-                    : "services.\(service.name): the address \(address) lies outside of the subnets of networks.\(network.key)",
-                at: position,
-                hint: "give the network a subnet that holds it: ipam: {config: [{subnet: …}]}"
-            )
-        }
-        let other = project.services.first { other in
-            other.name < service.name
-                && other.networks.contains {
-                    $0.network == network.key && [$0.options?.ipv4Address, $0.options?.ipv6Address].contains(address)
-                }
-        }
-        guard let other else { return }
+        guard !network.isExternal, let bytes = HostAddress.bytes(of: address),
+            !subnets.contains(where: { $0.contains(bytes) })
+        else { return }
         context.error(
-            "compose.address.twice",
-            "services.\(service.name) has the same address on \(network.key) as \(other.name): \(address)",
+            "compose.address.subnet",
+            subnets.isEmpty
+                ? "services.\(service.name) has the address \(address), but networks.\(network.key) has no subnet"
+                : "services.\(service.name): \(address) lies outside of the subnets of networks.\(network.key)",
             at: position,
-            hint: "choose another address for one of them"
+            hint: "give the network a subnet that holds it: ipam: {config: [{subnet: …}]}"
         )
     }
 }

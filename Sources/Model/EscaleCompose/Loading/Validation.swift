@@ -11,11 +11,11 @@ struct Validation {
             checkContainerName(of: service)
             checkPlatform(of: service)
             checkContexts(of: service)
-            checkAddresses(of: service)
             checkRelease(of: service)
         }
         DependencyCycles(context: context, services: project.services).report()
         checkWaiting()
+        checkAddresses()
         checkPorts()
         checkGateway()
         checkSharedNames()
@@ -47,7 +47,9 @@ struct Validation {
         }
         var configs = service.configs?.map(\.source) ?? []
         if case .config(let key) = service.security?.credentials { configs.append(key) }
-        for key in configs { check(.config, key, of: service, declare: "configs: {\(key): {file: ./\(key).conf}}") }
+        for key in configs {
+            check(.config, key, of: service, declare: "configs: {\(key): {file: ./\(key).conf}}")
+        }
         for key in service.models?.map(\.model) ?? [] {
             check(.model, key, of: service, declare: "models: {\(key): {model: ai/smollm2}}")
         }
@@ -64,10 +66,8 @@ struct Validation {
         extra: String = ""
     ) {
         guard place(.resource(kind, key)) == nil else { return }
-        let declared = context.places.keys.compactMap { place -> String? in
-            if case .resource(kind, let key) = place { key } else { nil }
-        }
-        let near = Suggestion.nearest(to: key, among: declared).map { "did you mean \"\($0)\"? else " } ?? ""
+        let declared = nearest(to: key) { if case .resource(kind, let key) = $0 { key } else { nil } }
+        let near = declared.map { "did you mean \"\($0)\"? else " } ?? ""
         context.error(
             "compose.\(kind.rawValue).unknown",
             "services.\(service.name) uses the \(kind.rawValue) \"\(key)\", which is not declared",
@@ -77,19 +77,27 @@ struct Validation {
     }
 
     private func reportUnknown(_ name: ServiceName, neededBy service: ServiceName) {
-        let known = context.places.keys.compactMap { place -> String? in
-            if case .service(let name) = place { name } else { nil }
-        }
         let edge = Place.dependency(of: service.rawValue, on: name.rawValue)
         let implied = context.impliedDependencies[edge]
+        let near = nearest(to: name.rawValue) { if case .service(let name) = $0 { name } else { nil } }
         context.error(
             "compose.depends-on.unknown",
             implied.map { "services.\(service).\($0) names \"\(name)\", which is no service" }
                 ?? "services.\(service) depends on \"\(name)\", which is no service",
             at: place(edge),
-            hint: Suggestion.nearest(to: name.rawValue, among: known).map { "did you mean \"\($0)\"?" }
-                ?? "the services are: \(known.sorted().joined(separator: ", "))"
+            hint: near.map { "did you mean \"\($0)\"?" } ?? "the services are: \(serviceNames)"
         )
+    }
+
+    /// The declared name that is likely to be meant. Nobody reads hundreds of hints, and each takes time to find.
+    private func nearest(to name: String, among names: (Place) -> String?) -> String? {
+        guard context.diagnostics.count < 200 else { return nil }
+        return Suggestion.nearest(to: name, among: context.places.keys.compactMap(names))
+    }
+
+    private var serviceNames: String {
+        let names = project.services.prefix(20).map(\.name.rawValue)
+        return names.joined(separator: ", ") + (project.services.count > 20 ? ", …" : "")
     }
 
     /// Conditions that can never hold.
@@ -195,7 +203,9 @@ struct Validation {
             reportUnused(.config, config.key)
         }
         let models = Set(project.services.flatMap { $0.models?.map(\.model) ?? [] })
-        for model in project.models ?? [] where !models.contains(model.key) { reportUnused(.model, model.key) }
+        for model in project.models ?? [] where !models.contains(model.key) {
+            reportUnused(.model, model.key)
+        }
     }
 
     private func isCredential(_ config: String) -> Bool {

@@ -4,7 +4,9 @@ package struct MountOptions: Codable, Hashable, Sendable {
         case `private`, rprivate, shared, rshared, slave, rslave
     }
 
-    package enum Recursion: String, Codable, CaseIterable, Sendable { case enabled, disabled, writable, readonly }
+    package enum Recursion: String, Codable, CaseIterable, Sendable {
+        case enabled, disabled, writable, readonly
+    }
 
     /// `z` for content that containers share, `Z` for content of one.
     package enum Relabelling: String, Codable, CaseIterable, Sendable {

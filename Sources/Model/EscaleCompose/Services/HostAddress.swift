@@ -20,7 +20,8 @@ enum HostAddress {
 
     /// Whether listening on both at once can't work: equal, or one of them stands for all of the other's kind.
     static func overlap(_ left: String?, _ right: String?) -> Bool {
-        guard let left = left.map({ bytes(of: $0) ?? [] }), let right = right.map({ bytes(of: $0) ?? [] }) else {
+        guard let left = left.map({ bytes(of: $0) ?? [] }), let right = right.map({ bytes(of: $0) ?? [] })
+        else {
             return true
         }
         let meansAll = [left, right].contains { $0.allSatisfy { $0 == 0 } }

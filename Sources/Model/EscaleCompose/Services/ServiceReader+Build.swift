@@ -65,13 +65,16 @@ extension ServiceReader {
         options.ignoresCache = section.flag("no_cache")
         options.stagesWithoutCache = section["no_cache_filter"]?.oneOrMoreTexts(hint: "name a stage").filled
         options.pulls = section.flag("pull")
-        options.platforms = (section["platforms"]?.items(hint: "write a list such as [linux/arm64]") ?? [])
+        options.platforms =
+            (section["platforms"]?.items(hint: "write a list such as [linux/arm64]") ?? [])
             .compactMap(platform).filled
         options.provenance = section["provenance"].flatMap(attestation)
         options.billOfMaterials = section["sbom"].flatMap(attestation)
         options.contexts = section["additional_contexts"].flatMap(contexts)
         if let field = section["additional_contexts"] { note(field, "build.additional_contexts") }
-        options.secrets = section["secrets"].flatMap { sharedFiles($0, .secret, .buildSecret).map(\.mount).filled }
+        options.secrets = section["secrets"].flatMap {
+            sharedFiles($0, .secret, .buildSecret).map(\.mount).filled
+        }
         options.keys = section["ssh"].flatMap(keys)
         options.network = section.text("network")
         options.extraHosts = section["extra_hosts"].flatMap { extraHosts($0).filled }

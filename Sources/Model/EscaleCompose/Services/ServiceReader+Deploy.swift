@@ -61,13 +61,17 @@ extension ServiceReader {
     }
 
     private func deployRestart(_ field: Field) -> DeployRestart? {
-        guard let section = field.section(.deployRestart, hint: "write condition: on-failure") else { return nil }
+        guard let section = field.section(.deployRestart, hint: "write condition: on-failure") else {
+            return nil
+        }
         var restart = DeployRestart()
         restart.condition = section["condition"]?.choice(of: DeployRestart.Condition.self)
         restart.delay = section["delay"]?.duration()
         restart.mostAttempts = section["max_attempts"]?.integer(in: 0...1_000_000)
         restart.window = section["window"]?.duration()
-        if let attempts = section["max_attempts"], restart.mostAttempts ?? 0 > 0, restart.condition != .onFailure {
+        if let attempts = section["max_attempts"], restart.mostAttempts ?? 0 > 0,
+            restart.condition != .onFailure
+        {
             attempts.warning(
                 "compose.restart.attempts",
                 "\(attempts.path) has no effect with the condition \(restart.condition?.rawValue ?? "any")",
@@ -110,7 +114,12 @@ extension ServiceReader {
     }
 
     /// Two attributes that mean the same must say the same.
-    private func checkSame<Value: Equatable>(_ field: Field?, _ value: Value?, as other: Field?, _ own: Value?) {
+    private func checkSame<Value: Equatable>(
+        _ field: Field?,
+        _ value: Value?,
+        as other: Field?,
+        _ own: Value?
+    ) {
         guard let field, let value, let other, let own, value != own else { return }
         field.error(
             "compose.resources.conflict",
@@ -137,7 +146,9 @@ extension ServiceReader {
             for key in ["kind", "value"] where section[key] == nil && !section.misspells(key) {
                 spec.error("compose.missing", "\(spec.path) has no `\(key)`", hint: example)
             }
-            guard let kind = section.text("kind"), let value = section["value"]?.integer(in: 0...Int(Int32.max)) else {
+            guard let kind = section.text("kind"),
+                let value = section["value"]?.integer(in: 0...Int(Int32.max))
+            else {
                 return nil
             }
             return .init(kind: kind, value: value)

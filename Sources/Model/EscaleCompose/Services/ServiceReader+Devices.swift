@@ -28,8 +28,11 @@ extension ServiceReader {
         let target = section["target"]?.filledText() ?? source
         let permissions = section["permissions"]
         return device(
-            item, source: (source, sourceField), target: (target, section["target"] ?? sourceField),
-            permissions: (permissions?.filledText() ?? "rwm", permissions ?? item))
+            item,
+            source: (source, sourceField),
+            target: (target, section["target"] ?? sourceField),
+            permissions: (permissions?.filledText() ?? "rwm", permissions ?? item)
+        )
     }
 
     private func shortDevice(_ item: Field) -> DeviceMapping? {
@@ -42,8 +45,11 @@ extension ServiceReader {
             return nil
         }
         return device(
-            item, source: (parts[0], item), target: (parts.count > 1 ? parts[1] : parts[0], item),
-            permissions: (parts.count == 3 ? parts[2] : "rwm", item))
+            item,
+            source: (parts[0], item),
+            target: (parts.count > 1 ? parts[1] : parts[0], item),
+            permissions: (parts.count == 3 ? parts[2] : "rwm", item)
+        )
     }
 
     private func device(
@@ -109,15 +115,21 @@ extension ServiceReader {
         return (field?.items(hint: example) ?? []).compactMap { item in
             guard let section = item.section(scope, hint: example) else { return nil }
             var request = DeviceRequest()
-            request.capabilities = section["capabilities"]?.filledTexts(hint: "write a list such as [gpu]") ?? []
+            request.capabilities =
+                section["capabilities"]?.filledTexts(hint: "write a list such as [gpu]") ?? []
             request.driver = section.text("driver")
             request.count = section["count"].flatMap(deviceCount)
-            request.ids = section["device_ids"]?.filledTexts(hint: "write a list such as [\"0\", \"3\"]") ?? []
+            request.ids =
+                section["device_ids"]?.filledTexts(hint: "write a list such as [\"0\", \"3\"]") ?? []
             request.options = section["options"]?.pairs(example: "write key: value") ?? [:]
             if scope == .reservedDevice, section["capabilities"] == nil, section["driver"] == nil,
                 !section.misspells("capabilities", "driver")
             {
-                item.error("compose.missing", "\(item.path) has neither `capabilities` nor `driver`", hint: example)
+                item.error(
+                    "compose.missing",
+                    "\(item.path) has neither `capabilities` nor `driver`",
+                    hint: example
+                )
             }
             if let ids = section["device_ids"], section["count"] != nil {
                 ids.error(

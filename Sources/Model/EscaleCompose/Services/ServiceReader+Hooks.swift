@@ -45,12 +45,15 @@ extension ServiceReader {
     // MARK: Watching
 
     private func develop(_ field: Field) -> DevelopSettings? {
-        guard let section = field.section(.develop, hint: "write watch: [{path: ./src, action: rebuild}]") else {
+        guard let section = field.section(.develop, hint: "write watch: [{path: ./src, action: rebuild}]")
+        else {
             return nil
         }
         var settings = DevelopSettings()
         let example = "write - {path: ./src, action: sync, target: /app}"
-        settings.watch = (section["watch"]?.items(hint: example) ?? []).compactMap { rule($0, example: example) }
+        settings.watch = (section["watch"]?.items(hint: example) ?? []).compactMap {
+            rule($0, example: example)
+        }
         return filled(settings, unlike: DevelopSettings())
     }
 

@@ -119,7 +119,8 @@ extension ServiceReader {
         guard let target = targetField.filledText(),
             isTarget(target, targetField, hint: "write an absolute path")
         else { return nil }
-        for kind in ["bind", "image", "volume", "tmpfs"] where kind != type && section[kind]?.isNull == false {
+        for kind in ["bind", "image", "volume", "tmpfs"] where kind != type && section[kind]?.isNull == false
+        {
             section[kind]?.warning(
                 "compose.mount.options",
                 "\(item.path).\(kind) has no effect on a mount of type \(type)"
@@ -133,7 +134,10 @@ extension ServiceReader {
         case "tmpfs": source = tmpfs(section, item)
         case "image", "cluster", "npipe": source = foreign(type, typeField, section, item, &options)
         default:
-            let near = Suggestion.nearest(to: type, among: ["bind", "volume", "tmpfs", "image", "cluster", "npipe"])
+            let near = Suggestion.nearest(
+                to: type,
+                among: ["bind", "volume", "tmpfs", "image", "cluster", "npipe"]
+            )
             typeField.error(
                 "compose.mount.type",
                 "\(typeField.path): \"\(type)\" is no type of mount",
@@ -162,7 +166,8 @@ extension ServiceReader {
         context.refuse(
             "\(typeField.path): the type \(type) is not supported yet",
             at: typeField.position,
-            hint: type == "image" ? "copy the files into the service's own image" : "possible are bind, volume and tmpfs"
+            hint: type == "image"
+                ? "copy the files into the service's own image" : "possible are bind, volume and tmpfs"
         )
         if var image = section["image"], type == "image" {
             image.isCovered = true

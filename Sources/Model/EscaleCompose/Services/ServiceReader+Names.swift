@@ -7,8 +7,10 @@ extension ServiceReader {
         var names = ServiceNames()
         names.domain = section["domainname"].flatMap(hostName)
         names.servers = (section["dns"].map(oneOrMore) ?? []).compactMap(resolver)
-        names.resolverOptions = section["dns_opt"]?.filledTexts(hint: "write a list such as [\"ndots:2\"]") ?? []
-        names.searchDomains = section["dns_search"]?.oneOrMoreTexts(hint: "write a domain such as example.org") ?? []
+        names.resolverOptions =
+            section["dns_opt"]?.filledTexts(hint: "write a list such as [\"ndots:2\"]") ?? []
+        names.searchDomains =
+            section["dns_search"]?.oneOrMoreTexts(hint: "write a domain such as example.org") ?? []
         names.extraHosts = section["extra_hosts"].map(extraHosts) ?? []
         names.links = readLinks(section["links"], &service)
         let example = "write a list such as [container:alias]"
@@ -38,12 +40,13 @@ extension ServiceReader {
     /// By name; the addresses of a name in the order of the file.
     func extraHosts(_ field: Field) -> [HostEntry] {
         let example = "write - db.example.org=10.0.0.5, or db.example.org: 10.0.0.5"
-        var entries: [HostEntry] = []
+        var hosts: [String: [String]] = [:]
         func add(_ name: String, _ addresses: [(text: String, field: Field)], at position: SourcePosition) {
             guard !name.isEmpty, !name.contains(where: { ":= ".contains($0) }) else {
                 context.error(
                     "compose.extra-hosts",
-                    name.isEmpty ? "\(field.path): a name is missing" : "\(field.path): \"\(name)\" is no host name",
+                    name.isEmpty
+                        ? "\(field.path): a name is missing" : "\(field.path): \"\(name)\" is no host name",
                     at: position,
                     hint: example
                 )
@@ -51,11 +54,7 @@ extension ServiceReader {
             }
             let valid = addresses.compactMap { hostAddress($0.text, $0.field, example: example) }
             guard valid.count == addresses.count, !valid.isEmpty else { return }
-            if let index = entries.firstIndex(where: { $0.name == name }) {
-                entries[index].addresses += valid.filter { !entries[index].addresses.contains($0) }
-            } else {
-                entries.append(HostEntry(name: name, addresses: valid))
-            }
+            hosts[name, default: []] += valid
         }
         if field.isMapping {
             for member in field.members() ?? [] {
@@ -64,7 +63,7 @@ extension ServiceReader {
                 }
                 add(member.key, addresses, at: member.position)
             }
-            return entries.sorted { $0.name < $1.name }
+            return Self.entries(hosts)
         }
         for item in field.items(hint: example) ?? [] {
             guard let text = item.filledText(hint: example) else { continue }
@@ -72,10 +71,21 @@ extension ServiceReader {
                 item.error("compose.extra-hosts", "\(item.path): \"\(text)\" has no address", hint: example)
                 continue
             }
-            let addresses = text[text.index(after: cut)...].split(separator: ",", omittingEmptySubsequences: false)
+            let addresses = text[text.index(after: cut)...].split(
+                separator: ",",
+                omittingEmptySubsequences: false
+            )
             add(String(text[..<cut]), addresses.map { (String($0), item) }, at: item.position)
         }
-        return entries.sorted { $0.name < $1.name }
+        return Self.entries(hosts)
+    }
+
+    /// By name, each address once.
+    private static func entries(_ hosts: [String: [String]]) -> [HostEntry] {
+        hosts.sorted { $0.key < $1.key }.map { name, addresses in
+            var seen: Set<String> = []
+            return HostEntry(name: name, addresses: addresses.filter { seen.insert($0).inserted })
+        }
     }
 
     private func hostAddress(_ text: String, _ field: Field, example: String) -> String? {
@@ -122,7 +132,11 @@ extension ServiceReader {
             guard let source = words.first, words.count <= 2, ServiceName.accepts(source),
                 words.count == 1 || ["ro", "rw"].contains(words[1])
             else {
-                item.error("compose.volumes-from", "\(item.path): \"\(text)\" names no volumes", hint: example)
+                item.error(
+                    "compose.volumes-from",
+                    "\(item.path): \"\(text)\" names no volumes",
+                    hint: example
+                )
                 continue
             }
             let readOnly = words.count == 2 && words[1] == "ro"
@@ -154,7 +168,10 @@ extension ServiceReader {
     func macAddress(_ field: Field) -> String? {
         let example = "write six bytes such as 02:42:ac:11:65:43"
         guard let text = field.filledText(hint: example) else { return nil }
-        let bytes = text.lowercased().replacing("-", with: ":").split(separator: ":", omittingEmptySubsequences: false)
+        let bytes = text.lowercased().replacing("-", with: ":").split(
+            separator: ":",
+            omittingEmptySubsequences: false
+        )
         let values = bytes.map { $0.count == 2 ? UInt8($0, radix: 16) : nil }
         guard values.count == 6, values.allSatisfy({ $0 != nil }), let first = values[0] else {
             field.error("compose.mac", "\(field.path): \"\(text)\" is no MAC address", hint: example)

@@ -40,7 +40,9 @@ extension ServiceReader {
         let possible = "possible are \(Field.listed(forms))"
         guard let text = field.filledText(hint: possible) else { return nil }
         if words.contains(text) { return .named(text) }
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(
+            String.init
+        )
         if joins, parts.count == 2, ServiceName.accepts(parts[1]) {
             if parts[0] == "service" { return .service(ServiceName(rawValue: parts[1])) }
             if parts[0] == "container" { return .container(parts[1]) }
@@ -86,8 +88,8 @@ extension ServiceReader {
         restart: Bool,
         _ service: inout Service
     ) {
-        guard !service.dependencies.contains(where: { $0.service == other }) else { return }
         let place = Place.dependency(of: name.rawValue, on: other.rawValue)
+        guard context.places[place] == nil else { return }
         context.places[place] = field.position
         context.impliedDependencies[place] = attribute
         service.dependencies.append(Dependency(other, restart: restart))

@@ -26,7 +26,8 @@ extension ServiceReader {
         at position: SourcePosition,
         _ service: inout Service
     ) {
-        if service.networks.contains(where: { $0.network == key }) {
+        let place = Place.use(.network, key, by: name.rawValue)
+        guard context.places[place] == nil else {
             context.error(
                 "compose.network.twice",
                 "services.\(name).networks names \"\(key)\" twice",
@@ -35,7 +36,7 @@ extension ServiceReader {
             )
             return
         }
-        context.places[.use(.network, key, by: name.rawValue)] = position
+        context.places[place] = position
         var attachment = NetworkAttachment(network: key)
         if let settings, !settings.isNull, let section = settings.section(.serviceNetwork) {
             attachment.aliases = aliases(section)
@@ -51,14 +52,17 @@ extension ServiceReader {
         var options = AttachmentOptions()
         options.ipv4Address = section["ipv4_address"].flatMap { address($0, .v4) }
         options.ipv6Address = section["ipv6_address"].flatMap { address($0, .v6) }
-        options.linkLocalAddresses = (section["link_local_ips"]?.items(hint: "write a list of addresses") ?? [])
+        options.linkLocalAddresses =
+            (section["link_local_ips"]?.items(hint: "write a list of addresses") ?? [])
             .compactMap { address($0, nil) }.filled
         options.macAddress = section["mac_address"].flatMap(macAddress)
         options.interfaceName = section["interface_name"].flatMap(interfaceName)
         options.driverOptions = section["driver_opts"]?.options(example: "write key: value").filled
         let priorities = Int(Int32.min)...Int(Int32.max)
         options.priority = section["priority"]?.integer(in: priorities).flatMap { $0 == 0 ? nil : $0 }
-        options.gatewayPriority = section["gw_priority"]?.integer(in: priorities).flatMap { $0 == 0 ? nil : $0 }
+        options.gatewayPriority = section["gw_priority"]?.integer(in: priorities).flatMap {
+            $0 == 0 ? nil : $0
+        }
         return filled(options, unlike: AttachmentOptions())
     }
 
@@ -123,7 +127,8 @@ extension ServiceReader {
     }
 
     private func add(_ dependency: Dependency, at position: SourcePosition, _ service: inout Service) {
-        if service.dependencies.contains(where: { $0.service == dependency.service }) {
+        let place = Place.dependency(of: name.rawValue, on: dependency.service.rawValue)
+        guard context.places[place] == nil else {
             context.error(
                 "compose.depends-on.twice",
                 "services.\(name).depends_on names \"\(dependency.service)\" twice",
@@ -132,7 +137,7 @@ extension ServiceReader {
             )
             return
         }
-        context.places[.dependency(of: name.rawValue, on: dependency.service.rawValue)] = position
+        context.places[place] = position
         service.dependencies.append(dependency)
     }
 

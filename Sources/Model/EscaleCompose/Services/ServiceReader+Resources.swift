@@ -44,7 +44,8 @@ extension ServiceReader {
             field.error(
                 "compose.cpu.conflict",
                 "\(field.path) and `cpus` both say how much of the processors the service gets",
-                hint: "remove one of the two; cpus: 1.5 is the same as cpu_quota: 150000 with cpu_period: 100000"
+                hint:
+                    "remove one of the two; cpus: 1.5 is the same as cpu_quota: 150000 with cpu_period: 100000"
             )
         }
     }
@@ -60,7 +61,9 @@ extension ServiceReader {
         guard let text = field.text(hint: example), !text.isEmpty else { return nil }
         let isValid = text.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { part in
             let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
-            guard let first = ends.first ?? nil, let last = ends.last ?? nil, ends.count <= 2 else { return false }
+            guard let first = ends.first ?? nil, let last = ends.last ?? nil, ends.count <= 2 else {
+                return false
+            }
             return first <= last
         }
         if isValid { return text }
@@ -74,7 +77,9 @@ extension ServiceReader {
         }
         resources.memory = size("mem_limit")
         resources.memoryReservation = size("mem_reservation")
-        resources.memoryAndSwap = section["memswap_limit"]?.byteBound().flatMap { $0 == .at(ByteCount(0)) ? nil : $0 }
+        resources.memoryAndSwap = section["memswap_limit"]?.byteBound().flatMap {
+            $0 == .at(ByteCount(0)) ? nil : $0
+        }
         resources.swappiness = section["mem_swappiness"]?.integer(in: 0...100)
         if let limit = resources.memory, let reserved = resources.memoryReservation, reserved > limit {
             section["mem_reservation"]?.error(
@@ -83,7 +88,9 @@ extension ServiceReader {
                 hint: "what is set aside is a part of the limit; lower the one or raise the other"
             )
         }
-        guard case .at(let total) = resources.memoryAndSwap, let field = section["memswap_limit"] else { return }
+        guard case .at(let total) = resources.memoryAndSwap, let field = section["memswap_limit"] else {
+            return
+        }
         if let limit = resources.memory, total < limit {
             field.error(
                 "compose.memory.conflict",
@@ -105,7 +112,9 @@ extension ServiceReader {
         guard let section = field.section(.blockIO, hint: "write at least weight: 300") else { return nil }
         var block = BlockIO()
         block.weight = section["weight"].flatMap(weight)
-        block.deviceWeights = devices(section["weight_device"], .blockWeight, "weight").compactMap { path, field in
+        block.deviceWeights = devices(section["weight_device"], .blockWeight, "weight").compactMap {
+            path,
+            field in
             weight(field).map { BlockIO.DeviceWeight(path: path, weight: $0) }
         }
         func bytes(_ name: String, _ scope: ComposeAttribute.Scope) -> [BlockIO.DeviceBytes] {
@@ -139,7 +148,9 @@ extension ServiceReader {
             for key in ["path", value] where section[key] == nil && !section.misspells(key) {
                 item.error("compose.missing", "\(item.path) has no `\(key)`", hint: example)
             }
-            guard let pathField = section["path"], let path = pathField.filledText(), let value = section[value] else {
+            guard let pathField = section["path"], let path = pathField.filledText(),
+                let value = section[value]
+            else {
                 return nil
             }
             guard path.hasPrefix("/") else {

@@ -9,8 +9,11 @@ extension ServiceReader {
         service.droppedCapabilities = capabilities(section["cap_drop"])
         var security = ServiceSecurity()
         security.isPrivileged = section.flag("privileged")
-        security.options = (section["security_opt"]?.items(hint: Self.securityForms) ?? []).compactMap(securityOption)
-        security.additionalGroups = section["group_add"]?.filledTexts(hint: "write a list such as [audio, \"1000\"]") ?? []
+        security.options = (section["security_opt"]?.items(hint: Self.securityForms) ?? []).compactMap(
+            securityOption
+        )
+        security.additionalGroups =
+            section["group_add"]?.filledTexts(hint: "write a list such as [audio, \"1000\"]") ?? []
         security.sysctls = sysctls(section["sysctls"])
         security.runtime = section.text("runtime")
         security.isolation = section.text("isolation")
@@ -69,7 +72,8 @@ extension ServiceReader {
                     "compose.sysctl",
                     "services.\(name).sysctls: \"\(key)\" is the whole machine's and can't be set for a container",
                     at: position,
-                    hint: "set it on the host; net.*, fs.mqueue.*, kernel.msg*, kernel.shm* and kernel.sem are separate"
+                    hint:
+                        "set it on the host; net.*, fs.mqueue.*, kernel.msg*, kernel.shm* and kernel.sem are separate"
                 )
             }
             result[key] = value ?? ""
@@ -85,7 +89,8 @@ extension ServiceReader {
             if !given.isEmpty || !section.misspells("config", "file", "registry") {
                 field.error(
                     "compose.credential-spec",
-                    given.isEmpty ? "\(field.path) names nothing" : "\(field.path) has both \(Field.listed(given))",
+                    given.isEmpty
+                        ? "\(field.path) names nothing" : "\(field.path) has both \(Field.listed(given))",
                     hint: example
                 )
             }

@@ -72,7 +72,10 @@ extension ServiceReader {
 
     /// Two files at one place: one of them would not be seen.
     private func checkTargets(_ secrets: [PlacedMount], _ configs: [PlacedMount], beside mounts: [Mount]) {
-        var taken = Dictionary(mounts.map { ($0.target, "a volume") }, uniquingKeysWith: { first, _ in first })
+        var taken = Dictionary(
+            mounts.map { ($0.target, "a volume") },
+            uniquingKeysWith: { first, _ in first }
+        )
         for (kind, files) in [("secret", secrets), ("config", configs)] {
             for (mount, item) in files {
                 let name = "the \(kind) \(mount.source)"

@@ -22,7 +22,8 @@ extension ServiceReader {
 
     private func pullPolicy(_ field: Field) -> ImageSettings.PullPolicy? {
         let words: [String: ImageSettings.PullPolicy] = [
-            "always": .always, "never": .never, "missing": .missing, "if_not_present": .missing, "build": .build,
+            "always": .always, "never": .never, "missing": .missing, "if_not_present": .missing,
+            "build": .build,
             "refresh": .refresh, "daily": .daily, "weekly": .weekly,
         ]
         let possible = "possible are \(Field.listed(words.keys.sorted() + ["every_12h"]))"
@@ -54,7 +55,9 @@ extension ServiceReader {
 
     /// What `image`, `build` and `pull_policy` say together.
     private func checkImage(_ section: Section, _ service: Service) {
-        guard let field = section["pull_policy"], let policy = service.imageSettings?.pullPolicy else { return }
+        guard let field = section["pull_policy"], let policy = service.imageSettings?.pullPolicy else {
+            return
+        }
         if policy == .build, section["build"] == nil, section.field.node.mapping?["extends"] == nil {
             field.error(
                 "compose.pull-policy",
@@ -62,7 +65,9 @@ extension ServiceReader {
                 hint: "say how to build it: build: ., or choose another policy"
             )
         }
-        if policy != .build, policy != .never, policy != .missing, section["image"] == nil, section["build"] != nil {
+        if policy != .build, policy != .never, policy != .missing, section["image"] == nil,
+            section["build"] != nil
+        {
             field.warning(
                 "compose.pull-policy",
                 "\(field.path): nothing can be pulled, since the service has no `image`",
@@ -116,8 +121,9 @@ extension ServiceReader {
         let example = "write a list such as [llm], or llm: {endpoint_var: LLM_URL}"
         var uses: [ModelUse] = []
         func add(_ key: String, at position: SourcePosition) -> Int? {
-            guard !uses.contains(where: { $0.model == key }) else { return nil }
-            context.places[.use(.model, key, by: name.rawValue)] = position
+            let place = Place.use(.model, key, by: name.rawValue)
+            guard context.places[place] == nil else { return nil }
+            context.places[place] = position
             uses.append(ModelUse(model: key))
             return uses.count - 1
         }

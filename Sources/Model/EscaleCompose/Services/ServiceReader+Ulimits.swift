@@ -12,7 +12,9 @@ extension ServiceReader {
                     "compose.ulimit",
                     "\(field.path): there is no limit \"\(member.key)\"",
                     at: member.position,
-                    hint: Suggestion.nearest(to: member.key, among: Self.ulimitNames).map { "did you mean \($0)?" }
+                    hint: Suggestion.nearest(to: member.key, among: Self.ulimitNames).map {
+                        "did you mean \($0)?"
+                    }
                         ?? "possible are \(Field.listed(Self.ulimitNames.sorted()))"
                 )
                 continue
@@ -29,7 +31,8 @@ extension ServiceReader {
         for key in ["soft", "hard"] where section[key] == nil && !section.misspells(key) {
             field.error("compose.missing", "\(field.path) has no `\(key)`", hint: example)
         }
-        guard let soft = section["soft"]?.bound(in: range), let hard = section["hard"]?.bound(in: range) else {
+        guard let soft = section["soft"]?.bound(in: range), let hard = section["hard"]?.bound(in: range)
+        else {
             return nil
         }
         guard soft.isWithin(hard) else {
@@ -44,7 +47,8 @@ extension ServiceReader {
     }
 
     private static let ulimitNames: Set<String> = [
-        "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
+        "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss",
+        "rtprio",
         "rttime", "sigpending", "stack",
     ]
 }

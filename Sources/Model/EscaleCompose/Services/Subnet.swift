@@ -6,7 +6,8 @@ struct Subnet {
     /// `nil` for anything but an address, a slash and the number of its leading bits.
     init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2, let bytes = HostAddress.bytes(of: String(parts[0])), let length = Int(parts[1]),
+        guard parts.count == 2, let bytes = HostAddress.bytes(of: String(parts[0])),
+            let length = Int(parts[1]),
             (0...bytes.count * 8).contains(length)
         else { return nil }
         self.bytes = bytes
