@@ -122,6 +122,50 @@ import Testing
         }
     }
 
+    @Test("configs and secrets from texts and variables, with owners and permissions of their own")
+    func sharedFiles() async throws {
+        try await EscaleFixture.with { escale in
+            let project = try escale.project(
+                "app",
+                """
+                services:
+                  web:
+                    image: busybox
+                    command: sleep 600
+                    stop_signal: SIGKILL
+                    configs:
+                      - text
+                      - {source: file, target: /etc/app/copy, uid: "1000", gid: "1001", mode: 0440}
+                      - {source: file, target: /etc/app/conf}
+                    secrets: [{source: token, mode: 0400}]
+                configs:
+                  text: {content: "price=$$5 ${UNSET_ONE:-x}"}
+                  file: {file: ./app.conf}
+                secrets: {token: {environment: TOKEN}}
+                """
+            )
+            try project.write("app.conf", "a=1")
+            try project.write(".env", "TOKEN=open sesame")
+            try await project.up()
+            #expect(
+                try await project.shell("web", "cat /text; echo; cat /run/secrets/token; echo; cat /etc/app/copy")
+                    == "price=$5 x\nopen sesame\na=1"
+            )
+            #expect(
+                try await project.shell("web", "stat -c '%u:%g %a' /text /run/secrets/token /etc/app/copy")
+                    == "0:0 444\n0:0 400\n1000:1001 440"
+            )
+            try Files.write("\(project.directory)/app.conf", Array("a=2\n".utf8))
+            #expect(try await project.shell("web", "cat /etc/app/conf /etc/app/copy") == "a=2\na=1")
+            let written = try await project.escale("exec", "web", "sh", "-c", "echo x > /text")
+            #expect(written.status != 0 && written.text.contains("Read-only"), "\(written)")
+            // Another value makes another container.
+            try project.write(".env", "TOKEN=close sesame")
+            try await project.up()
+            #expect(try await project.shell("web", "cat /run/secrets/token; cat /etc/app/copy") == "close sesamea=2")
+        }
+    }
+
     @Test("bind mounts, read-only ones, secrets, and volumes that take the image's content with its owners")
     func mounts() async throws {
         try await EscaleFixture.with { escale in

@@ -8,7 +8,8 @@ import Testing
 ///
 /// The input is `compose.yaml` up to the first line `=== NAME`, which begins another file of the project's directory
 /// `/srv/shop`. `=== options` is none but a list of `env K=V`, `file F`, `name N`, `directory D`,
-/// `project-directory D` and `env-file F`.
+/// `project-directory D`, `env-file F` and
+/// `tolerate unsupported`.
 struct GoldenCase: Sendable, CustomTestStringConvertible {
     static let root = "/srv/shop"
 
@@ -48,36 +49,32 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         expected = parts.count == 2 ? String(parts[1]) : nil
     }
 
+    /// The texts of the input, by file name; those of the options under `options`.
+    var texts: [(name: String, text: String)] {
+        var texts: [(name: String, text: String)] = [("compose.yaml", "")]
+        for line in input.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+            if line.hasPrefix("=== ") {
+                texts.append((String(line.dropFirst(4)), ""))
+            } else {
+                texts[texts.count - 1].text += line + "\n"
+            }
+        }
+        // Without a first part there is no compose.yaml, unless that is all there is.
+        return texts.count > 1 && texts[0].text.isEmpty ? Array(texts.dropFirst()) : texts
+    }
+
     /// The loader that the input describes.
     func loader() -> ComposeLoader {
         var files: [String: String] = [:]
-        var options: [Substring] = []
-        var current = "compose.yaml"
-        var lines: [Substring] = []
-        func finish() {
-            if current == "options" {
-                options += lines
-            } else if current != "compose.yaml" || !lines.isEmpty {
-                files[Self.root + "/" + current] = lines.map { $0 + "\n" }.joined()
-            }
-            lines = []
+        for (name, text) in texts where name != "options" {
+            if name != "compose.yaml" || !input.isEmpty { files[Self.root + "/" + name] = text }
         }
-        for line in input.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
-            if line.hasPrefix("=== ") {
-                finish()
-                current = String(line.dropFirst(4))
-                if current != "options" { files[Self.root + "/" + current] = "" }
-            } else {
-                lines.append(line)
-            }
-        }
-        finish()
         var loader = ComposeLoader(
             workingDirectory: Self.root,
             environment: ["HOME": "/home/ada"],
             fileSystem: .memory(files)
         )
-        for option in options {
+        for option in texts.filter({ $0.name == "options" }).flatMap({ $0.text.split(separator: "\n") }) {
             let words = option.split(separator: " ", maxSplits: 1).map(String.init)
             guard words.count == 2 else { continue }
             switch words[0] {
@@ -89,9 +86,21 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
             case "directory": loader.workingDirectory = words[1]
             case "project-directory": loader.projectDirectory = words[1]
             case "env-file": loader.environmentFiles.append(words[1])
+            case "tolerate": loader.toleratesUnsupported = words[1] == "unsupported"
             default: break
             }
         }
+        return loader
+    }
+
+    /// A loader of the project's canonical form, where the files and variables are that it names.
+    func again(_ project: Project, as text: String) -> ComposeLoader {
+        var files = ["\(project.workingDirectory)/compose.yaml": text]
+        let shared = project.secrets + (project.configs ?? [])
+        for file in shared.compactMap(\.file) { files[file] = "x" }
+        var loader = ComposeLoader(workingDirectory: project.workingDirectory, fileSystem: .memory(files))
+        for file in shared { if let name = file.environment { loader.environment[name] = file.content } }
+        loader.toleratesUnsupported = self.loader().toleratesUnsupported
         return loader
     }
 

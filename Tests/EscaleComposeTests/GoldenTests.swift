@@ -20,10 +20,7 @@ import Testing
     func theCanonicalFormLoadsToTheSameProject(golden: GoldenCase) throws {
         guard let project = golden.loader().load().project else { return }
         for text in [ProjectRenderer.yaml(project), ProjectRenderer.json(project)] {
-            var files = ["\(project.workingDirectory)/compose.yaml": text]
-            for secret in project.secrets { files[secret.file] = "x" }
-            let again = ComposeLoader(workingDirectory: project.workingDirectory, fileSystem: .memory(files))
-                .load()
+            let again = golden.again(project, as: text).load()
             #expect(
                 again.diagnostics.filter { $0.severity == .error }.isEmpty,
                 "\(again.diagnostics.map { $0.rendered() })"
@@ -36,19 +33,6 @@ import Testing
             }
             #expect(loaded == sorted)
         }
-    }
-
-    /// Every attribute that is executed, warned of or refused stands in a golden file.
-    @Test func everyAttributeIsCovered() {
-        let inputs = GoldenCase.all().map(\.input).joined()
-        for attribute in ComposeAttribute.table {
-            #expect(inputs.contains("\(attribute.name):"), "no golden file uses \(attribute.path)")
-        }
-    }
-
-    @Test func theTableNamesEachAttributeOnce() {
-        let paths = ComposeAttribute.table.map(\.path)
-        #expect(Set(paths).count == paths.count)
     }
 
     /// A place that a message names exists, so that an excerpt can be shown.

@@ -4,7 +4,7 @@ import Testing
 @Suite struct UnitsTests {
     @Test(arguments: [
         ("1m30s", 90_000_000_000), ("40s", 40_000_000_000), ("1h5m30s20ms", 3_930_020_000_000), ("500us", 500_000),
-        ("1.5s", 1_500_000_000), ("0", 0),
+        ("1.5s", 1_500_000_000), ("0", 0), ("1w2d", 777_600_000_000_000),
     ] as [(String, Int64)])
     func readsDurations(text: String, nanoseconds: Int64) {
         #expect(Duration(compose: text)?.nanoseconds == nanoseconds)
@@ -18,11 +18,11 @@ import Testing
         #expect(Duration(compose: text)?.composeText == canonical)
     }
 
-    @Test(arguments: [("300m", 314_572_800), ("1gb", 1_073_741_824), ("64K", 65536), ("10", 10), ("0.5k", 512)]
+    @Test(arguments: [("300m", 314_572_800), ("1gb", 1_073_741_824), ("64K", 65536), ("10", 10), ("0.5k", 512), ("1t", 1_099_511_627_776), ("2MiB", 2_097_152)]
         as [(String, Int64)])
     func readsBytes(text: String, bytes: Int64) { #expect(ByteCount(compose: text)?.rawValue == bytes) }
 
-    @Test(arguments: ["", "m", "-1", "1t", "1 m", "1..2k"])
+    @Test(arguments: ["", "m", "-1", "1e", "1 m", "1..2k", "1bib", "1kbb"])
     func refusesBytes(text: String) { #expect(ByteCount(compose: text) == nil) }
 
     @Test(arguments: [(999, "999B"), (1000, "1kB"), (1_234_567, "1.23MB"), (340_000_000, "340MB"), (12_345, "12.3kB")]

@@ -72,6 +72,13 @@ import Testing
         #expect(mounts.map(\.source) == ["/state/hosts", "/my/hosts"])
     }
 
+    /// A file is a mount only when somebody has written it.
+    @Test func aFileThatIsNotWrittenIsNoMount() throws {
+        var spec = plain()
+        spec.mounts = [.init(.file(ProvidedFile(.text("x"))), target: "/etc/app.conf", readOnly: true)]
+        #expect(try !ReadSpec(RuntimeSpec(spec)).mounts.contains { $0.destination == "/etc/app.conf" })
+    }
+
     @Test func aReadOnlyRootHasReadOnlyFiles() throws {
         var spec = plain()
         for isReadOnly in [false, true] {

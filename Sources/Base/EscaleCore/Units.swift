@@ -1,21 +1,25 @@
-/// A number of bytes. Reads and writes the Compose Specification's byte values: `300m`, `1gb`, `64k`, `1024`.
+/// A number of bytes. Reads the Compose Specification's byte values: `300m`, `1gb`, `64k`, `1024`.
 package struct ByteCount: RawRepresentable, Hashable, Codable, Sendable, Comparable, CustomStringConvertible {
     package let rawValue: Int64
     package init(rawValue: Int64) { self.rawValue = rawValue }
     package init(_ bytes: Int64) { rawValue = bytes }
 
-    /// `nil` for anything but digits (a decimal fraction allowed) and one of `b k m g kb mb gb`, in either case.
+    /// `nil` for anything but digits (a decimal fraction allowed) and one of `b k m g kb mb gb`, in either case; also
+    /// Docker's `t p` and `kib mib …`. All are powers of 1024.
     package init?(compose text: String) {
         let lower = text.lowercased()
         let number = lower.prefix { $0.isNumber || $0 == "." }
-        let factors: [String: Double] = [
-            "": 1, "b": 1, "k": 1024, "kb": 1024, "m": 1_048_576, "mb": 1_048_576, "g": 1_073_741_824,
-            "gb": 1_073_741_824,
-        ]
-        guard let value = Double(number), let factor = factors[String(lower.dropFirst(number.count))],
+        guard let value = Double(number), let factor = Self.factor(of: lower.dropFirst(number.count)),
             value >= 0, value * factor < 9e18
         else { return nil }
         rawValue = Int64(value * factor)
+    }
+
+    private static func factor(of unit: Substring) -> Double? {
+        if unit.isEmpty || unit == "b" { return 1 }
+        guard let prefix = unit.first, let power = "kmgtp".firstIndex(of: prefix), ["", "b", "ib"].contains(unit.dropFirst())
+        else { return nil }
+        return (0...("kmgtp".distance(from: "kmgtp".startIndex, to: power))).reduce(1) { factor, _ in factor * 1024 }
     }
 
     /// As people read it: `1.2GB`, `340MB`, `12kB`, `17B`, in powers of 1000 like Docker's listings.
@@ -48,7 +52,8 @@ extension Duration {
 
     package var seconds: Double { Double(nanoseconds) / 1e9 }
 
-    /// The Compose Specification's durations: `1m30s`, `40s`, `1h5m30s20ms`, `500us`; also Go's fractions, `1.5s`.
+    /// The Compose Specification's durations: `1m30s`, `40s`, `1h5m30s20ms`, `500us`; also Go's fractions, `1.5s`, and
+    /// Docker Compose's days and weeks, `1d`, `2w`.
     ///
     /// `nil` for anything else, a bare number other than `0` among it.
     package init?(compose text: String) {
@@ -56,7 +61,7 @@ extension Duration {
             self = .zero
             return
         }
-        let units: [(String, Double)] = [("ns", 1), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 6e10), ("h", 3.6e12)]
+        let units: [(String, Double)] = [("ns", 1), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 6e10), ("h", 3.6e12), ("d", 8.64e13), ("w", 6.048e14)]
         var total = 0.0
         var rest = Substring(text)
         guard !rest.isEmpty else { return nil }

@@ -3,6 +3,8 @@ package indirect enum YAMLValue: Hashable, Sendable {
     case null
     case bool(Bool)
     case int(Int64)
+    /// Finite and no whole number, which would read back as an `int`.
+    case double(Double)
     case string(String)
     case list([YAMLValue])
     case map([Member])

@@ -6,7 +6,7 @@ package enum YAMLWriter {
         switch value {
         case .map(let members) where !members.isEmpty: write(members, indent: 0, to: &output)
         case .list(let items) where !items.isEmpty: write(items, indent: 0, to: &output)
-        case .null, .bool, .int, .string, .list, .map:
+        case .null, .bool, .int, .double, .string, .list, .map:
             output += inline(value, indent: 0) + "\n"
         }
         return output
@@ -27,7 +27,7 @@ package enum YAMLWriter {
         case .list(let items) where !items.isEmpty:
             output += "\n"
             write(items, indent: indent, to: &output)
-        case .null, .bool, .int, .string, .list, .map: output += " " + inline(value, indent: indent) + "\n"
+        case .null, .bool, .int, .double, .string, .list, .map: output += " " + inline(value, indent: indent) + "\n"
         }
     }
 
@@ -38,7 +38,7 @@ package enum YAMLWriter {
             switch item {
             case .map(let members) where !members.isEmpty: write(members, indent: indent + 2, to: &block)
             case .list(let inner) where !inner.isEmpty: write(inner, indent: indent + 2, to: &block)
-            case .null, .bool, .int, .string, .list, .map:
+            case .null, .bool, .int, .double, .string, .list, .map:
                 output += lead + inline(item, indent: indent + 2) + "\n"
                 continue
             }
@@ -51,6 +51,7 @@ package enum YAMLWriter {
         case .null: "null"
         case .bool(let value): value ? "true" : "false"
         case .int(let value): String(value)
+        case .double(let value): String(value)
         case .list: "[]"
         case .map: "{}"
         case .string(let text): literalBlock(text, indent: indent) ?? inlineString(text)

@@ -14,7 +14,9 @@ package struct Project: Codable, Hashable, Sendable {
     package var services: [Service]
     package var networks: [Network]
     package var volumes: [Volume]
-    package var secrets: [Secret]
+    package var secrets: [SharedFile]
+    package var configs: [SharedFile]?
+    package var models: [LanguageModel]?
     /// How many releases are kept to go back to: `x-escale.release.keep` at the top of the file.
     package var keptReleases = 10
 
@@ -25,7 +27,7 @@ package struct Project: Codable, Hashable, Sendable {
         services: [Service] = [],
         networks: [Network] = [],
         volumes: [Volume] = [],
-        secrets: [Secret] = []
+        secrets: [SharedFile] = []
     ) {
         self.name = name
         self.workingDirectory = workingDirectory
@@ -77,7 +79,7 @@ package struct Service: Codable, Hashable, Sendable {
     package var labels: [String: String] = [:]
     package var ports: [PortMapping] = []
     package var mounts: [Mount] = []
-    /// At least one, the project's `default` where the file names none.
+    /// At least one, the project's `default` where the file names none; none where ``ServiceNamespaces/network`` is set.
     package var networks: [NetworkAttachment] = []
     package var dependencies: [Dependency] = []
     package var healthcheck: Healthcheck?
@@ -97,7 +99,27 @@ package struct Service: Codable, Hashable, Sendable {
     package var stdinOpen: Bool = false
     package var addedCapabilities: [String] = []
     package var droppedCapabilities: [String] = []
-    package var secrets: [SecretMount] = []
+    package var secrets: [SharedFileMount] = []
+    /// Here and below, `nil` is what the file says nothing about; so it is in records of older versions too.
+    package var configs: [SharedFileMount]?
+    package var resources: ServiceResources?
+    package var deploy: DeploySettings?
+    package var devices: ServiceDevices?
+    package var security: ServiceSecurity?
+    package var namespaces: ServiceNamespaces?
+    package var names: ServiceNames?
+    package var imageSettings: ImageSettings?
+    package var logging: LoggingSettings?
+    package var hooks: ServiceHooks?
+    package var develop: DevelopSettings?
+    package var provider: ServiceProvider?
+    package var models: [ModelUse]?
+    package var volumesFrom: [VolumesSource]?
+    package var annotations: [String: String]?
+    /// Ports and ranges, such as `8080` or `8080-8082/udp`.
+    package var exposed: [String]?
+    /// Whether `up` shows the output.
+    package var isAttached: Bool?
     /// `deploy.update_config`; `nil` where the file has none.
     package var update: UpdateConfig?
     /// `deploy.rollback_config`; `nil` where the file has none.
@@ -121,6 +143,7 @@ package struct Build: Codable, Hashable, Sendable {
     package var dockerfile: String?
     package var arguments: [String: String] = [:]
     package var target: String?
+    package var options: BuildOptions?
 
     package init(context: String) { self.context = context }
 }
@@ -133,15 +156,22 @@ package struct PortMapping: Codable, Hashable, Sendable {
     package var hostAddress: String?
     /// `nil` for any free one.
     package var hostPort: UInt16?
+    /// The end of a range of host ports to choose a free one from; `nil` for just ``hostPort``.
+    package var lastHostPort: UInt16?
     package var containerPort: UInt16
     package var transport: Transport
     /// What the file calls the mapping; for people only.
     package var name: String?
     /// Served by the gateway where it is set; by address translation where it is `nil`.
     package var applicationProtocol: ApplicationProtocol?
+    /// `mode: host`: each replica publishes it for itself.
+    package var isOfHost: Bool?
 
     package init(
-        hostAddress: String? = nil, hostPort: UInt16?, containerPort: UInt16, transport: Transport = .tcp
+        hostAddress: String? = nil,
+        hostPort: UInt16?,
+        containerPort: UInt16,
+        transport: Transport = .tcp
     ) {
         self.hostAddress = hostAddress
         self.hostPort = hostPort
@@ -160,12 +190,19 @@ package struct Mount: Codable, Hashable, Sendable {
         /// A volume of the container's own that lives as long as it does (`- /data`).
         case anonymous
         case tmpfs(size: ByteCount?, mode: UInt32?)
+        /// The files of an image, by its name.
+        case image(String)
+        /// A volume of a cluster.
+        case cluster(String)
+        /// A named pipe of Windows.
+        case pipe(String)
     }
 
     package var source: Source
     /// Absolute, inside the container.
     package var target: String
     package var readOnly: Bool
+    package var options: MountOptions?
 
     package init(_ source: Source, target: String, readOnly: Bool = false) {
         self.source = source
@@ -180,6 +217,7 @@ package struct NetworkAttachment: Codable, Hashable, Sendable {
     package var network: String
     /// Names besides the service's own.
     package var aliases: [String]
+    package var options: AttachmentOptions?
 
     package init(network: String, aliases: [String] = []) {
         self.network = network
@@ -203,7 +241,10 @@ package struct Dependency: Codable, Hashable, Sendable {
     package var required: Bool
 
     package init(
-        _ service: ServiceName, condition: Condition = .started, restart: Bool = false, required: Bool = true
+        _ service: ServiceName,
+        condition: Condition = .started,
+        restart: Bool = false,
+        required: Bool = true
     ) {
         self.service = service
         self.condition = condition
@@ -251,9 +292,13 @@ package struct Network: Codable, Hashable, Sendable {
     /// Made by somebody else, and neither made nor removed here.
     package var isExternal: Bool
     package var labels: [String: String]
+    package var options: NetworkOptions?
 
     package init(
-        key: String, name: NetworkName, isInternal: Bool = false, isExternal: Bool = false,
+        key: String,
+        name: NetworkName,
+        isInternal: Bool = false,
+        isExternal: Bool = false,
         labels: [String: String] = [:]
     ) {
         self.key = key
@@ -271,35 +316,12 @@ package struct Volume: Codable, Hashable, Sendable {
     package var name: VolumeName
     package var isExternal: Bool
     package var labels: [String: String]
+    package var options: VolumeOptions?
 
     package init(key: String, name: VolumeName, isExternal: Bool = false, labels: [String: String] = [:]) {
         self.key = key
         self.name = name
         self.isExternal = isExternal
         self.labels = labels
-    }
-}
-
-/// A secret whose value is in a file on the host.
-package struct Secret: Codable, Hashable, Sendable {
-    package var key: String
-    /// Absolute.
-    package var file: String
-
-    package init(key: String, file: String) {
-        self.key = key
-        self.file = file
-    }
-}
-
-/// A secret as a service sees it: a read-only file.
-package struct SecretMount: Codable, Hashable, Sendable {
-    package var secret: String
-    /// Absolute: `/run/secrets/<key>` unless the file says otherwise.
-    package var target: String
-
-    package init(secret: String, target: String) {
-        self.secret = secret
-        self.target = target
     }
 }

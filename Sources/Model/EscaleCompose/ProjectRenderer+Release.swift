@@ -1,17 +1,9 @@
 import EscaleCore
 import EscaleYAML
 
-/// Releases: `deploy`, and `x-escale.release`.
+/// Releases: `deploy.update_config`, and `x-escale.release`.
 extension ProjectRenderer {
-    static func deploy(_ service: Service) -> YAMLValue? {
-        var members = Members()
-        members.add("replicas", service.replicas, unless: 1) { .int(Int64($0)) }
-        members.add("rollback_config", service.rollback.map(update))
-        members.add("update_config", service.update.map(update))
-        return members.filledMap
-    }
-
-    private static func update(_ config: UpdateConfig) -> YAMLValue {
+    static func update(_ config: UpdateConfig) -> YAMLValue {
         let usual = UpdateConfig()
         var members = Members()
         members.add("parallelism", config.parallelism, unless: usual.parallelism) { .int(Int64($0)) }
@@ -100,9 +92,4 @@ extension ProjectRenderer {
         members.add("dry_run", flag(analysis.isDryRun))
         return members.map
     }
-
-    static func duration(_ duration: Duration) -> YAMLValue { .string(duration.composeText) }
-
-    /// As text, which the loader takes for numbers too: what is written here has no fractions.
-    private static func number(_ number: Double) -> YAMLValue { .string(String(number)) }
 }

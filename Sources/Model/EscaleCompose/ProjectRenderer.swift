@@ -9,7 +9,7 @@ package enum ProjectRenderer {
 
     package static func json(_ project: Project) -> String { JSONWriter.text(tree(project)) }
 
-    /// The project as a tree: services, networks, volumes and secrets by name, attributes by name, `$` doubled.
+    /// The project as a tree: services, networks, volumes, secrets and configs by name, attributes by name, `$` doubled.
     package static func tree(_ project: Project) -> YAMLValue {
         var root = Members()
         root.add("name", .string(project.name.rawValue))
@@ -19,48 +19,11 @@ package enum ProjectRenderer {
         )
         root.add("networks", networks(project))
         root.add("volumes", volumes(project))
-        root.add("secrets", secrets(project))
+        root.add("secrets", sharedFiles(project.secrets, of: project))
+        root.add("configs", sharedFiles(project.configs ?? [], of: project))
+        root.add("models", models(project))
         root.add("x-escale", escale(project))
         return root.map
-    }
-
-    private static func networks(_ project: Project) -> YAMLValue? {
-        mapOrNothing(
-            project.networks.sorted { $0.key < $1.key }.map { network in
-                var members = Members()
-                members.add("name", text(network.name.rawValue))
-                if network.isExternal { members.add("external", .bool(true)) }
-                if network.isInternal { members.add("internal", .bool(true)) }
-                members.add("labels", pairs(network.labels))
-                return .init(network.key, members.map)
-            }
-        )
-    }
-
-    private static func volumes(_ project: Project) -> YAMLValue? {
-        mapOrNothing(
-            project.volumes.sorted { $0.key < $1.key }.map { volume in
-                var members = Members()
-                members.add("name", text(volume.name.rawValue))
-                if volume.isExternal { members.add("external", .bool(true)) }
-                members.add("labels", pairs(volume.labels))
-                return .init(volume.key, members.map)
-            }
-        )
-    }
-
-    private static func secrets(_ project: Project) -> YAMLValue? {
-        mapOrNothing(
-            project.secrets.sorted { $0.key < $1.key }.map { secret in
-                .init(
-                    secret.key,
-                    .map([
-                        .init("name", text("\(project.name)_\(secret.key)")),
-                        .init("file", text(secret.file)),
-                    ])
-                )
-            }
-        )
     }
 
     // MARK: Pieces
@@ -71,6 +34,10 @@ package enum ProjectRenderer {
         var map: YAMLValue { .map(members) }
         /// `nil` while nothing was added.
         var filledMap: YAMLValue? { members.isEmpty ? nil : map }
+        func prepending(_ key: String, _ value: YAMLValue) -> YAMLValue {
+            .map([.init(key, value)] + members)
+        }
+        var sortedMap: YAMLValue { .map(members.sorted { $0.key < $1.key }) }
 
         mutating func add(_ key: String, _ value: YAMLValue?) {
             if let value { members.append(.init(key, value)) }

@@ -4,8 +4,8 @@ extension Service {
     package var writtenVolumes: [Mount] {
         mounts.filter { mount in
             switch mount.source {
-            case .bind, .volume, .anonymous: !mount.readOnly
-            case .tmpfs: false
+            case .bind, .volume, .anonymous, .cluster: !mount.readOnly
+            case .tmpfs, .image, .pipe: false
             }
         }
     }

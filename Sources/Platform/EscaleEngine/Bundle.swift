@@ -72,6 +72,29 @@ struct Bundle: Sendable {
         chmod(state, 0o700)
     }
 
+    /// The specification with its files written, into the machine's memory: some of them are secrets.
+    func providing(_ spec: ContainerSpec) throws(EscaleError) -> ContainerSpec {
+        var spec = spec
+        let directory = "\(directory)/files"
+        for index in spec.mounts.indices {
+            guard case .file(let file) = spec.mounts[index].kind else { continue }
+            try Files.createDirectories(directory, mode: 0o700)
+            let path = "\(directory)/\(index)"
+            let bytes =
+                switch file.contents {
+                case .text(let text): Array(text.utf8)
+                case .copy(let source): try Files.read(source)
+                }
+            try Files.write(path, bytes, mode: 0o600)
+            // The owner first: it takes special bits away.
+            guard chown(path, file.user, file.group) == 0, chmod(path, file.mode) == 0 else {
+                throw Errno.current.during("make the file for \(spec.mounts[index].target)")
+            }
+            spec.mounts[index].kind = .bind(source: path)
+        }
+        return spec
+    }
+
     func write(_ spec: RuntimeSpec) throws(EscaleError) {
         do {
             try Files.write("\(directory)/config.json", try JSONEncoder().encode(spec), mode: 0o600)

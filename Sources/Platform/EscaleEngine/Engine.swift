@@ -95,9 +95,10 @@ package struct Engine: Sendable {
                 try Files.write(path, text.utf8)
                 mounted[target] = path
             }
+            let spec = try bundle.providing(blueprint.spec)
             try bundle.write(
                 RuntimeSpec(
-                    blueprint.spec, rootPath: bundle.root, cgroup: cgroup(blueprint.spec.id).path, files: mounted,
+                    spec, rootPath: bundle.root, cgroup: cgroup(blueprint.spec.id).path, files: mounted,
                     profile: facts.seccomp))
             let null = try FileDescriptor("/dev/null", O_RDWR)
             return try conmon(blueprint, bundle).spawn([null, null, null, writing])

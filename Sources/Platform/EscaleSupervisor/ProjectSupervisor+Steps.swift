@@ -233,6 +233,8 @@ extension ProjectSupervisor {
                     if !Files.exists(path) { throw EscaleError.bindSourceMissing(path, service: service) }
                 }
                 mounts.append(.init(.bind(source: path), target: mount.target, readOnly: mount.readOnly))
+            case .image, .cluster, .pipe:
+                throw EscaleError.mountUnsupported(mount.target, service: recipe.service.name)
             case .volume, .anonymous:
                 guard let volume = recipe.volume(of: mount, slot: slot) else { continue }
                 if mount.source == .anonymous { try await adopt(volume) }
@@ -242,14 +244,29 @@ extension ProjectSupervisor {
                         .bind(source: platform.volumes.path(volume)), target: mount.target, readOnly: mount.readOnly))
             }
         }
-        for secret in recipe.service.secrets {
-            guard let source = recipe.project.secrets.first(where: { $0.key == secret.secret })?.file else { continue }
-            guard await (try? blocking { Files.exists(source) }) == true else {
-                throw EscaleError.bindSourceMissing(source, service: recipe.service.name)
+        for (file, mount) in recipe.sharedFiles {
+            if let kind = try await kind(of: file, mount, for: recipe.service.name) {
+                mounts.append(.init(kind, target: mount.target, readOnly: true))
             }
-            mounts.append(.init(.bind(source: source), target: secret.target, readOnly: true))
         }
         return mounts
+    }
+
+    /// A secret or a config as a mount. What has neither a text nor an owner and permissions of its own is the host's
+    /// file itself, so that a change of it is seen at once.
+    private func kind(
+        of file: SharedFile, _ mount: SharedFileMount, for service: ServiceName
+    ) async throws -> ContainerSpec.Mount.Kind? {
+        func provided(_ contents: ProvidedFile.Contents) -> ContainerSpec.Mount.Kind {
+            .file(ProvidedFile(contents, user: mount.uid ?? 0, group: mount.gid ?? 0, mode: (mount.mode ?? 0o444) & ~0o222))
+        }
+        if let content = file.content { return provided(.text(content)) }
+        guard let source = file.file else { return nil }
+        guard await (try? blocking { Files.exists(source) }) == true else {
+            throw EscaleError.bindSourceMissing(source, service: service)
+        }
+        let isPlain = mount.uid == nil && mount.gid == nil && mount.mode == nil
+        return isPlain ? .bind(source: source) : provided(.copy(of: source))
     }
 
     private func seed(_ volume: VolumeName, layers: [String], path: String) async throws {

@@ -40,13 +40,19 @@ struct Recipe: Sendable {
         shape.rollback = nil
         shape.release = ReleaseSettings()
         shape.http = nil
+        shape.deploy = nil
+        shape.imageSettings = nil
+        shape.develop = nil
+        shape.isAttached = nil
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         let networks = project.networks(of: [service])
         let volumes = project.volumes(of: [service])
-        let secrets = project.secrets.filter { secret in service.secrets.contains { $0.secret == secret.key } }
+        let secrets = project.secrets.filter { secret in service.secrets.contains { $0.source == secret.key } }
         var text = try encoder.encode(shape) + encoder.encode(networks)
         text += try encoder.encode(volumes) + encoder.encode(secrets)
+        let configs = project.configs?.filter { config in service.configs?.contains { $0.source == config.key } == true }
+        if let configs, !configs.isEmpty { text += try encoder.encode(configs) }
         return SHA256.digest(of: Array(text) + Array(imageID.hex.utf8)).hex
     }
 
@@ -128,10 +134,18 @@ struct Recipe: Sendable {
             + image.volumes.sorted().filter { !covered.contains($0) }.map { Mount(.anonymous, target: $0) }
     }
 
+    /// The secrets and configs that the service sees, each with its place.
+    var sharedFiles: [(file: SharedFile, mount: SharedFileMount)] {
+        func pairs(_ mounts: [SharedFileMount], _ files: [SharedFile]) -> [(file: SharedFile, mount: SharedFileMount)] {
+            mounts.compactMap { mount in files.first { $0.key == mount.source }.map { ($0, mount) } }
+        }
+        return pairs(service.secrets, project.secrets) + pairs(service.configs ?? [], project.configs ?? [])
+    }
+
     /// The volume of a mount; `nil` where it is no volume. An anonymous one belongs to the replica's slot.
     func volume(of mount: Mount, slot: Int) -> VolumeName? {
         switch mount.source {
-        case .bind, .tmpfs: return nil
+        case .bind, .tmpfs, .image, .cluster, .pipe: return nil
         case .volume(let key): return project.volumes.first { $0.key == key }?.name
         case .anonymous:
             let digest = SHA256.digest(ofText: mount.target).hex.prefix(8)

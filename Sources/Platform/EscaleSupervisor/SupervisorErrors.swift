@@ -54,6 +54,12 @@ extension EscaleError {
             hint: "create it, or set `bind: {create_host_path: true}`")
     }
 
+    static func mountUnsupported(_ target: String, service: ServiceName) -> Self {
+        Self(
+            .init("mount.unsupported"), "service \(service): what is to be mounted at \(target) is not supported",
+            hint: "mount a directory, a volume or a tmpfs there")
+    }
+
     static func serviceUnknown(_ service: ServiceName, project: ProjectName) -> Self {
         Self(
             .init("service.unknown"), "project \(project) has no service \(service)",

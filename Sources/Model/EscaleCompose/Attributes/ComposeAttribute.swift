@@ -18,51 +18,24 @@ package struct ComposeAttribute: Hashable, Sendable {
     /// Values (as text) that ask for what happens anyway, so that they are no problem.
     package let harmless: Set<String>
 
+    /// Whether nothing comes of it: it is warned of or refused.
+    package var isDormant: Bool {
+        switch status {
+        case .executed, .accepted: false
+        case .warned, .refused: true
+        }
+    }
+
     /// The place in a file, such as `services.*.ports.*.target`.
     package var path: String { scope.rawValue.isEmpty ? name : "\(scope.rawValue).\(name)" }
-
-    /// The mappings of a compose file that have attributes.
-    package enum Scope: String, CaseIterable, Hashable, Sendable {
-        case file = ""
-        case service = "services.*"
-        case build = "services.*.build"
-        case dependency = "services.*.depends_on.*"
-        case deploy = "services.*.deploy"
-        case updateConfig = "services.*.deploy.update_config"
-        case rollbackConfig = "services.*.deploy.rollback_config"
-        case environmentFile = "services.*.env_file.*"
-        case healthcheck = "services.*.healthcheck"
-        case serviceNetwork = "services.*.networks.*"
-        case port = "services.*.ports.*"
-        case serviceSecret = "services.*.secrets.*"
-        case mount = "services.*.volumes.*"
-        case mountBind = "services.*.volumes.*.bind"
-        case mountTmpfs = "services.*.volumes.*.tmpfs"
-        case mountVolume = "services.*.volumes.*.volume"
-        case network = "networks.*"
-        case volume = "volumes.*"
-        case secret = "secrets.*"
-        case fileEscale = "x-escale"
-        case fileRelease = "x-escale.release"
-        case serviceEscale = "services.*.x-escale"
-        case release = "services.*.x-escale.release"
-        case releaseStep = "services.*.x-escale.release.steps.*"
-        case releasePreview = "services.*.x-escale.release.preview"
-        case releaseOverride = "services.*.x-escale.release.override"
-        case analysis = "services.*.x-escale.release.analysis"
-        case analysisQuery = "services.*.x-escale.release.analysis.prometheus"
-        case http = "services.*.x-escale.http"
-        case httpTLS = "services.*.x-escale.http.tls"
-        case httpRateLimit = "services.*.x-escale.http.rate_limit"
-        case httpEject = "services.*.x-escale.http.eject"
-        case httpProxyProtocol = "services.*.x-escale.http.proxy_protocol"
-    }
 }
 
 extension ComposeAttribute {
     /// Every attribute, by scope and name: what the loader goes by, and what the documentation lists.
     package static let table: [ComposeAttribute] =
-        fileAttributes + serviceAttributes + servicePartAttributes + resourceAttributes
+        fileAttributes + serviceAttributes + buildAttributes + processAttributes + resourceAttributes
+        + deployAttributes + updateAttributes + networkingAttributes + mountAttributes + sharedFileAttributes
+        + releaseAttributes + gatewayAttributes
 
     /// The attributes of one scope, by name.
     package static func attributes(of scope: Scope) -> [String: ComposeAttribute] { byScope[scope] ?? [:] }

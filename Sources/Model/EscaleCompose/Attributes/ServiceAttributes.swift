@@ -1,17 +1,27 @@
 extension ComposeAttribute {
     static let fileAttributes: [ComposeAttribute] =
-        executed(.file, "name", "services", "networks", "volumes", "secrets", "x-escale")
+        executed(.file, "name", "services", "networks", "volumes", "secrets", "configs", "x-escale")
         + accepted(.file, "version", "obsolete; the loader says so itself")
         + refused(.file, "include", hint: "copy the included services into this file")
-        + refused(
-            .file,
-            "configs",
-            hint: "mount the file with `volumes` instead: `- ./app.conf:/etc/app.conf:ro`"
-        )
         + refused(.file, "models", hint: "run the model as a service of its own")
+        + refused(
+            .include,
+            "path",
+            "env_file",
+            "project_directory",
+            hint: "copy the included services into this file"
+        )
+        + refused(
+            .model,
+            "name",
+            "model",
+            "context_size",
+            "runtime_flags",
+            hint: "run the model as a service of its own"
+        )
 
     /// Attributes of a service. A missing limit or label is a warning; what would leave the application broken,
-    /// or less confined than its file says, is an error.
+    /// its data elsewhere, or less confined than its file says, is an error.
     static let serviceAttributes: [ComposeAttribute] =
         executed(
             .service,
@@ -19,6 +29,7 @@ extension ComposeAttribute {
             "cap_add",
             "cap_drop",
             "command",
+            "configs",
             "container_name",
             "depends_on",
             "deploy",
@@ -29,14 +40,12 @@ extension ComposeAttribute {
             "hostname",
             "image",
             "init",
-            "labels",
             "networks",
             "ports",
             "read_only",
             "restart",
             "scale",
             "secrets",
-            "stdin_open",
             "stop_grace_period",
             "stop_signal",
             "tmpfs",
@@ -46,33 +55,33 @@ extension ComposeAttribute {
             "working_dir",
             "x-escale"
         )
-        + accepted(.service, "expose", "every port of a service is reachable on its networks anyway")
-        + warned(.service, "annotations", instead: "the container runs without the annotations")
+        + accepted(
+            .service,
+            "annotations",
+            "nothing here goes by them; they are kept and shown by `escale config`"
+        )
+        + accepted(
+            .service,
+            "labels",
+            "nothing here goes by them; they are kept and shown by `escale config`"
+        )
+        + accepted(
+            .service,
+            "expose",
+            "every port is reachable on the service's networks anyway; the gateway learns from it which to ask"
+        )
+        + accepted(
+            .service,
+            "links",
+            "services on a network reach one another by name, so it only says what starts first; an alias is refused"
+        )
         + warned(.service, "attach", instead: "`up` shows the output of every service", harmless: ["true"])
         + warned(
             .service,
-            "blkio_config",
-            "cpu_count",
-            "cpu_percent",
-            "cpu_period",
-            "cpu_quota",
-            "cpu_rt_period",
-            "cpu_rt_runtime",
-            "cpu_shares",
-            "cpus",
-            "cpuset",
-            "mem_limit",
-            "mem_reservation",
-            "mem_swappiness",
-            "memswap_limit",
-            "pids_limit",
-            "oom_kill_disable",
-            "oom_score_adj",
-            "ulimits",
-            "storage_opt",
-            instead: "the service runs without this limit"
+            "stdin_open",
+            instead: "nothing is attached to the program's standard input; use `escale exec` for a shell",
+            harmless: ["false"]
         )
-        + warned(.service, "cgroup_parent", instead: "Escale chooses the control group")
         + warned(
             .service,
             "develop",
@@ -89,35 +98,21 @@ extension ComposeAttribute {
         + warned(
             .service,
             "pull_policy",
+            instead: "nothing is pulled; images come from `escale image import` and `escale build`",
+            harmless: ["missing", "if_not_present", "never"]
+        )
+        + warned(
+            .service,
             "pull_refresh_after",
-            instead: "an image is pulled when it is missing",
-            harmless: ["missing", "if_not_present"]
+            instead: "nothing is pulled; images come from `escale image import` and `escale build`"
         )
-        + warned(.service, "shm_size", instead: "/dev/shm has its usual size of 64 MB")
+        + namespaceAttributes + confinementAttributes
+        + refused(.service, "extends", hint: "share the common part with an anchor and `<<: *base`")
+        + refused(.extends, "file", "service", hint: "share the common part with an anchor and `<<: *base`")
         + refused(
             .service,
-            "cgroup",
-            "ipc",
-            "pid",
-            "uts",
-            "userns_mode",
-            hint: "every container has namespaces of its own",
-            harmless: ["private"]
-        )
-        + refused(.service, "configs", hint: "mount the file with `volumes`: `- ./app.conf:/etc/app.conf:ro`")
-        + refused(
-            .service,
-            "credential_spec",
-            "isolation",
-            hint: "it is for Windows containers",
-            harmless: ["default"]
-        )
-        + refused(
-            .service,
-            "device_cgroup_rules",
-            "devices",
-            "gpus",
-            hint: "containers have the standard devices only"
+            "external_links",
+            hint: "put both containers on one network; services on it reach one another by name"
         )
         + refused(
             .service,
@@ -126,32 +121,76 @@ extension ComposeAttribute {
             "dns_search",
             hint: "containers ask Escale's resolver, which knows the services and forwards the rest"
         )
-        + refused(.service, "extends", hint: "share the common part with an anchor and `<<: *base`")
         + refused(
             .service,
-            "external_links",
-            "links",
-            hint:
-                "services on a network reach one another by name; for other names use `networks: {default: {aliases: […]}}`"
+            "extra_hosts",
+            hint: "give the host a name in the DNS that this machine uses"
         )
-        + refused(.service, "extra_hosts", hint: "give the host a name in the DNS that this machine uses")
-        + refused(.service, "group_add", hint: "set the group with `user: uid:gid`")
         + refused(.service, "mac_address", hint: "Escale chooses the addresses")
         + refused(.service, "models", "provider", hint: "run it as a service with an image")
+        + refused(
+            .serviceModel,
+            "endpoint_var",
+            "model_var",
+            hint: "run the model as a service with an image"
+        )
+        + refused(.provider, "type", "options", hint: "run it as a service with an image")
+        + refused(.service, "profiles", hint: "the service would always start; move it to a file of its own")
+        + refused(.service, "volumes_from", hint: "name the volumes in both services")
+
+    private static let namespaceAttributes: [ComposeAttribute] =
+        refused(
+            .service,
+            "cgroup",
+            "ipc",
+            "pid",
+            "uts",
+            "userns_mode",
+            hint: "every container has namespaces of its own",
+            harmless: ["private", "shareable"]
+        )
+        + warned(.service, "cgroup_parent", instead: "Escale chooses the control group")
         + refused(.service, "network_mode", hint: "name the networks to join under `networks`")
+
+    private static let confinementAttributes: [ComposeAttribute] =
+        refused(
+            .service,
+            "credential_spec",
+            "isolation",
+            hint: "it is for Windows containers",
+            harmless: ["default"]
+        )
+        + refused(.credentialSpec, "config", "file", "registry", hint: "it is for Windows containers")
         + refused(
             .service,
-            "post_start",
-            "pre_stop",
-            hint: "do this work in the image's entrypoint, or in a service that the others depend on"
+            "device_cgroup_rules",
+            "devices",
+            "gpus",
+            hint: "containers have the standard devices only"
         )
+        + refused(
+            .device,
+            "source",
+            "target",
+            "permissions",
+            hint: "containers have the standard devices only"
+        )
+        + refused(
+            .gpu,
+            "capabilities",
+            "count",
+            "device_ids",
+            "driver",
+            "options",
+            hint: "containers have the standard devices only"
+        )
+        + refused(.service, "group_add", hint: "set the group with `user: uid:gid`")
         + refused(
             .service,
             "privileged",
             hint: "name the capabilities that it needs under `cap_add`",
             harmless: ["false"]
         )
-        + refused(.service, "profiles", hint: "the service would always start; move it to a file of its own")
         + refused(
             .service,
             "runtime",
@@ -170,5 +209,4 @@ extension ComposeAttribute {
             hint: "there is no Docker daemon to talk to",
             harmless: ["false"]
         )
-        + refused(.service, "volumes_from", hint: "name the volumes in both services")
 }

@@ -20,6 +20,9 @@ package struct ComposeLoader: Sendable {
     package var environment: [String: String]
     /// Where files are read from.
     package var fileSystem: ComposeFileSystem
+    /// Whether attributes that Escale refuses (`compose.attribute.unsupported`) are warnings: for a look at the
+    /// project, not for running it.
+    package var toleratesUnsupported = false
 
     package init(
         files: [String] = [],
@@ -50,6 +53,7 @@ package struct ComposeLoader: Sendable {
             shell: environment,
             fileSystem: fileSystem
         )
+        context.toleratesUnsupported = toleratesUnsupported
         let project = project(in: context)
         let diagnostics = context.diagnostics.sortedByPosition()
         return (diagnostics.hasErrors ? nil : project, diagnostics, context.sources)

@@ -7,6 +7,8 @@ struct Field {
     let path: String
     let node: YAMLNode
     let context: LoadContext
+    /// Whether a warning or an error says already that nothing comes of the value; its parts needn't be told apart then.
+    var isCovered = false
 
     var position: SourcePosition { node.position }
     var isNull: Bool { node.isNull }
@@ -126,7 +128,7 @@ struct Field {
     /// A duration such as `1m30s`.
     func duration() -> Duration? {
         let example = "write a number with a unit, such as 500ms, 10s or 1m30s"
-        guard let text = text(hint: example) else { return nil }
+        guard let text = quantity(of: "a duration", hint: example) else { return nil }
         if let duration = Duration(compose: text) { return duration }
         error("compose.duration", "\(path): \"\(text)\" is not a duration", hint: example)
         return nil
@@ -135,10 +137,20 @@ struct Field {
     /// A number of bytes such as `64m`.
     func bytes() -> ByteCount? {
         let example = "write a number with a unit, such as 512k, 64m or 1g; without one it counts bytes"
-        guard let text = text(hint: example) else { return nil }
+        guard let text = quantity(of: "a size", hint: example) else { return nil }
         if let size = ByteCount(compose: text) { return size }
         error("compose.size", "\(path): \"\(text)\" is not a size", hint: example)
         return nil
+    }
+
+    /// Text or a number, which a unit may follow.
+    private func quantity(of what: String, hint: String) -> String? {
+        switch node.resolved {
+        case .string, .int, .float: return node.scalar?.text
+        case .bool, .null, nil:
+            mismatch(what, hint: hint)
+            return nil
+        }
     }
 
     // MARK: Collections
@@ -151,7 +163,7 @@ struct Field {
             return nil
         }
         return items.enumerated().map { index, item in
-            Field(path: "\(path)[\(index)]", node: item, context: context)
+            Field(path: "\(path)[\(index)]", node: item, context: context, isCovered: isCovered)
         }
     }
 
@@ -166,7 +178,12 @@ struct Field {
             Member(
                 key: pair.key,
                 position: pair.keyPosition,
-                value: Field(path: "\(path).\(pair.key)", node: pair.value, context: context)
+                value: Field(
+                    path: "\(path).\(pair.key)",
+                    node: pair.value,
+                    context: context,
+                    isCovered: isCovered
+                )
             )
         }
     }
@@ -182,7 +199,12 @@ struct Field {
 
     /// `KEY: value` pairs, or a list of `KEY=value`; a key without a value has `nil`. A key stands once.
     func keyValues(example: String) -> [(key: String, value: String?)]? {
-        var pairs: [(key: String, value: String?)] = []
+        placedKeyValues(example: example)?.map { ($0.key, $0.value) }
+    }
+
+    /// The same with the places where they stand.
+    func placedKeyValues(example: String) -> [(key: String, value: String?, position: SourcePosition)]? {
+        var pairs: [(key: String, value: String?, position: SourcePosition)] = []
         var seen: Set<String> = []
         func add(_ key: String, _ value: String?, at position: SourcePosition) {
             if key.isEmpty {
@@ -200,7 +222,7 @@ struct Field {
                     hint: example
                 )
             } else if seen.insert(key).inserted {
-                pairs.append((key, value))
+                pairs.append((key, value, position))
             } else {
                 context.error("compose.key.duplicate", "\(path): \"\(key)\" is given twice", at: position)
             }

@@ -15,11 +15,15 @@ final class LoadContext {
     private(set) var sources: [String: String] = [:]
     /// Where the parts of the project are written.
     var places: [Place: SourcePosition] = [:]
+    /// Dependencies that follow from another attribute than `depends_on`: which one.
+    var impliedDependencies: [Place: String] = [:]
     /// In the order of the file.
     var publishedPorts: [PublishedPort] = []
     /// Values that could not be made out; what else seems wrong with them follows from that and isn't reported.
     private var broken: Set<SourcePosition> = []
     private(set) var diagnostics: [Diagnostic] = []
+    /// Whether what Escale refuses is only warned of: for a look at the project.
+    var toleratesUnsupported = false
 
     init(workingDirectory: String, shell: [String: String], fileSystem: ComposeFileSystem) {
         self.workingDirectory = workingDirectory
@@ -36,6 +40,17 @@ final class LoadContext {
 
     func warning(_ code: String, _ message: String, at position: SourcePosition?, hint: String? = nil) {
         add(.warning, code, message, at: position, hint: hint)
+    }
+
+    /// Reports what a file may ask for and Escale doesn't do, where running without it would not be the same.
+    func refuse(_ message: String, at position: SourcePosition?, hint: String) {
+        add(
+            toleratesUnsupported ? .warning : .error,
+            "compose.attribute.unsupported",
+            message,
+            at: position,
+            hint: hint
+        )
     }
 
     private func add(

@@ -11,7 +11,7 @@ enum Place: Hashable {
 
     /// What services share and name by key.
     enum Resource: String, Hashable {
-        case network, volume, secret
+        case network, volume, secret, config, model
 
         /// The top-level key that declares it.
         var section: String { rawValue + "s" }

@@ -20,7 +20,9 @@ struct ProjectReader {
         project.services = services(section, root).sorted { $0.name < $1.name }
         project.networks = networks(section["networks"]).sorted { $0.key < $1.key }
         project.volumes = volumes(section["volumes"]).sorted { $0.key < $1.key }
-        project.secrets = secrets(section["secrets"]).sorted { $0.key < $1.key }
+        project.secrets = sharedFiles(section["secrets"], .secret).sorted { $0.key < $1.key }
+        project.configs = sharedFiles(section["configs"], .config).sorted { $0.key < $1.key }.filled
+        project.models = models(section["models"]).sorted { $0.key < $1.key }.filled
         readEscale(section["x-escale"], into: &project)
         dropMissingOptions(from: &project)
         addDefaultNetwork(to: &project)
@@ -62,70 +64,116 @@ struct ProjectReader {
         if let kept = release?["keep"]?.integer(in: 1...100) { project.keptReleases = kept }
     }
 
-    // MARK: Networks, volumes, secrets
+    // MARK: Networks and volumes
 
     private func networks(_ field: Field?) -> [Network] {
         (field?.members() ?? []).compactMap { member in
             guard let (key, section) = resource(member, .network, .network, NetworkName.noun) else {
                 return nil
             }
-            let external = external(section, forbidding: ["driver", "internal", "labels"])
+            let external = external(
+                section,
+                .networkExternal,
+                forbidding: [
+                    "driver", "driver_opts", "internal", "labels", "ipam", "attachable", "enable_ipv4",
+                    "enable_ipv6",
+                ]
+            )
             var network = Network(
                 key: key,
                 name: NetworkName(rawValue: hostName(key, section, external)),
                 isExternal: external.isExternal
             )
             network.isInternal = section?["internal"]?.boolean() ?? false
-            network.labels = labels(section?["labels"])
-            check(section?["driver"], is: "bridge", "compose.network.driver")
+            network.labels = section?["labels"]?.labels() ?? [:]
+            network.options = section.flatMap(networkOptions)
             return network
         }
+    }
+
+    private func networkOptions(_ section: Section) -> NetworkOptions? {
+        var options = NetworkOptions()
+        options.driver = driver(section["driver"], usual: "bridge")
+        options.driverOptions = section["driver_opts"]?.options(example: "write key: value").filled
+        options.isAttachable = section.flag("attachable")
+        options.enablesIPv4 = section["enable_ipv4"]?.boolean()
+        options.enablesIPv6 = section["enable_ipv6"]?.boolean()
+        options.addresses = section["ipam"].flatMap { AddressReader().read($0) }
+        return filled(options, unlike: NetworkOptions())
     }
 
     private func volumes(_ field: Field?) -> [Volume] {
         (field?.members() ?? []).compactMap { member in
             guard let (key, section) = resource(member, .volume, .volume, VolumeName.noun) else { return nil }
-            let external = external(section, forbidding: ["driver", "labels"])
-            check(section?["driver"], is: "local", "compose.volume.driver")
-            return Volume(
+            let external = external(
+                section,
+                .volumeExternal,
+                forbidding: ["driver", "driver_opts", "labels"]
+            )
+            var volume = Volume(
                 key: key,
                 name: VolumeName(rawValue: hostName(key, section, external)),
                 isExternal: external.isExternal,
-                labels: labels(section?["labels"])
+                labels: section?["labels"]?.labels() ?? [:]
             )
+            var options = VolumeOptions()
+            options.driver = driver(section?["driver"], usual: "local")
+            options.driverOptions = section?["driver_opts"]?.options(example: "write key: value").filled
+            volume.options = filled(options, unlike: VolumeOptions())
+            return volume
         }
     }
 
-    private func secrets(_ field: Field?) -> [Secret] {
+    /// A driver that isn't the usual one, which is refused.
+    private func driver(_ field: Field?, usual: String) -> String? {
+        guard let field, !field.isNull, let driver = field.text(), !["", "default", usual].contains(driver)
+        else { return nil }
+        context.refuse(
+            "\(field.path): the driver \"\(driver)\" is not supported",
+            at: field.position,
+            hint: "remove the line; Escale has one driver, which takes the place of \(usual)"
+        )
+        return driver
+    }
+
+    // MARK: Secrets, configs, models
+
+    private func sharedFiles(_ field: Field?, _ kind: Place.Resource) -> [SharedFile] {
         (field?.members() ?? []).compactMap { member in
-            guard let (key, section) = resource(member, .secret, .secret, "secret name") else { return nil }
-            guard let file = section?["file"] else {
-                if section == nil || !hasRefusedSource(member.value.node) {
+            let scope: ComposeAttribute.Scope = kind == .secret ? .secret : .config
+            guard let (key, section) = resource(member, kind, scope, "\(kind.rawValue) name") else {
+                return nil
+            }
+            let externalScope: ComposeAttribute.Scope = kind == .secret ? .secretExternal : .configExternal
+            let reader = SharedFileReader(context: context, kind: kind, key: key, project: name)
+            let external = external(section, externalScope, forbidding: reader.ownAttributes)
+            return reader.read(member, section, external)
+        }
+    }
+
+    private func models(_ field: Field?) -> [LanguageModel] {
+        (field?.members() ?? []).compactMap { member in
+            guard let (key, section) = resource(member, .model, .model, "model name") else { return nil }
+            guard let model = section?["model"] else {
+                if section?.misspells("model") != true {
                     context.error(
-                        "compose.secret.file",
-                        "\(member.value.path) has no source",
+                        "compose.missing",
+                        "\(member.value.path) has no `model`",
                         at: member.position,
-                        hint: "name the file that holds the value: file: ./\(key).txt"
+                        hint: "name the model: model: ai/smollm2"
                     )
                 }
                 return nil
             }
-            guard let path = file.filledText() else { return nil }
-            let absolute = file.resolve(path)
-            if absolute.hasPrefix("/"), !context.fileSystem.exists(absolute) {
-                file.warning(
-                    "compose.secret.missing",
-                    "there is no file \(absolute)",
-                    hint: "create it before `escale up`; services that use the secret won't start without it"
-                )
-            }
-            return Secret(key: key, file: absolute)
+            guard let text = model.filledText() else { return nil }
+            var result = LanguageModel(key: key, name: section?.text("name") ?? "\(name)_\(key)", model: text)
+            result.contextSize = section?["context_size"]?.integer(in: 1...Int(Int32.max))
+            result.runtimeFlags =
+                section?["runtime_flags"]?.items(hint: "write a list such as [\"--verbose\"]")?.compactMap {
+                    $0.text()
+                } ?? []
+            return result
         }
-    }
-
-    /// Whether the secret names a source that was already refused, so that "no source" needn't be said too.
-    private func hasRefusedSource(_ node: YAMLNode) -> Bool {
-        ["environment", "external", "driver"].contains { node.mapping?[$0] != nil }
     }
 
     /// A resource's checked key and attributes; one without a value has only the key.
@@ -152,17 +200,22 @@ struct ProjectReader {
         )
     }
 
-    private struct External {
+    /// What `external` says of a resource.
+    struct External {
         var isExternal = false
         var name: String?
     }
 
     /// `external: true`, or the old `external: {name: …}`.
-    private func external(_ section: Section?, forbidding others: [String]) -> External {
+    private func external(
+        _ section: Section?,
+        _ scope: ComposeAttribute.Scope,
+        forbidding others: [String]
+    ) -> External {
         guard let section, let field = section["external"] else { return External() }
         var external = External()
-        if let name = field.node.mapping?["name"] {
-            external.name = Field(path: field.path + ".name", node: name, context: context).filledText()
+        if field.isMapping {
+            external.name = field.section(scope)?.text("name")
             external.isExternal = true
             field.warning(
                 "compose.external.name",
@@ -196,21 +249,6 @@ struct ProjectReader {
             )
         }
         return name
-    }
-
-    private func check(_ field: Field?, is usual: String, _ code: String) {
-        guard let field, !field.isNull, let driver = field.text(), !["", "default", usual].contains(driver)
-        else { return }
-        field.error(
-            code,
-            "\(field.path): the driver \"\(driver)\" is not supported",
-            hint: "remove the line; Escale has one driver, which takes the place of \(usual)"
-        )
-    }
-
-    private func labels(_ field: Field?) -> [String: String] {
-        let pairs = field?.keyValues(example: "labels look like com.example.team: web") ?? []
-        return Dictionary(pairs.map { ($0.key, $0.value ?? "") }, uniquingKeysWith: { first, _ in first })
     }
 
     /// A dependency that is not required and names no service asks for nothing.

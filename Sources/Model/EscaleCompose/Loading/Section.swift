@@ -6,7 +6,7 @@ struct Section {
     let field: Field
     private let known: [String: Field]
 
-    /// The attribute's value; `nil` where the file has none, or where it is not one that Escale executes.
+    /// The attribute's value; `nil` where the file has none, or where an attribute that does nothing here is empty.
     subscript(_ name: String) -> Field? { known[name] }
 
     /// Whether an unknown key was reported that is likely to mean one of the names.
@@ -32,13 +32,16 @@ extension Field {
         let attributes = ComposeAttribute.attributes(of: scope)
         var known: [String: Field] = [:]
         for pair in mapping.pairs {
-            let inner = Field(
+            var inner = Field(
                 path: path.isEmpty ? pair.key : "\(path).\(pair.key)",
                 node: pair.value,
-                context: context
+                context: context,
+                isCovered: isCovered
             )
             if let attribute = attributes[pair.key] {
-                if inner.admits(attribute, at: pair.keyPosition) { known[pair.key] = inner }
+                if attribute.isDormant, inner.warnIfEmpty() { continue }
+                if inner.reports(attribute, at: pair.keyPosition) { inner.isCovered = true }
+                known[pair.key] = inner
             } else if pair.key.hasPrefix("x-") {
                 inner.checkExtension(pair, besides: attributes)
             } else {
@@ -73,29 +76,22 @@ extension Field {
         }
     }
 
-    /// Whether the reader shall look at the value; reports a warned or refused attribute.
-    private func admits(_ attribute: ComposeAttribute, at position: SourcePosition) -> Bool {
+    /// Whether nothing comes of the value, which is reported unless that was done already.
+    private func reports(_ attribute: ComposeAttribute, at position: SourcePosition) -> Bool {
         switch attribute.status {
-        case .executed, .accepted: return true
+        case .executed, .accepted: return false
         case .warned(let instead):
-            if !isHarmless(attribute) {
-                context.warning(
-                    "compose.attribute.ignored",
-                    "\(path) has no effect yet: \(instead)",
-                    at: position
-                )
-            }
+            guard !isHarmless(attribute), !isCovered else { return isCovered }
+            context.warning(
+                "compose.attribute.ignored",
+                "\(path) has no effect yet: \(instead)",
+                at: position
+            )
         case .refused(let hint):
-            if !isHarmless(attribute) {
-                context.error(
-                    "compose.attribute.unsupported",
-                    "\(path) is not supported yet",
-                    at: position,
-                    hint: hint
-                )
-            }
+            guard !isHarmless(attribute), !isCovered else { return isCovered }
+            context.refuse("\(path) is not supported yet", at: position, hint: hint)
         }
-        return false
+        return true
     }
 
     /// Whether the value asks for nothing, or for what happens anyway.
@@ -103,7 +99,13 @@ extension Field {
         switch node.content {
         case .sequence(let items): items.isEmpty
         case .mapping(let mapping): mapping.pairs.isEmpty
-        case .scalar(let scalar): node.isNull || attribute.harmless.contains(scalar.text.lowercased())
+        case .scalar(let scalar):
+            // As Field.boolean() reads the words of YAML 1.1.
+            switch scalar.text.lowercased() {
+            case "n", "no", "off": attribute.harmless.contains("false")
+            case "y", "yes", "on": attribute.harmless.contains("true")
+            case let text: attribute.harmless.contains(text)
+            }
         }
     }
 
@@ -137,7 +139,7 @@ extension Field {
         if scope == .file, let inner = pair.value.mapping, inner["image"] != nil || inner["build"] != nil {
             return "services stand below `services:`; indent \"\(key)\" under it"
         }
-        let elsewhere = ComposeAttribute.table.filter { $0.name == key && $0.status == .executed }.map(
+        let elsewhere = ComposeAttribute.table.filter { $0.name == key && !$0.isDormant }.map(
             \.scope
         )
         if let place = elsewhere.min(by: { distance(to: $0) < distance(to: $1) }) {
@@ -145,7 +147,8 @@ extension Field {
                 ? "it belongs at the top level of the file, not inside \(path)"
                 : "it belongs in \(spoken(place))"
         }
-        let names = attributes.values.filter { $0.status == .executed }.map(\.name).sorted()
+        // Of many, only those that do something.
+        let names = attributes.values.filter { !$0.isDormant || attributes.count <= 12 }.map(\.name).sorted()
         return
             "known here: \(names.joined(separator: ", ")); your own data may go under a key that begins with x-"
     }

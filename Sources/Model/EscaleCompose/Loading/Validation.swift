@@ -9,10 +9,13 @@ struct Validation {
         for service in project.services {
             checkReferences(of: service)
             checkContainerName(of: service)
+            checkPlatform(of: service)
+            checkContexts(of: service)
             checkRelease(of: service)
         }
         DependencyCycles(context: context, services: project.services).report()
         checkWaiting()
+        checkAddresses()
         checkPorts()
         checkGateway()
         checkSharedNames()
@@ -38,8 +41,17 @@ struct Validation {
                 extra: "; for a directory beside the file write ./\(key)"
             )
         }
-        for key in service.secrets.map(\.secret) {
+        let secrets = service.secrets + (service.build?.options?.secrets ?? [])
+        for key in secrets.map(\.source) {
             check(.secret, key, of: service, declare: "secrets: {\(key): {file: ./\(key).txt}}")
+        }
+        var configs = service.configs?.map(\.source) ?? []
+        if case .config(let key) = service.security?.credentials { configs.append(key) }
+        for key in configs {
+            check(.config, key, of: service, declare: "configs: {\(key): {file: ./\(key).conf}}")
+        }
+        for key in service.models?.map(\.model) ?? [] {
+            check(.model, key, of: service, declare: "models: {\(key): {model: ai/smollm2}}")
         }
         for dependency in service.dependencies where place(.service(dependency.service.rawValue)) == nil {
             reportUnknown(dependency.service, neededBy: service.name)
@@ -54,10 +66,8 @@ struct Validation {
         extra: String = ""
     ) {
         guard place(.resource(kind, key)) == nil else { return }
-        let declared = context.places.keys.compactMap { place -> String? in
-            if case .resource(kind, let key) = place { key } else { nil }
-        }
-        let near = Suggestion.nearest(to: key, among: declared).map { "did you mean \"\($0)\"? else " } ?? ""
+        let declared = nearest(to: key) { if case .resource(kind, let key) = $0 { key } else { nil } }
+        let near = declared.map { "did you mean \"\($0)\"? else " } ?? ""
         context.error(
             "compose.\(kind.rawValue).unknown",
             "services.\(service.name) uses the \(kind.rawValue) \"\(key)\", which is not declared",
@@ -67,16 +77,27 @@ struct Validation {
     }
 
     private func reportUnknown(_ name: ServiceName, neededBy service: ServiceName) {
-        let known = context.places.keys.compactMap { place -> String? in
-            if case .service(let name) = place { name } else { nil }
-        }
+        let edge = Place.dependency(of: service.rawValue, on: name.rawValue)
+        let implied = context.impliedDependencies[edge]
+        let near = nearest(to: name.rawValue) { if case .service(let name) = $0 { name } else { nil } }
         context.error(
             "compose.depends-on.unknown",
-            "services.\(service) depends on \"\(name)\", which is no service",
-            at: place(.dependency(of: service.rawValue, on: name.rawValue)),
-            hint: Suggestion.nearest(to: name.rawValue, among: known).map { "did you mean \"\($0)\"?" }
-                ?? "the services are: \(known.sorted().joined(separator: ", "))"
+            implied.map { "services.\(service).\($0) names \"\(name)\", which is no service" }
+                ?? "services.\(service) depends on \"\(name)\", which is no service",
+            at: place(edge),
+            hint: near.map { "did you mean \"\($0)\"?" } ?? "the services are: \(serviceNames)"
         )
+    }
+
+    /// The declared name that is likely to be meant. Nobody reads hundreds of hints, and each takes time to find.
+    private func nearest(to name: String, among names: (Place) -> String?) -> String? {
+        guard context.diagnostics.count < 200 else { return nil }
+        return Suggestion.nearest(to: name, among: context.places.keys.compactMap(names))
+    }
+
+    private var serviceNames: String {
+        let names = project.services.prefix(20).map(\.name.rawValue)
+        return names.joined(separator: ", ") + (project.services.count > 20 ? ", …" : "")
     }
 
     /// Conditions that can never hold.
@@ -116,7 +137,7 @@ struct Validation {
         context.error(
             "compose.container-name.replicas",
             "services.\(service.name) has \(service.replicas) replicas, but `container_name` gives all the name \"\(name)\"",
-            at: place(.service(service.name.rawValue)),
+            at: place(.attribute("container_name", of: service.name.rawValue)),
             hint:
                 "remove `container_name`; replicas are then named \(project.name)-\(service.name)-1 and so on"
         )
@@ -150,7 +171,7 @@ struct Validation {
                 context.error(
                     "compose.container-name.twice",
                     "services.\(service.name) has the same `container_name` as \(other): \"\(name)\"",
-                    at: place(.service(service.name.rawValue)),
+                    at: place(.attribute("container_name", of: service.name.rawValue)),
                     hint: "choose another name, or remove the line"
                 )
             }
@@ -171,10 +192,24 @@ struct Validation {
         for volume in project.volumes where !volumes.contains(volume.key) {
             reportUnused(.volume, volume.key)
         }
-        let secrets = Set(project.services.flatMap { $0.secrets.map(\.secret) })
+        let secrets = Set(
+            project.services.flatMap { ($0.secrets + ($0.build?.options?.secrets ?? [])).map(\.source) }
+        )
         for secret in project.secrets where !secrets.contains(secret.key) {
             reportUnused(.secret, secret.key)
         }
+        let configs = Set(project.services.flatMap { $0.configs?.map(\.source) ?? [] })
+        for config in project.configs ?? [] where !configs.contains(config.key) && !isCredential(config.key) {
+            reportUnused(.config, config.key)
+        }
+        let models = Set(project.services.flatMap { $0.models?.map(\.model) ?? [] })
+        for model in project.models ?? [] where !models.contains(model.key) {
+            reportUnused(.model, model.key)
+        }
+    }
+
+    private func isCredential(_ config: String) -> Bool {
+        project.services.contains { $0.security?.credentials == .config(config) }
     }
 
     private func reportUnused(_ kind: Place.Resource, _ key: String) {

@@ -2,16 +2,29 @@ import Glibc
 
 /// Numeric host addresses.
 enum HostAddress {
+    enum Family { case v4, v6 }
+
     /// Whether the text is an IPv4 or IPv6 address; names are none.
-    static func isValid(_ text: String) -> Bool {
+    static func isValid(_ text: String) -> Bool { bytes(of: text) != nil }
+
+    static func family(of text: String) -> Family? { bytes(of: text).map { $0.count == 4 ? .v4 : .v6 } }
+
+    /// The 4 or 16 bytes of the address, the highest first.
+    static func bytes(of text: String) -> [UInt8]? {
         var storage = in6_addr()
-        return inet_pton(AF_INET, text, &storage) == 1 || inet_pton(AF_INET6, text, &storage) == 1
+        for (family, count) in [(AF_INET, 4), (AF_INET6, 16)] where inet_pton(family, text, &storage) == 1 {
+            return withUnsafeBytes(of: &storage) { Array($0.prefix(count)) }
+        }
+        return nil
     }
 
-    /// Whether listening on both at once can't work: equal, or one of them stands for all.
+    /// Whether listening on both at once can't work: equal, or one of them stands for all of the other's kind.
     static func overlap(_ left: String?, _ right: String?) -> Bool {
-        let all: Set<String> = ["0.0.0.0", "::"]
-        guard let left, let right, !all.contains(left), !all.contains(right) else { return true }
-        return left == right
+        guard let left = left.map({ bytes(of: $0) ?? [] }), let right = right.map({ bytes(of: $0) ?? [] })
+        else {
+            return true
+        }
+        let meansAll = [left, right].contains { $0.allSatisfy { $0 == 0 } }
+        return left == right || (meansAll && left.count == right.count)
     }
 }

@@ -15,11 +15,7 @@ extension ServiceReader {
                 service.environment[key] = nil
             }
         }
-        let labels = section["labels"]?.keyValues(example: "write com.example.team: web") ?? []
-        service.labels = Dictionary(
-            labels.map { ($0.key, $0.value ?? "") },
-            uniquingKeysWith: { first, _ in first }
-        )
+        service.labels = section["labels"]?.labels() ?? [:]
     }
 
     private func readFiles(_ field: Field, into environment: inout [String: String]) {

@@ -1,6 +1,6 @@
 import EscaleCore
 
-/// Volumes, bind mounts, tmpfs and secrets.
+/// Volumes, bind mounts and tmpfs.
 extension ServiceReader {
     func readMounts(_ section: Section, into service: inout Service) {
         var targets: [String: SourcePosition] = [:]
@@ -21,7 +21,6 @@ extension ServiceReader {
             add(!item.isMapping ? shortMount(item) : longMount(item), from: item)
         }
         for item in section["tmpfs"]?.texts() ?? [] { add(tmpfs(item), from: item) }
-        readSecrets(section, into: &service)
     }
 
     /// `[source:]target[:options]`.
@@ -39,11 +38,9 @@ extension ServiceReader {
         }
         guard isTarget(parts[1], item, hint: forms) else { return nil }
         let target = ComposePath.clean(parts[1])
-        let source = source(parts[0], item)
-        guard let isReadOnly = isReadOnly(options: parts.count == 3 ? parts[2] : "rw", item) else {
-            return nil
-        }
-        return Mount(source, target: target, readOnly: isReadOnly)
+        var mount = Mount(source(parts[0], item), target: target)
+        guard read(options: parts.count == 3 ? parts[2] : "rw", item, into: &mount) else { return nil }
+        return mount
     }
 
     private func source(_ text: String, _ item: Field) -> Mount.Source {
@@ -59,34 +56,53 @@ extension ServiceReader {
         context.places[place] = context.places[place] ?? item.position
     }
 
-    private func isReadOnly(options: String, _ item: Field) -> Bool? {
-        var isReadOnly = false
-        for option in options.split(separator: ",") {
+    /// The words after the second colon; whether all of them are known.
+    private func read(options text: String, _ item: Field, into mount: inout Mount) -> Bool {
+        var options = MountOptions()
+        for option in text.split(separator: ",").map(String.init) {
             switch option {
-            case "ro": isReadOnly = true
-            case "rw", "cached", "delegated", "consistent", "rprivate": break
-            case "z", "Z", "nocopy":
-                item.warning(
-                    "compose.mount.option",
-                    "\(item.path): the option \(option) has no effect yet",
-                    hint: option == "nocopy"
-                        ? "an empty volume takes the image's files" : "files are not relabelled for SELinux"
-                )
+            case "ro": mount.readOnly = true
+            case "rw": mount.readOnly = false
+            case "cached", "delegated", "consistent": options.consistency = option
+            case "z", "Z":
+                options.relabelling = MountOptions.Relabelling(rawValue: option)
+                warnIgnored(option, item, "files are not relabelled for SELinux")
+            case "nocopy":
+                options.keepsEmpty = true
+                warnIgnored(option, item, "an empty volume takes the image's files")
             default:
-                item.error(
-                    "compose.mount.option",
-                    "\(item.path): the option \"\(option)\" is not supported",
-                    hint: "possible are ro and rw"
+                guard let propagation = MountOptions.Propagation(rawValue: option) else {
+                    item.error(
+                        "compose.mount.option",
+                        "\(item.path): the option \"\(option)\" is not supported",
+                        hint: "possible are ro and rw"
+                    )
+                    return false
+                }
+                options.propagation = propagation
+                guard propagation != .rprivate else { continue }
+                context.refuse(
+                    "\(item.path): the option \(option) is not supported yet",
+                    at: item.position,
+                    hint: "mounts are private to the container"
                 )
-                return nil
             }
         }
-        return isReadOnly
+        mount.options = filled(options, unlike: MountOptions())
+        return true
+    }
+
+    private func warnIgnored(_ option: String, _ item: Field, _ instead: String) {
+        item.warning(
+            "compose.mount.option",
+            "\(item.path): the option \(option) has no effect yet",
+            hint: instead
+        )
     }
 
     private func longMount(_ item: Field) -> Mount? {
         guard let section = item.section(.mount) else { return nil }
-        let kinds = "possible are bind, volume and tmpfs"
+        let kinds = "possible are bind, volume, tmpfs, image, cluster and npipe"
         guard let typeField = section["type"] else {
             item.error("compose.mount.type", "\(item.path) has no `type`", hint: kinds)
             return nil
@@ -103,32 +119,77 @@ extension ServiceReader {
         guard let target = targetField.filledText(),
             isTarget(target, targetField, hint: "write an absolute path")
         else { return nil }
-        for kind in ["bind", "volume", "tmpfs"] where kind != type && section[kind]?.isNull == false {
+        for kind in ["bind", "image", "volume", "tmpfs"] where kind != type && section[kind]?.isNull == false
+        {
             section[kind]?.warning(
                 "compose.mount.options",
                 "\(item.path).\(kind) has no effect on a mount of type \(type)"
             )
         }
+        var options = MountOptions()
         let source: Mount.Source?
         switch type {
-        case "bind": source = bind(section, item)
-        case "volume": source = volume(section, item)
+        case "bind": source = bind(section, item, &options)
+        case "volume": source = volume(section, item, &options)
         case "tmpfs": source = tmpfs(section, item)
+        case "image", "cluster", "npipe": source = foreign(type, typeField, section, item, &options)
         default:
-            let isKnown = ["cluster", "npipe", "image"].contains(type)
+            let near = Suggestion.nearest(
+                to: type,
+                among: ["bind", "volume", "tmpfs", "image", "cluster", "npipe"]
+            )
             typeField.error(
                 "compose.mount.type",
-                "\(typeField.path): \"\(type)\" is \(isKnown ? "not supported yet" : "no type of mount")",
-                hint: kinds
+                "\(typeField.path): \"\(type)\" is no type of mount",
+                hint: (near.map { "did you mean \($0)? " } ?? "") + kinds
             )
             source = nil
         }
+        options.consistency = section["consistency"]?.choice(of: Consistency.self)?.rawValue
         let isReadOnly = section["read_only"]?.boolean() ?? false
-        return source.map { Mount($0, target: ComposePath.clean(target), readOnly: isReadOnly) }
+        guard let source else { return nil }
+        var mount = Mount(source, target: ComposePath.clean(target), readOnly: isReadOnly)
+        mount.options = filled(options, unlike: MountOptions())
+        return mount
     }
 
-    private func bind(_ section: Section, _ item: Field) -> Mount.Source? {
-        let options = section["bind"].flatMap { $0.isNull ? nil : $0.section(.mountBind) }
+    private enum Consistency: String, CaseIterable { case cached, consistent, delegated, `default` }
+
+    /// A mount of a type that the engine doesn't have.
+    private func foreign(
+        _ type: String,
+        _ typeField: Field,
+        _ section: Section,
+        _ item: Field,
+        _ options: inout MountOptions
+    ) -> Mount.Source? {
+        context.refuse(
+            "\(typeField.path): the type \(type) is not supported yet",
+            at: typeField.position,
+            hint: type == "image"
+                ? "copy the files into the service's own image" : "possible are bind, volume and tmpfs"
+        )
+        if var image = section["image"], type == "image" {
+            image.isCovered = true
+            options.subpath = image.filledSection(.mountImage)?.text("subpath")
+        }
+        guard let source = section["source"] else {
+            item.error("compose.mount.source", "\(item.path) has no `source`", hint: "name what to mount")
+            return nil
+        }
+        guard let name = source.filledText() else { return nil }
+        switch type {
+        case "image": return .image(name)
+        case "cluster": return .cluster(name)
+        default: return .pipe(name)
+        }
+    }
+
+    private func bind(_ section: Section, _ item: Field, _ options: inout MountOptions) -> Mount.Source? {
+        let bind = section["bind"].flatMap { $0.isNull ? nil : $0.section(.mountBind) }
+        options.propagation = bind?["propagation"]?.choice(of: MountOptions.Propagation.self)
+        options.recursion = bind?["recursive"]?.choice(of: MountOptions.Recursion.self)
+        options.relabelling = bind?["selinux"]?.choice(of: MountOptions.Relabelling.self)
         guard let field = section["source"] else {
             item.error(
                 "compose.mount.source",
@@ -138,12 +199,16 @@ extension ServiceReader {
             return nil
         }
         return field.filledText().map {
-            .bind(path: field.resolve($0), create: options?["create_host_path"]?.boolean() ?? true)
+            .bind(path: field.resolve($0), create: bind?["create_host_path"]?.boolean() ?? true)
         }
     }
 
-    private func volume(_ section: Section, _ item: Field) -> Mount.Source? {
-        if let options = section["volume"], !options.isNull { _ = options.section(.mountVolume) }
+    private func volume(_ section: Section, _ item: Field, _ options: inout MountOptions) -> Mount.Source? {
+        if let volume = section["volume"].flatMap({ $0.isNull ? nil : $0.section(.mountVolume) }) {
+            options.labels = volume["labels"]?.labels().filled
+            options.keepsEmpty = volume.flag("nocopy")
+            options.subpath = volume["subpath"].flatMap(subpath)
+        }
         guard let field = section["source"] else { return .anonymous }
         guard let key = field.filledText() else { return nil }
         noteVolume(key, field)
@@ -156,7 +221,7 @@ extension ServiceReader {
             "\(item.path): a tmpfs has no source; it is left out"
         )
         let options = section["tmpfs"].flatMap { $0.isNull ? nil : $0.section(.mountTmpfs) }
-        return .tmpfs(size: options?["size"]?.bytes(), mode: options?["mode"].flatMap(mode))
+        return .tmpfs(size: options?["size"]?.bytes(), mode: options?["mode"]?.permissions())
     }
 
     /// `/path[:size=64m,mode=1777]`.
@@ -187,17 +252,18 @@ extension ServiceReader {
         return Mount(.tmpfs(size: size, mode: mode), target: ComposePath.clean(target), readOnly: readOnly)
     }
 
-    /// Permissions in octal, however YAML reads the digits.
-    private func mode(_ field: Field) -> UInt32? {
-        guard let text = field.text() else { return nil }
-        let digits = text.hasPrefix("0o") ? String(text.dropFirst(2)) : text
-        if let mode = UInt32(digits, radix: 8), mode <= 0o7777 { return mode }
-        field.error(
-            "compose.mode",
-            "\(field.path): \"\(text)\" are no permissions",
-            hint: "write them in octal, such as 0755"
-        )
-        return nil
+    /// A path inside of what is mounted.
+    private func subpath(_ field: Field) -> String? {
+        guard let path = field.filledText() else { return nil }
+        guard !path.hasPrefix("/"), !path.split(separator: "/").contains("..") else {
+            field.error(
+                "compose.path",
+                "\(field.path): \"\(path)\" must lie inside the volume",
+                hint: "write it relative and without .., such as data/db"
+            )
+            return nil
+        }
+        return path
     }
 
     private func isTarget(_ path: String, _ item: Field, hint: String) -> Bool {
@@ -208,31 +274,5 @@ extension ServiceReader {
             hint: hint
         )
         return false
-    }
-
-    // MARK: Secrets
-
-    private func readSecrets(_ section: Section, into service: inout Service) {
-        for item in section["secrets"]?.items(hint: "write a list such as [db_password]") ?? [] {
-            var keyField = item
-            var target: String?
-            if item.isMapping {
-                guard let long = item.section(.serviceSecret) else { continue }
-                guard let source = long["source"] else {
-                    item.error(
-                        "compose.secret.source",
-                        "\(item.path) has no `source`",
-                        hint: "name the secret"
-                    )
-                    continue
-                }
-                keyField = source
-                target = long["target"]?.filledText()
-            }
-            guard let key = keyField.filledText() else { continue }
-            context.places[.use(.secret, key, by: name.rawValue)] = keyField.position
-            let path = ComposePath.absolute(target ?? key, in: "/run/secrets")
-            service.secrets.append(SecretMount(secret: key, target: path))
-        }
     }
 }

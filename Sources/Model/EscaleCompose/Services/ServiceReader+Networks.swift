@@ -6,13 +6,12 @@ extension ServiceReader {
         if let field = section["networks"] {
             if field.isMapping {
                 for member in field.members() ?? [] where !member.key.hasPrefix("x-") {
-                    let aliases = member.value.isNull ? [] : aliases(member.value)
-                    attach(to: member.key, aliases: aliases, at: member.position, &service)
+                    attach(member.value, to: member.key, at: member.position, &service)
                 }
             } else {
                 for item in field.items(hint: "write a list such as [front], or a mapping") ?? [] {
                     if let key = item.filledText() {
-                        attach(to: key, aliases: [], at: item.position, &service)
+                        attach(to: key, at: item.position, &service)
                     }
                 }
             }
@@ -20,13 +19,15 @@ extension ServiceReader {
         if service.networks.isEmpty { service.networks = [NetworkAttachment(network: "default")] }
     }
 
+    /// - Parameter settings: what the long form says.
     private func attach(
+        _ settings: Field? = nil,
         to key: String,
-        aliases: [String],
         at position: SourcePosition,
         _ service: inout Service
     ) {
-        if service.networks.contains(where: { $0.network == key }) {
+        let place = Place.use(.network, key, by: name.rawValue)
+        guard context.places[place] == nil else {
             context.error(
                 "compose.network.twice",
                 "services.\(name).networks names \"\(key)\" twice",
@@ -35,13 +36,66 @@ extension ServiceReader {
             )
             return
         }
-        context.places[.use(.network, key, by: name.rawValue)] = position
-        service.networks.append(NetworkAttachment(network: key, aliases: aliases))
+        context.places[place] = position
+        var attachment = NetworkAttachment(network: key)
+        if let settings, !settings.isNull, let section = settings.section(.serviceNetwork) {
+            attachment.aliases = aliases(section)
+            attachment.options = options(section)
+            for name in ["ipv4_address", "ipv6_address"] {
+                if let field = section[name] { note(field, "networks.\(key).\(name)") }
+            }
+        }
+        service.networks.append(attachment)
     }
 
-    private func aliases(_ field: Field) -> [String] {
-        guard let section = field.section(.serviceNetwork) else { return [] }
-        return (section["aliases"]?.items(hint: "write a list such as [api]") ?? []).compactMap { item in
+    private func options(_ section: Section) -> AttachmentOptions? {
+        var options = AttachmentOptions()
+        options.ipv4Address = section["ipv4_address"].flatMap { address($0, .v4) }
+        options.ipv6Address = section["ipv6_address"].flatMap { address($0, .v6) }
+        options.linkLocalAddresses =
+            (section["link_local_ips"]?.items(hint: "write a list of addresses") ?? [])
+            .compactMap { address($0, nil) }.filled
+        options.macAddress = section["mac_address"].flatMap(macAddress)
+        options.interfaceName = section["interface_name"].flatMap(interfaceName)
+        options.driverOptions = section["driver_opts"]?.options(example: "write key: value").filled
+        let priorities = Int(Int32.min)...Int(Int32.max)
+        options.priority = section["priority"]?.integer(in: priorities).flatMap { $0 == 0 ? nil : $0 }
+        options.gatewayPriority = section["gw_priority"]?.integer(in: priorities).flatMap {
+            $0 == 0 ? nil : $0
+        }
+        return filled(options, unlike: AttachmentOptions())
+    }
+
+    private func address(_ field: Field, _ family: HostAddress.Family?) -> String? {
+        let example =
+            switch family {
+            case .v4, nil: "write an address such as 172.28.0.10"
+            case .v6: "write an address such as 2001:db8::10"
+            }
+        guard let text = field.filledText(hint: example) else { return nil }
+        if let found = HostAddress.family(of: text), family == nil || found == family { return text }
+        let kind = family.map { " \($0 == .v4 ? "IPv4" : "IPv6")" } ?? " IP"
+        field.error("compose.address", "\(field.path): \"\(text)\" is no\(kind) address", hint: example)
+        return nil
+    }
+
+    /// What the kernel allows: up to 15 characters without blanks and slashes.
+    private func interfaceName(_ field: Field) -> String? {
+        guard let text = field.filledText() else { return nil }
+        let isValid =
+            text.utf8.count <= 15 && text != "." && text != ".."
+            && !text.unicodeScalars.contains { $0 == "/" || $0 == ":" || $0.value <= 0x20 }
+        if isValid { return text }
+        field.error(
+            "compose.interface",
+            "\(field.path): \"\(text)\" is no name of a network interface",
+            hint: "use up to 15 letters and digits, such as eth1"
+        )
+        return nil
+    }
+
+    private func aliases(_ section: Section) -> [String] {
+        (section["aliases"]?.items(hint: "write a list such as [api]") ?? []).compactMap { item in
             guard let alias = item.filledText() else { return nil }
             guard ServiceName.accepts(alias) else {
                 item.error(
@@ -73,7 +127,8 @@ extension ServiceReader {
     }
 
     private func add(_ dependency: Dependency, at position: SourcePosition, _ service: inout Service) {
-        if service.dependencies.contains(where: { $0.service == dependency.service }) {
+        let place = Place.dependency(of: name.rawValue, on: dependency.service.rawValue)
+        guard context.places[place] == nil else {
             context.error(
                 "compose.depends-on.twice",
                 "services.\(name).depends_on names \"\(dependency.service)\" twice",
@@ -82,7 +137,7 @@ extension ServiceReader {
             )
             return
         }
-        context.places[.dependency(of: name.rawValue, on: dependency.service.rawValue)] = position
+        context.places[place] = position
         service.dependencies.append(dependency)
     }
 

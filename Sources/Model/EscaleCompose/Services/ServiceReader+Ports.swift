@@ -16,7 +16,7 @@ extension ServiceReader {
             }
             service.ports += mappings
             for mapping in mappings {
-                guard let port = mapping.hostPort else { continue }
+                guard let port = mapping.hostPort, mapping.lastHostPort == nil else { continue }
                 context.publishedPorts.append(
                     .init(service: name, port: port, mapping: mapping, position: item.position)
                 )
@@ -25,8 +25,10 @@ extension ServiceReader {
     }
 
     /// The TCP ports that `expose` names. They are reachable anyway; the gateway learns from them which one to ask.
-    func exposedPorts(_ section: Section) -> [ClosedRange<UInt16>] {
+    func exposedPorts(_ section: Section, into service: inout Service) -> [ClosedRange<UInt16>] {
         let forms = "write a port or a range such as \"8080\" or \"8080-8082/tcp\""
+        var texts: [String] = []
+        defer { service.exposed = texts.filled }
         return (section["expose"]?.items(hint: "write a list such as [\"8080\"]") ?? []).compactMap { item in
             guard let text = item.filledText(hint: forms) else { return nil }
             let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
@@ -37,6 +39,7 @@ extension ServiceReader {
                 _ = refuseZero(item)
                 return nil
             }
+            if !texts.contains(text) { texts.append(text) }
             return transport == .tcp ? ports : nil
         }
     }
@@ -89,11 +92,13 @@ extension ServiceReader {
     private func longPort(_ item: Field) -> [PortMapping] {
         guard let section = item.section(.port) else { return [] }
         guard let targetField = section["target"] else {
-            item.error(
-                "compose.port.target",
-                "\(item.path) has no `target`",
-                hint: "name the container's port: target: 80"
-            )
+            if !section.misspells("target") {
+                item.error(
+                    "compose.port.target",
+                    "\(item.path) has no `target`",
+                    hint: "name the container's port: target: 80"
+                )
+            }
             return []
         }
         guard let target = targetField.integer(in: 1...65535).flatMap(UInt16.init(exactly:)) else {
@@ -126,13 +131,17 @@ extension ServiceReader {
             ]
         }
         let name = section["name"]?.filledText()
+        let mode = section["mode"]?.choice(of: PublishingMode.self)
         let application = section["app_protocol"].flatMap { applicationProtocol($0, over: transport) }
         for index in mappings.indices {
             mappings[index].name = name
+            mappings[index].isOfHost = mode == .host ? true : nil
             mappings[index].applicationProtocol = application
         }
         return mappings
     }
+
+    private enum PublishingMode: String, CaseIterable { case host, ingress }
 
     /// What the gateway is to speak; `nil` where it has no part in the port.
     private func applicationProtocol(
@@ -170,30 +179,37 @@ extension ServiceReader {
         _ transport: PortMapping.Transport,
         _ item: Field
     ) -> [PortMapping] {
-        guard host.count == target.count else {
-            if target.count == 1 {
-                item.error(
-                    "compose.port.choice",
-                    "\(item.path): choosing a free host port out of a range is not supported yet",
-                    hint: "name one host port, or leave it out to get any free one"
-                )
-            } else {
-                item.error(
-                    "compose.port.range",
-                    "\(item.path): \(host.count) host port\(host.count == 1 ? "" : "s") for \(target.count) container ports",
-                    hint: "both ranges must be equally long, such as 8080-8082:80-82"
+        guard host.count != target.count else {
+            return zip(host, target).map { host, container in
+                PortMapping(
+                    hostAddress: address,
+                    hostPort: host == 0 ? nil : host,
+                    containerPort: container,
+                    transport: transport
                 )
             }
+        }
+        guard target.count == 1 else {
+            item.error(
+                "compose.port.range",
+                "\(item.path): \(host.count) host port\(host.count == 1 ? "" : "s") for \(target.count) container ports",
+                hint: "both ranges must be equally long, such as 8080-8082:80-82"
+            )
             return []
         }
-        return zip(host, target).map { host, container in
-            PortMapping(
-                hostAddress: address,
-                hostPort: host == 0 ? nil : host,
-                containerPort: container,
-                transport: transport
-            )
-        }
+        context.refuse(
+            "\(item.path): choosing a free host port out of a range is not supported yet",
+            at: item.position,
+            hint: "name one host port, or leave it out to get any free one"
+        )
+        var mapping = PortMapping(
+            hostAddress: address,
+            hostPort: host.lowerBound,
+            containerPort: target.lowerBound,
+            transport: transport
+        )
+        mapping.lastHostPort = host.upperBound
+        return [mapping]
     }
 
     // MARK: Parts

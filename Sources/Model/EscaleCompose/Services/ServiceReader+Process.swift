@@ -6,17 +6,7 @@ extension ServiceReader {
         service.command = section["command"].flatMap(commandLine)
         service.entrypoint = section["entrypoint"].flatMap(commandLine)
         service.user = section["user"]?.filledText(hint: "write a name or uid, or uid:gid in quotes")
-        if let field = section["working_dir"], let path = field.filledText() {
-            if path.hasPrefix("/") {
-                service.workingDirectory = path
-            } else {
-                field.error(
-                    "compose.path",
-                    "\(field.path): \"\(path)\" must be absolute",
-                    hint: "write /\(path)"
-                )
-            }
-        }
+        service.workingDirectory = section["working_dir"].flatMap(directory)
         service.containerName = section["container_name"].flatMap(containerName)
         service.hostname = section["hostname"].flatMap(hostName)
         service.stopSignal = section["stop_signal"].flatMap(signal)
@@ -54,6 +44,7 @@ extension ServiceReader {
 
     private func containerName(_ field: Field) -> String? {
         guard let name = field.filledText() else { return nil }
+        note(field, "container_name")
         guard ServiceName.accepts(name) else {
             field.error(
                 "compose.name",
@@ -65,7 +56,7 @@ extension ServiceReader {
         return name
     }
 
-    private func hostName(_ field: Field) -> String? {
+    func hostName(_ field: Field) -> String? {
         guard let name = field.filledText() else { return nil }
         let isValid =
             name.utf8.count <= 64

@@ -5,7 +5,7 @@ import EscaleYAML
 extension ServiceReader {
     /// `x-escale`; after the ports, which tell the gateway whom to ask.
     func readEscale(_ section: Section, into service: inout Service) {
-        let exposed = exposedPorts(section)
+        let exposed = exposedPorts(section, into: &service)
         let hint = "write x-escale: {release: {…}}, x-escale: {http: {…}} or both"
         guard let escale = section["x-escale"]?.filledSection(.serviceEscale, hint: hint) else { return }
         if let release = escale["release"]?.filledSection(.release, hint: "write release: {strategy: canary}")

@@ -17,12 +17,19 @@ struct ServiceReader {
         readEnvironment(section, into: &service)
         readPorts(section, into: &service)
         readMounts(section, into: &service)
+        readSharedFiles(section, into: &service)
         readNetworks(section, into: &service)
         readDependencies(section, into: &service)
-        readDeploy(section, into: &service)
+        readNamespaces(section, into: &service)
+        readNames(section, into: &service)
+        readResources(section, into: &service)
+        readDevices(section, into: &service)
         readSecurity(section, into: &service)
+        readHooks(section, into: &service)
+        readSurroundings(section, into: &service)
         service.healthcheck = section["healthcheck"].flatMap(healthcheck)
         service.restart = section["restart"].flatMap(restartPolicy) ?? .no
+        readDeploy(section, into: &service)
         readEscale(section, into: &service)
         return service
     }
@@ -41,65 +48,6 @@ struct ServiceReader {
                 hint: "say what to run: `image: nginx:1.27`, or `build: .` for a directory with a Dockerfile"
             )
         }
-    }
-
-    private func build(_ field: Field) -> Build? {
-        if field.isScalar {
-            guard let context = field.filledText() else { return nil }
-            return buildContext(context, field).map(Build.init)
-        }
-        guard
-            let section = field.section(
-                .build,
-                hint: "write a directory, or context, dockerfile, args and target"
-            )
-        else { return nil }
-        let contextField = section["context"]
-        guard let path = contextField == nil ? "." : contextField?.filledText(),
-            let directory = buildContext(path, contextField ?? field)
-        else { return nil }
-        var build = Build(context: directory)
-        if let dockerfile = section["dockerfile"]?.filledText() {
-            build.dockerfile = ComposePath.absolute(dockerfile, in: directory)
-        }
-        build.target = section["target"]?.filledText()
-        for (key, value) in section["args"]?.keyValues(example: "write VERSION: 1.2 or - VERSION=1.2") ?? [] {
-            // Without a value the surroundings' counts; where they have none, the Dockerfile's default.
-            if let value = value ?? context.variables[key] { build.arguments[key] = value }
-        }
-        return build
-    }
-
-    private func buildContext(_ path: String, _ field: Field) -> String? {
-        guard !path.contains("://"), !path.hasPrefix("git@"), !path.hasPrefix("github.com/") else {
-            field.error(
-                "compose.build.remote",
-                "\(field.path): building from \"\(path)\" is not supported yet",
-                hint: "clone it and name the directory"
-            )
-            return nil
-        }
-        return field.resolve(path)
-    }
-
-    private func readDeploy(_ section: Section, into service: inout Service) {
-        let deploy = section["deploy"].flatMap { $0.isNull ? nil : $0.section(.deploy) }
-        readReplicas(section["scale"], deploy, into: &service)
-        if let deploy { readUpdates(deploy, into: &service) }
-    }
-
-    private func readReplicas(_ scale: Field?, _ deploy: Section?, into service: inout Service) {
-        let replicas = deploy?["replicas"]
-        let scaleCount = scale?.integer(in: 0...Self.mostReplicas)
-        let replicaCount = replicas?.integer(in: 0...Self.mostReplicas)
-        if let scale, let scaleCount, let replicaCount, scaleCount != replicaCount {
-            scale.error(
-                "compose.scale",
-                "\(scale.path) is \(scaleCount), but deploy.replicas is \(replicaCount)",
-                hint: "both say how many replicas run; remove one of the two"
-            )
-        }
-        service.replicas = replicaCount ?? scaleCount ?? 1
     }
 
     static let mostReplicas = 1000

@@ -7,6 +7,8 @@ package struct ContainerSpec: Codable, Hashable, Sendable {
             /// A file or directory of the host.
             case bind(source: String)
             case tmpfs(size: ByteCount?, mode: UInt32?)
+            /// A file made for the container. Whoever runs it writes the file and makes this a ``bind(source:)``.
+            case file(ProvidedFile)
         }
 
         package var kind: Kind
@@ -49,6 +51,27 @@ package struct ContainerSpec: Codable, Hashable, Sendable {
         self.group = group
         self.additionalGroups = additionalGroups
         self.hostname = hostname
+    }
+}
+
+/// A file that a container is given, with an owner and permissions of its own.
+package struct ProvidedFile: Codable, Hashable, Sendable {
+    package enum Contents: Codable, Hashable, Sendable {
+        case text(String)
+        /// A host file, read anew at every start.
+        case copy(of: String)
+    }
+
+    package var contents: Contents
+    package var user: UInt32
+    package var group: UInt32
+    package var mode: UInt32
+
+    package init(_ contents: Contents, user: UInt32 = 0, group: UInt32 = 0, mode: UInt32 = 0o444) {
+        self.contents = contents
+        self.user = user
+        self.group = group
+        self.mode = mode
     }
 }
 

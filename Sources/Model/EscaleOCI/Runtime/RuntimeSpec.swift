@@ -83,7 +83,7 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
             mounts.append(Self.bind(program, Self.initPath, readOnly: true))
         }
         let own = files.sorted { $0.key < $1.key }.map { Self.bind($0.value, $0.key, readOnly: spec.readOnlyRoot) }
-        mounts += Self.parentsFirst(own + spec.mounts.map(Self.mount))
+        mounts += Self.parentsFirst(own + spec.mounts.compactMap(Self.mount))
         process = Process(
             terminal: spec.terminal,
             user: User(uid: spec.user, gid: spec.group, additionalGids: spec.additionalGroups),
@@ -118,8 +118,10 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
 
     private static func depth(_ path: String) -> Int { path.split(separator: "/").count }
 
-    private static func mount(_ mount: ContainerSpec.Mount) -> Mount {
+    /// `nil` for a file that nobody has written yet.
+    private static func mount(_ mount: ContainerSpec.Mount) -> Mount? {
         switch mount.kind {
+        case .file: return nil
         case .bind(let source): return bind(source, mount.target, readOnly: mount.readOnly)
         case .tmpfs(let size, let mode):
             var options = ["nosuid", "nodev", "noexec", mount.readOnly ? "ro" : "rw"]

@@ -1,0 +1,81 @@
+import EscaleCore
+
+/// Attributes of one service that don't fit together, or not with the project's networks.
+extension Validation {
+    /// An image that is built for other platforms than it is run on.
+    func checkPlatform(of service: Service) {
+        guard let platform = service.imageSettings?.platform, let built = service.build?.options?.platforms,
+            !built.contains(platform)
+        else { return }
+        context.error(
+            "compose.platform",
+            "services.\(service.name) runs on \(platform), but is built for \(Field.listed(built)) only",
+            at: place(.attribute("platform", of: service.name.rawValue)),
+            hint: "add \(platform) to build.platforms, or remove one of the two"
+        )
+    }
+
+    /// Images of services that are contexts of a build.
+    func checkContexts(of service: Service) {
+        for (name, source) in (service.build?.options?.contexts ?? [:]).sorted(by: { $0.key < $1.key }) {
+            guard source.hasPrefix("service:") else { continue }
+            let other = ServiceName(rawValue: String(source.dropFirst(8)))
+            guard place(.service(other.rawValue)) == nil else { continue }
+            context.error(
+                "compose.build.context",
+                "services.\(service.name).build.additional_contexts: \(name) names \"\(other)\", which is no service",
+                at: place(.attribute("build.additional_contexts", of: service.name.rawValue)),
+                hint: Suggestion.nearest(to: other.rawValue, among: project.services.map(\.name.rawValue))
+                    .map { "did you mean \"\($0)\"?" } ?? "name a service that has a `build`"
+            )
+        }
+    }
+
+    /// Fixed addresses: inside the network's subnet, and of one service and one replica only.
+    func checkAddresses() {
+        let networks = Dictionary(project.networks.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+        var owners: [String: ServiceName] = [:]
+        for service in project.services {
+            for attachment in service.networks {
+                guard let options = attachment.options, let network = networks[attachment.network] else { continue }
+                let fixed = [("ipv4_address", options.ipv4Address), ("ipv6_address", options.ipv6Address)]
+                for case (let attribute, let address?) in fixed {
+                    let position = place(.attribute("networks.\(network.key).\(attribute)", of: service.name.rawValue))
+                    check(address, of: service, on: network, at: position)
+                    if let owner = owners["\(network.key) \(address)"] {
+                        context.error(
+                            "compose.address.twice",
+                            "services.\(service.name) has the same address on \(network.key) as \(owner): \(address)",
+                            at: position,
+                            hint: "choose another address for one of them"
+                        )
+                    }
+                    owners["\(network.key) \(address)"] = service.name
+                }
+            }
+        }
+    }
+
+    private func check(_ address: String, of service: Service, on network: Network, at position: SourcePosition?) {
+        if service.replicas > 1 {
+            context.error(
+                "compose.address.replicas",
+                "services.\(service.name) has \(service.replicas) replicas, but all are to have the address \(address)",
+                at: position,
+                hint: "remove the address; the service is reached by its name"
+            )
+        }
+        let subnets = (network.options?.addresses?.pools ?? []).compactMap(\.subnet).compactMap(Subnet.init)
+        guard !network.isExternal, let bytes = HostAddress.bytes(of: address),
+            !subnets.contains(where: { $0.contains(bytes) })
+        else { return }
+        context.error(
+            "compose.address.subnet",
+            subnets.isEmpty
+                ? "services.\(service.name) has the address \(address), but networks.\(network.key) has no subnet"
+                : "services.\(service.name): \(address) lies outside of the subnets of networks.\(network.key)",
+            at: position,
+            hint: "give the network a subnet that holds it: ipam: {config: [{subnet: …}]}"
+        )
+    }
+}
