@@ -7,8 +7,9 @@ import Testing
 /// One golden file: the input, a line `----`, and what a load of it gives.
 ///
 /// The input is `compose.yaml` up to the first line `=== NAME`, which begins another file of the project's directory
-/// `/srv/shop`. `=== options` is none but a list of `env K=V`, `file F`, `name N`, `directory D`,
-/// `project-directory D` and `env-file F`.
+/// `/srv/shop`; the file `-` is standard input. `=== options` is none but a list of `env K=V`, `file F`, `name N`,
+/// `directory D`, `project-directory D`, `env-file F`, `profile P`, `select SERVICE`, `leave variables|paths|tree` as
+/// written, and `show tree`, which prints the merged tree instead of the project.
 struct GoldenCase: Sendable, CustomTestStringConvertible {
     static let root = "/srv/shop"
 
@@ -72,11 +73,13 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
             }
         }
         finish()
+        let input = files.removeValue(forKey: Self.root + "/-")
         var loader = ComposeLoader(
             workingDirectory: Self.root,
             environment: ["HOME": "/home/ada"],
             fileSystem: .memory(files)
         )
+        loader.standardInput = { input.map { .contents(Array($0.utf8)) } ?? .contents([]) }
         for option in options {
             let words = option.split(separator: " ", maxSplits: 1).map(String.init)
             guard words.count == 2 else { continue }
@@ -89,19 +92,35 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
             case "directory": loader.workingDirectory = words[1]
             case "project-directory": loader.projectDirectory = words[1]
             case "env-file": loader.environmentFiles.append(words[1])
+            case "profile": loader.profiles.append(words[1])
+            case "select": loader.selectedServices.append(words[1])
+            case "leave": leave(words[1], as: &loader)
             default: break
             }
         }
         return loader
     }
 
+    private func leave(_ what: String, as loader: inout ComposeLoader) {
+        switch what {
+        case "variables": loader.interpolates = false
+        case "paths": loader.resolvesPaths = false
+        case "tree": loader.normalizes = false
+        default: break
+        }
+    }
+
     /// What the golden file should hold below its line: the diagnostics with excerpts, then the project.
     func actual() -> String {
-        let (project, diagnostics, sources) = loader().load()
-        let rendered = diagnostics.map { diagnostic in
-            diagnostic.rendered(sources: { sources[$0].map { YAMLDocument.lines(of: $0) } }) + "\n"
+        let result = loader().load()
+        let rendered = result.diagnostics.map { diagnostic in
+            diagnostic.rendered(sources: { result.sources[$0].map { YAMLDocument.lines(of: $0) } }) + "\n"
         }
-        let blocks = rendered + [project.map(ProjectRenderer.yaml)].compactMap(\.self)
+        let showsTree = input.contains("\nshow tree\n")
+        let shown =
+            showsTree
+            ? result.tree.map { YAMLWriter.text(YAMLValue($0)) } : result.project.map(ProjectRenderer.yaml)
+        let blocks = rendered + [shown].compactMap(\.self)
         return blocks.joined(separator: "\n")
     }
 

@@ -21,6 +21,7 @@ extension ProjectRenderer {
         members.add("labels", pairs(service.labels))
         members.add("networks", networks(service))
         members.add("ports", service.ports.isEmpty ? nil : .list(service.ports.map(port)))
+        members.add("profiles", service.profiles.flatMap(list))
         members.add("read_only", flag(service.readOnly))
         members.add("restart", restart(service.restart))
         members.add("secrets", service.secrets.isEmpty ? nil : .list(service.secrets.map(secret)))

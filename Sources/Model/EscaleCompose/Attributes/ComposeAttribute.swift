@@ -24,12 +24,14 @@ package struct ComposeAttribute: Hashable, Sendable {
     /// The mappings of a compose file that have attributes.
     package enum Scope: String, CaseIterable, Hashable, Sendable {
         case file = ""
+        case include = "include.*"
         case service = "services.*"
         case build = "services.*.build"
         case dependency = "services.*.depends_on.*"
         case deploy = "services.*.deploy"
         case updateConfig = "services.*.deploy.update_config"
         case rollbackConfig = "services.*.deploy.rollback_config"
+        case extends = "services.*.extends"
         case environmentFile = "services.*.env_file.*"
         case healthcheck = "services.*.healthcheck"
         case serviceNetwork = "services.*.networks.*"

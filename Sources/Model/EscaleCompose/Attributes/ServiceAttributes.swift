@@ -1,8 +1,8 @@
 extension ComposeAttribute {
     static let fileAttributes: [ComposeAttribute] =
-        executed(.file, "name", "services", "networks", "volumes", "secrets", "x-escale")
+        executed(.include, "path", "project_directory", "env_file")
+        + executed(.file, "include", "name", "services", "networks", "volumes", "secrets", "x-escale")
         + accepted(.file, "version", "obsolete; the loader says so itself")
-        + refused(.file, "include", hint: "copy the included services into this file")
         + refused(
             .file,
             "configs",
@@ -13,7 +13,8 @@ extension ComposeAttribute {
     /// Attributes of a service. A missing limit or label is a warning; what would leave the application broken,
     /// or less confined than its file says, is an error.
     static let serviceAttributes: [ComposeAttribute] =
-        executed(
+        executed(.extends, "service", "file")
+        + executed(
             .service,
             "build",
             "cap_add",
@@ -25,13 +26,16 @@ extension ComposeAttribute {
             "entrypoint",
             "env_file",
             "environment",
+            "extends",
             "healthcheck",
             "hostname",
             "image",
             "init",
+            "label_file",
             "labels",
             "networks",
             "ports",
+            "profiles",
             "read_only",
             "restart",
             "scale",
@@ -79,11 +83,6 @@ extension ComposeAttribute {
             instead: "files are not watched; run `escale up --build` after a change"
         )
         + warned(.service, "domainname", instead: "the container has only its host name")
-        + warned(
-            .service,
-            "label_file",
-            instead: "the labels of the file are left out; write them under `labels`"
-        )
         + warned(.service, "logging", instead: "Escale keeps the logs itself; read them with `escale logs`")
         + warned(.service, "platform", instead: "images are run for this machine's architecture")
         + warned(
@@ -126,7 +125,6 @@ extension ComposeAttribute {
             "dns_search",
             hint: "containers ask Escale's resolver, which knows the services and forwards the rest"
         )
-        + refused(.service, "extends", hint: "share the common part with an anchor and `<<: *base`")
         + refused(
             .service,
             "external_links",
@@ -151,7 +149,6 @@ extension ComposeAttribute {
             hint: "name the capabilities that it needs under `cap_add`",
             harmless: ["false"]
         )
-        + refused(.service, "profiles", hint: "the service would always start; move it to a file of its own")
         + refused(
             .service,
             "runtime",

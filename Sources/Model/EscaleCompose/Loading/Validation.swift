@@ -41,9 +41,23 @@ struct Validation {
         for key in service.secrets.map(\.secret) {
             check(.secret, key, of: service, declare: "secrets: {\(key): {file: ./\(key).txt}}")
         }
-        for dependency in service.dependencies where place(.service(dependency.service.rawValue)) == nil {
-            reportUnknown(dependency.service, neededBy: service.name)
+        for dependency in service.dependencies {
+            if place(.service(dependency.service.rawValue)) == nil {
+                reportUnknown(dependency.service, neededBy: service.name)
+            } else if !context.selection.isActive(dependency.service.rawValue) {
+                reportInactive(dependency.service, neededBy: service.name)
+            }
         }
+    }
+
+    private func reportInactive(_ name: ServiceName, neededBy service: ServiceName) {
+        let profiles = context.selection.profiles(of: name.rawValue)
+        context.error(
+            "compose.depends-on.inactive",
+            "services.\(service) depends on \"\(name)\", which none of the active profiles has",
+            at: place(.dependency(of: service.rawValue, on: name.rawValue)),
+            hint: "activate its profile (--profile \(profiles.first ?? "")), or write required: false if it may be missing"
+        )
     }
 
     private func check(
@@ -159,19 +173,20 @@ struct Validation {
     }
 
     private func reportUnused() {
-        let networks = Set(project.services.flatMap { $0.networks.map(\.network) })
+        let services = project.services + context.inactiveServices
+        let networks = Set(services.flatMap { $0.networks.map(\.network) })
         for network in project.networks where !networks.contains(network.key) {
             reportUnused(.network, network.key)
         }
         let volumes = Set(
-            project.services.flatMap(\.mounts).compactMap { mount in
+            services.flatMap(\.mounts).compactMap { mount in
                 if case .volume(let key) = mount.source { key } else { nil }
             }
         )
         for volume in project.volumes where !volumes.contains(volume.key) {
             reportUnused(.volume, volume.key)
         }
-        let secrets = Set(project.services.flatMap { $0.secrets.map(\.secret) })
+        let secrets = Set(services.flatMap { $0.secrets.map(\.secret) })
         for secret in project.secrets where !secrets.contains(secret.key) {
             reportUnused(.secret, secret.key)
         }

@@ -24,6 +24,7 @@ struct ServiceReader {
         service.healthcheck = section["healthcheck"].flatMap(healthcheck)
         service.restart = section["restart"].flatMap(restartPolicy) ?? .no
         readEscale(section, into: &service)
+        service.profiles = section["profiles"].flatMap(profiles)
         return service
     }
 
@@ -80,6 +81,14 @@ struct ServiceReader {
             return nil
         }
         return field.resolve(path)
+    }
+
+    /// Which of them are active was seen to before; here they are checked and kept.
+    private func profiles(_ field: Field) -> [String]? {
+        let names = field.items(hint: "write a list such as [debug]")?.compactMap { item in
+            item.filledText(hint: "name a profile such as debug")
+        }
+        return names?.isEmpty == true ? nil : names
     }
 
     private func readDeploy(_ section: Section, into service: inout Service) {
