@@ -5,9 +5,7 @@ import Testing
 
 /// What the golden files don't show: the real file system, and how large files fare.
 @Suite struct ComposeLoaderTests {
-    private func load(_ text: String) -> (
-        project: Project?, diagnostics: [Diagnostic], sources: [String: String]
-    ) {
+    private func load(_ text: String) -> LoadResult {
         ComposeLoader(workingDirectory: "/p", fileSystem: .memory(["/p/compose.yaml": text])).load()
     }
 
@@ -42,9 +40,9 @@ import Testing
     }
 
     @Test func warningsAloneStillGiveAProject() {
-        let (project, diagnostics, _) = load("version: '3'\nservices: {web: {image: x}}\n")
-        #expect(project != nil)
-        #expect(diagnostics.map(\.severity) == [.warning])
+        let result = load("version: '3'\nservices: {web: {image: x}}\n")
+        #expect(result.project != nil)
+        #expect(result.diagnostics.map(\.severity) == [.warning])
     }
 
     @Test func thousandsOfChainedServicesDontExhaustTheStack() {

@@ -7,9 +7,9 @@ import Testing
 /// One golden file: the input, a line `----`, and what a load of it gives.
 ///
 /// The input is `compose.yaml` up to the first line `=== NAME`, which begins another file of the project's directory
-/// `/srv/shop`. `=== options` is none but a list of `env K=V`, `file F`, `name N`, `directory D`,
-/// `project-directory D`, `env-file F` and
-/// `tolerate unsupported`.
+/// `/srv/shop`; the file `-` is standard input. `=== options` is none but a list of `env K=V`, `file F`, `name N`,
+/// `directory D`, `project-directory D`, `env-file F`, `profile P`, `select SERVICE`, `tolerate unsupported`,
+/// `leave variables|paths|tree` as written, and `show tree`, which prints the merged tree instead of the project.
 struct GoldenCase: Sendable, CustomTestStringConvertible {
     static let root = "/srv/shop"
 
@@ -69,11 +69,13 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         for (name, text) in texts where name != "options" {
             if name != "compose.yaml" || !input.isEmpty { files[Self.root + "/" + name] = text }
         }
+        let input = files.removeValue(forKey: Self.root + "/-")
         var loader = ComposeLoader(
             workingDirectory: Self.root,
             environment: ["HOME": "/home/ada"],
             fileSystem: .memory(files)
         )
+        loader.standardInput = { input.map { .contents(Array($0.utf8)) } ?? .contents([]) }
         for option in texts.filter({ $0.name == "options" }).flatMap({ $0.text.split(separator: "\n") }) {
             let words = option.split(separator: " ", maxSplits: 1).map(String.init)
             guard words.count == 2 else { continue }
@@ -87,6 +89,9 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
             case "project-directory": loader.projectDirectory = words[1]
             case "env-file": loader.environmentFiles.append(words[1])
             case "tolerate": loader.toleratesUnsupported = words[1] == "unsupported"
+            case "profile": loader.profiles.append(words[1])
+            case "select": loader.selectedServices.append(words[1])
+            case "leave": leave(words[1], as: &loader)
             default: break
             }
         }
@@ -101,16 +106,30 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         var loader = ComposeLoader(workingDirectory: project.workingDirectory, fileSystem: .memory(files))
         for file in shared { if let name = file.environment { loader.environment[name] = file.content } }
         loader.toleratesUnsupported = self.loader().toleratesUnsupported
+        loader.profiles = ["*"]
         return loader
+    }
+
+    private func leave(_ what: String, as loader: inout ComposeLoader) {
+        switch what {
+        case "variables": loader.interpolates = false
+        case "paths": loader.resolvesPaths = false
+        case "tree": loader.normalizes = false
+        default: break
+        }
     }
 
     /// What the golden file should hold below its line: the diagnostics with excerpts, then the project.
     func actual() -> String {
-        let (project, diagnostics, sources) = loader().load()
-        let rendered = diagnostics.map { diagnostic in
-            diagnostic.rendered(sources: { sources[$0].map { YAMLDocument.lines(of: $0) } }) + "\n"
+        let result = loader().load()
+        let rendered = result.diagnostics.map { diagnostic in
+            diagnostic.rendered(sources: { result.sources[$0].map { YAMLDocument.lines(of: $0) } }) + "\n"
         }
-        let blocks = rendered + [project.map(ProjectRenderer.yaml)].compactMap(\.self)
+        let showsTree = input.contains("\nshow tree\n")
+        let shown =
+            showsTree
+            ? result.tree.map { YAMLWriter.text(YAMLValue($0)) } : result.project.map(ProjectRenderer.yaml)
+        let blocks = rendered + [shown].compactMap(\.self)
         return blocks.joined(separator: "\n")
     }
 

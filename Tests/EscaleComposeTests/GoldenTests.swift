@@ -18,7 +18,8 @@ import Testing
     /// `escale config` prints a compose file, in YAML and in JSON, that means the same.
     @Test(arguments: GoldenCase.all())
     func theCanonicalFormLoadsToTheSameProject(golden: GoldenCase) throws {
-        guard let project = golden.loader().load().project else { return }
+        let loader = golden.loader()
+        guard loader.resolvesPaths, let project = loader.load().project else { return }
         for text in [ProjectRenderer.yaml(project), ProjectRenderer.json(project)] {
             let again = golden.again(project, as: text).load()
             #expect(
@@ -38,10 +39,10 @@ import Testing
     /// A place that a message names exists, so that an excerpt can be shown.
     @Test(arguments: GoldenCase.all())
     func everyPositionIsInItsFile(golden: GoldenCase) {
-        let (_, diagnostics, sources) = golden.loader().load()
-        for diagnostic in diagnostics {
+        let result = golden.loader().load()
+        for diagnostic in result.diagnostics {
             guard let position = diagnostic.position else { continue }
-            let lines = YAMLDocument.lines(of: sources[position.file] ?? "")
+            let lines = YAMLDocument.lines(of: result.sources[position.file] ?? "")
             #expect(lines.indices.contains(position.line - 1), "\(diagnostic.rendered())")
             if lines.indices.contains(position.line - 1) {
                 #expect(

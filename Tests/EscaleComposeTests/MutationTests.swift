@@ -21,9 +21,9 @@ import Testing
                 environment: ["HOME": "/h", "TAG": "1", "EMPTY": ""],
                 fileSystem: .memory(files)
             )
-            let (project, diagnostics, _) = loader.load()
-            #expect((project == nil) == diagnostics.hasErrors)
-            if let project { _ = ProjectRenderer.yaml(project) }
+            let result = loader.load()
+            #expect((result.project == nil) == result.diagnostics.hasErrors)
+            if let project = result.project { _ = ProjectRenderer.yaml(project) }
         }
     }
 

@@ -21,29 +21,34 @@ struct YAMLComposer {
         reader = YAMLEventReader(text.utf8)
     }
 
-    /// The document's root; `nil` for an empty stream and where ``diagnostics`` say why there is none.
-    mutating func document() -> YAMLNode? {
+    /// The document's root; `nil` for an empty stream and where ``diagnostics`` say why there is none. Refuses a
+    /// second document.
+    mutating func document() -> YAMLNode? { documents(atMost: 1)?.first }
+
+    /// The roots of the documents, without empty ones; `nil` where ``diagnostics`` say why there are none.
+    mutating func documents(atMost limit: Int = .max) -> [YAMLNode]? {
+        var roots: [YAMLNode] = []
         do throws(Abandoned) {
-            var root: YAMLNode?
             while true {
                 let event = try next()
                 switch event.kind {
                 case .streamStart, .documentEnd: continue
-                case .streamEnd: return root
+                case .streamEnd: return roots
                 case .documentStart:
-                    guard root == nil else {
+                    guard roots.count < limit else {
                         report(
                             "yaml.documents",
                             "a second document begins here; one file holds one document",
                             event.mark,
                             hint: "remove the `---` line, or move what follows to a file of its own"
                         )
-                        return root
+                        return roots
                     }
+                    anchors = [:]
                     let content = try node(try next(), depth: 0)
                     let isBlank = content.isNull && content.scalar?.text.isEmpty == true && content.tag == nil
-                    root = isBlank ? nil : content
-                case .alias, .scalar, .sequenceStart, .sequenceEnd, .mappingStart, .mappingEnd: return root
+                    if !isBlank { roots.append(content) }
+                case .alias, .scalar, .sequenceStart, .sequenceEnd, .mappingStart, .mappingEnd: return roots
                 }
             }
         } catch {

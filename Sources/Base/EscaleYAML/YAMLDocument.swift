@@ -30,20 +30,32 @@ package enum YAMLDocument {
     package static func parse(text: String, file: String, limits: YAMLLimits = YAMLLimits())
         -> (root: YAMLNode?, diagnostics: [Diagnostic])
     {
-        guard text.utf8.count <= limits.textBytes else {
-            let problem = Diagnostic(
-                .error,
-                .init("yaml.limit"),
-                "\(file) is larger than \(limits.textBytes >> 20) MiB",
-                at: SourcePosition(file: file, line: 1, column: 1),
-                hint:
-                    "check that this is the right file; data belongs in files that are mounted, not in this one"
-            )
-            return (nil, [problem])
-        }
+        if let problem = oversize(text, file, limits) { return (nil, [problem]) }
         var composer = YAMLComposer(text: text, file: file, limits: limits)
         let root = composer.document()
         return (root, composer.diagnostics.sortedByPosition())
+    }
+
+    /// Reads every document of the text, as ``parse(text:file:limits:)`` does the one. Empty documents are left out;
+    /// the limits count for all of them together.
+    package static func parseAll(text: String, file: String, limits: YAMLLimits = YAMLLimits())
+        -> (roots: [YAMLNode]?, diagnostics: [Diagnostic])
+    {
+        if let problem = oversize(text, file, limits) { return (nil, [problem]) }
+        var composer = YAMLComposer(text: text, file: file, limits: limits)
+        let roots = composer.documents()
+        return (roots, composer.diagnostics.sortedByPosition())
+    }
+
+    private static func oversize(_ text: String, _ file: String, _ limits: YAMLLimits) -> Diagnostic? {
+        guard text.utf8.count > limits.textBytes else { return nil }
+        return Diagnostic(
+            .error,
+            .init("yaml.limit"),
+            "\(file) is larger than \(limits.textBytes >> 20) MiB",
+            at: SourcePosition(file: file, line: 1, column: 1),
+            hint: "check that this is the right file; data belongs in files that are mounted, not in this one"
+        )
     }
 
     /// Reads bytes as they come from a file; refuses what is not UTF-8 and says at which byte.

@@ -17,11 +17,11 @@ package struct YAMLNode: Hashable, Sendable {
     /// An explicit tag in its long form (`tag:yaml.org,2002:str` for `!!str`), or as written (`!reset`).
     package let tag: String?
     /// How much the node holds with all aliases expanded; the limits are counted in it.
-    let weight: YAMLWeight
+    package let weight: YAMLWeight
 
-    /// A node that no document holds, for tests and for values that are made up.
+    /// A node that no document holds: made of others, or made up.
     package init(_ content: Content, at position: SourcePosition, tag: String? = nil) {
-        self.init(content, at: position, tag: tag, weight: YAMLWeight(nodes: 1, bytes: 0))
+        self.init(content, at: position, tag: tag, weight: YAMLWeight(of: content))
     }
 
     init(_ content: Content, at position: SourcePosition, tag: String?, weight: YAMLWeight) {
@@ -33,9 +33,36 @@ package struct YAMLNode: Hashable, Sendable {
 }
 
 /// A size with all aliases expanded.
-struct YAMLWeight: Hashable, Sendable {
-    var nodes: Int
-    var bytes: Int
+package struct YAMLWeight: Hashable, Sendable {
+    /// Scalars and collections; keys count too.
+    package var nodes: Int
+    /// Of scalars' text.
+    package var bytes: Int
+
+    init(nodes: Int, bytes: Int) {
+        self.nodes = nodes
+        self.bytes = bytes
+    }
+
+    /// That of a node with the content, from what its children say of themselves.
+    init(of content: YAMLNode.Content) {
+        self.init(nodes: 1, bytes: 0)
+        switch content {
+        case .scalar(let scalar): bytes = scalar.text.utf8.count
+        case .sequence(let items): for item in items { add(item.weight) }
+        case .mapping(let mapping):
+            for pair in mapping.pairs {
+                add(pair.value.weight)
+                nodes += 1
+                bytes += pair.key.utf8.count
+            }
+        }
+    }
+
+    private mutating func add(_ other: Self) {
+        nodes += other.nodes
+        bytes += other.bytes
+    }
 
     static func - (left: Self, right: Self) -> Self {
         Self(nodes: left.nodes - right.nodes, bytes: left.bytes - right.bytes)

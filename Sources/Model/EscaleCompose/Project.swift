@@ -128,6 +128,8 @@ package struct Service: Codable, Hashable, Sendable {
     package var release = ReleaseSettings()
     /// `x-escale.http`; `nil` where the file has none.
     package var http: HTTPSettings?
+    /// Any of them being active makes the service part of the project; `nil` for a service that always is.
+    package var profiles: [String]?
 
     package init(name: ServiceName) { self.name = name }
 

@@ -25,6 +25,7 @@ extension ProjectRenderer {
         members.add("labels", pairs(service.labels))
         members.add("networks", networks(service))
         members.add("ports", service.ports.isEmpty ? nil : .list(service.ports.map(port)))
+        members.add("profiles", service.profiles.flatMap(list))
         members.add("read_only", flag(service.readOnly))
         members.add("restart", service.deploy?.restart == nil ? restart(service.restart) : nil)
         members.add("secrets", service.secrets.isEmpty ? nil : .list(service.secrets.map(sharedFile)))

@@ -8,6 +8,7 @@ package struct GlobalOptions: CommandOptions {
     package var files: [String] = []
     package var projectName: String?
     package var environmentFiles: [String] = []
+    package var profiles: [String] = []
     package var projectDirectory: String?
     package var progress = ProgressMode.auto
     package var ansi = AnsiMode.auto
@@ -17,12 +18,17 @@ package struct GlobalOptions: CommandOptions {
     package init() {}
 
     package static let flags: [Flag<GlobalOptions>] = [
-        .value("file", "f", "FILE", "Compose file; may be given several times") { $0.files.append($1) },
+        .value("file", "f", "FILE", "Compose file, or - for standard input; several are merged in turn") {
+            $0.files.append($1)
+        },
         .value("project-name", "p", "NAME", "Project name, instead of the file's or its directory's") {
             $0.projectName = $1
         },
         .value("env-file", nil, "FILE", "Environment file instead of .env; may be given several times") {
             $0.environmentFiles.append($1)
+        },
+        .value("profile", nil, "NAME", "Profile to activate, * for all; may be given several times") {
+            $0.profiles.append($1)
         },
         .value(
             "project-directory",
@@ -41,7 +47,6 @@ package struct GlobalOptions: CommandOptions {
     ]
 
     package static let unavailable = [
-        Unavailable("--profile", instead: "start the services by name: `escale up -d SERVICE…`"),
         Unavailable("--parallel"),
         Unavailable("--compatibility"),
         Unavailable("--dry-run"),

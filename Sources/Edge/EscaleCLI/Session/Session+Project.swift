@@ -2,11 +2,11 @@ import EscaleCompose
 import EscaleCore
 
 extension Session {
-    /// The project that the compose files describe. Prints its warnings.
+    /// A loader of the compose files that the flags before the command name.
     ///
-    /// - Throws: `compose.invalid` with every problem in the files, excerpts included by whoever shows it.
-    func project() throws -> Project {
-        let loader = ComposeLoader(
+    /// - Parameter services: Those that the command names, whose profiles are active then.
+    func loader(selecting services: [String] = []) -> ComposeLoader {
+        var loader = ComposeLoader(
             files: globals.files,
             workingDirectory: workingDirectory,
             projectDirectory: globals.projectDirectory,
@@ -14,18 +14,28 @@ extension Session {
             environmentFiles: globals.environmentFiles,
             environment: environment
         )
-        let (project, diagnostics, sources) = loader.load()
+        loader.profiles = globals.profiles
+        loader.selectedServices = services
+        return loader
+    }
+
+    /// The project that the compose files describe. Prints its warnings.
+    ///
+    /// - Parameter services: Those that the command names, whose profiles are active then.
+    /// - Throws: `compose.invalid` with every problem in the files, excerpts included by whoever shows it.
+    func project(selecting services: [String] = []) throws -> Project {
+        let result = loader(selecting: services).load()
         let lines = { (file: String) in
-            sources[file]?.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+            result.sources[file]?.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         }
-        for diagnostic in diagnostics.sortedByPosition() {
+        for diagnostic in result.diagnostics {
             console.print(
                 Style(console.error).diagnosticText(diagnostic.rendered(sources: lines)),
                 to: .error
             )
         }
-        let errors = diagnostics.count { $0.severity == .error }
-        guard errors == 0, let project else {
+        let errors = result.diagnostics.count { $0.severity == .error }
+        guard errors == 0, let project = result.project else {
             throw EscaleError(
                 .init("compose.invalid"),
                 errors == 1

@@ -1,16 +1,11 @@
 extension ComposeAttribute {
     static let fileAttributes: [ComposeAttribute] =
-        executed(.file, "name", "services", "networks", "volumes", "secrets", "configs", "x-escale")
-        + accepted(.file, "version", "obsolete; the loader says so itself")
-        + refused(.file, "include", hint: "copy the included services into this file")
-        + refused(.file, "models", hint: "run the model as a service of its own")
-        + refused(
-            .include,
-            "path",
-            "env_file",
-            "project_directory",
-            hint: "copy the included services into this file"
+        executed(.include, "path", "project_directory", "env_file")
+        + executed(
+            .file, "include", "name", "services", "networks", "volumes", "secrets", "configs", "x-escale"
         )
+        + accepted(.file, "version", "obsolete; the loader says so itself")
+        + refused(.file, "models", hint: "run the model as a service of its own")
         + refused(
             .model,
             "name",
@@ -23,7 +18,8 @@ extension ComposeAttribute {
     /// Attributes of a service. A missing limit or label is a warning; what would leave the application broken,
     /// its data elsewhere, or less confined than its file says, is an error.
     static let serviceAttributes: [ComposeAttribute] =
-        executed(
+        executed(.extends, "service", "file")
+        + executed(
             .service,
             "build",
             "cap_add",
@@ -36,12 +32,15 @@ extension ComposeAttribute {
             "entrypoint",
             "env_file",
             "environment",
+            "extends",
             "healthcheck",
             "hostname",
             "image",
             "init",
+            "label_file",
             "networks",
             "ports",
+            "profiles",
             "read_only",
             "restart",
             "scale",
@@ -88,11 +87,6 @@ extension ComposeAttribute {
             instead: "files are not watched; run `escale up --build` after a change"
         )
         + warned(.service, "domainname", instead: "the container has only its host name")
-        + warned(
-            .service,
-            "label_file",
-            instead: "the labels of the file are left out; write them under `labels`"
-        )
         + warned(.service, "logging", instead: "Escale keeps the logs itself; read them with `escale logs`")
         + warned(.service, "platform", instead: "images are run for this machine's architecture")
         + warned(
@@ -107,8 +101,6 @@ extension ComposeAttribute {
             instead: "nothing is pulled; images come from `escale image import` and `escale build`"
         )
         + namespaceAttributes + confinementAttributes
-        + refused(.service, "extends", hint: "share the common part with an anchor and `<<: *base`")
-        + refused(.extends, "file", "service", hint: "share the common part with an anchor and `<<: *base`")
         + refused(
             .service,
             "external_links",
@@ -135,7 +127,6 @@ extension ComposeAttribute {
             hint: "run the model as a service with an image"
         )
         + refused(.provider, "type", "options", hint: "run it as a service with an image")
-        + refused(.service, "profiles", hint: "the service would always start; move it to a file of its own")
         + refused(.service, "volumes_from", hint: "name the volumes in both services")
 
     private static let namespaceAttributes: [ComposeAttribute] =

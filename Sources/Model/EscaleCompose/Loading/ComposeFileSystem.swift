@@ -27,6 +27,9 @@ package struct ComposeFileSystem: Sendable {
         exists: { path in access(path, F_OK) == 0 }
     )
 
+    /// What comes in on the process's standard input, up to its end. Blocks, and stops with a failure beyond 16 MiB.
+    package static let standardInput: @Sendable () -> Reading = { readAll(STDIN_FILENO, limit: 16 << 20) }
+
     /// Exactly these files, by absolute path.
     package static func memory(_ files: [String: String]) -> Self {
         ComposeFileSystem(
@@ -39,6 +42,10 @@ package struct ComposeFileSystem: Sendable {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return failure() }
         defer { close(descriptor) }
+        return readAll(descriptor, limit: limit)
+    }
+
+    private static func readAll(_ descriptor: Int32, limit: Int) -> Reading {
         var contents: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while true {

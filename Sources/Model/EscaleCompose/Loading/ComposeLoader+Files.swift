@@ -5,8 +5,11 @@ extension ComposeLoader {
     /// File names in the order of preference.
     private static let names = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"]
 
-    /// The compose file's absolute path; sets the context's project directory and variables.
-    func findFile(in context: LoadContext) -> String? {
+    private static let overrideNames = ["compose.override", "docker-compose.override"].flatMap { ["\($0).yml", "\($0).yaml"] }
+
+    /// The compose files' absolute paths, the first one's first, `-` for standard input; sets the context's project
+    /// directory and variables. Empty where there is none, which is reported.
+    func findFiles(in context: LoadContext) -> [String] {
         let list = context.shell["COMPOSE_FILE"] ?? ""
         var chosen = files.isEmpty ? Self.split(list, context.shell) : files
         var discovered: String?
@@ -16,15 +19,15 @@ extension ComposeLoader {
                 context
             )
         }
+        let first = chosen.first { $0 != LoadContext.standardInput } ?? discovered
         context.projectDirectory =
             context.resolveDirectory(projectDirectory)
-            ?? (chosen.first ?? discovered).map {
-                ComposePath.directory(of: ComposePath.absolute($0, in: context.workingDirectory))
-            } ?? context.workingDirectory
+            ?? first.map { ComposePath.directory(of: ComposePath.absolute($0, in: context.workingDirectory)) }
+            ?? context.workingDirectory
         readEnvironmentFiles(into: context)
         if chosen.isEmpty, let list = context.variables["COMPOSE_FILE"] {
             chosen = Self.split(list, context.variables).map {
-                ComposePath.absolute($0, in: context.projectDirectory)
+                $0 == LoadContext.standardInput ? $0 : ComposePath.absolute($0, in: context.projectDirectory)
             }
         }
         guard chosen.isEmpty else { return explicit(chosen, context) }
@@ -35,37 +38,27 @@ extension ComposeLoader {
                 at: nil,
                 hint: "create compose.yaml there, or name a file with -f"
             )
-            return nil
+            return []
         }
-        reportNeighbours(of: discovered, context)
-        return discovered
+        return [discovered] + neighbours(of: discovered, context)
     }
 
     private static func split(_ list: String, _ variables: [String: String]) -> [String] {
-        let separator = variables["COMPOSE_PATH_SEPARATOR"]?.first ?? ":"
+        let separator = variables["COMPOSE_PATH_SEPARATOR"].flatMap { $0.isEmpty ? nil : $0 } ?? ":"
         return list.split(separator: separator).map(String.init)
     }
 
-    private func explicit(_ chosen: [String], _ context: LoadContext) -> String? {
-        guard let first = chosen.first, chosen.count == 1 else {
-            context.error(
-                "compose.files.several",
-                "several compose files are given (\(chosen.joined(separator: ", "))); merging is not supported yet",
-                at: nil,
-                hint: "put everything into one file and name only that one with -f"
-            )
-            return nil
-        }
-        guard first != "-" else {
+    private func explicit(_ chosen: [String], _ context: LoadContext) -> [String] {
+        guard chosen.count(where: { $0 == LoadContext.standardInput }) < 2 else {
             context.error(
                 "compose.file.stdin",
-                "reading the compose file from standard input is not supported yet",
+                "standard input (-f -) is given twice, and can be read once",
                 at: nil,
-                hint: "write it to a file and name that with -f"
+                hint: "write one of the two to a file and name that with -f"
             )
-            return nil
+            return []
         }
-        return ComposePath.absolute(first, in: context.workingDirectory)
+        return chosen.map { $0 == LoadContext.standardInput ? $0 : ComposePath.absolute($0, in: context.workingDirectory) }
     }
 
     private func discover(from start: String, _ context: LoadContext) -> String? {
@@ -80,74 +73,41 @@ extension ComposeLoader {
         }
     }
 
-    /// Says so if other files beside the found one look as if they were meant to count.
-    private func reportNeighbours(of file: String, _ context: LoadContext) {
+    /// The override file beside the found one. Says so if further files look as if they were meant to count.
+    private func neighbours(of file: String, _ context: LoadContext) -> [String] {
         let directory = ComposePath.directory(of: file)
-        let top = SourcePosition(file: context.display(file), line: 1, column: 1)
         func existing(_ names: [String]) -> [String] {
-            names.filter { context.fileSystem.exists(ComposePath.absolute($0, in: directory)) }
+            names.map { ComposePath.absolute($0, in: directory) }.filter(context.fileSystem.exists)
         }
-        let overrides = ["compose.override", "docker-compose.override"].flatMap {
-            ["\($0).yaml", "\($0).yml"]
+        func warn(of others: some Sequence<String>, beside used: String) {
+            for other in others {
+                context.warning(
+                    "compose.file.other",
+                    "\(ComposePath.baseName(of: other)) is there too and is not used",
+                    at: SourcePosition(file: context.display(used), line: 1, column: 1),
+                    hint: "remove one of the two, or name the one you mean with -f"
+                )
+            }
         }
-        for name in existing(overrides) {
-            context.error(
-                "compose.file.override",
-                "\(name) is not merged into \(ComposePath.baseName(of: file)) yet",
-                at: top,
-                hint: "to go without it, name the file: escale -f \(context.display(file)) …"
-            )
-        }
-        for name in existing(Self.names) where name != ComposePath.baseName(of: file) {
-            context.warning(
-                "compose.file.other",
-                "\(name) is there too and is not used",
-                at: top,
-                hint: "remove one of the two, or name the one you mean with -f"
-            )
-        }
+        warn(of: existing(Self.names).filter { $0 != file }, beside: file)
+        let overrides = existing(Self.overrideNames)
+        if let used = overrides.first { warn(of: overrides.dropFirst(), beside: used) }
+        return Array(overrides.prefix(1))
     }
 
     private func readEnvironmentFiles(into context: LoadContext) {
         let listed = context.shell["COMPOSE_ENV_FILES"]?.split(separator: ",").map(String.init) ?? []
         let explicit = environmentFiles.isEmpty ? listed : environmentFiles
-        let paths =
-            explicit.isEmpty
-            ? [ComposePath.absolute(".env", in: context.projectDirectory)]
-            : explicit.map { ComposePath.absolute($0, in: context.workingDirectory) }
-        for path in paths {
-            switch context.text(ofFile: path) {
-            case .text(let text):
-                let known = context.variables
-                let entries = EnvironmentFile.parse(
-                    text,
-                    file: context.display(path),
-                    outer: known,
-                    context: context
-                )
-                for entry in entries {
-                    // The shell wins; of several files, the last.
-                    if let value = entry.value, context.shell[entry.key] == nil {
-                        context.variables[entry.key] = value
-                    }
-                }
-            case .reported: break
-            case .failed(let reason):
-                context.error(
-                    "compose.env-file.unreadable",
-                    "\(context.display(path)) can't be read: \(reason)",
-                    at: nil
-                )
-            case .missing:
-                guard !explicit.isEmpty else { break }
-                context.error(
-                    "compose.env-file.missing",
-                    "there is no file \(context.display(path))",
-                    at: nil,
-                    hint: "check the path after --env-file; it is relative to \(context.workingDirectory)"
-                )
-            }
-        }
+        let isDisabled = ["1", "t", "true"].contains(context.shell["COMPOSE_DISABLE_ENV_FILE"]?.lowercased() ?? "")
+        let standard = isDisabled ? [] : [ComposePath.absolute(".env", in: context.projectDirectory)]
+        let files = EnvironmentFileSet(
+            context: context,
+            paths: explicit.isEmpty ? standard : explicit.map { ComposePath.absolute($0, in: context.workingDirectory) },
+            position: nil,
+            hint: explicit.isEmpty
+                ? nil : "check the path after --env-file; it is relative to \(context.workingDirectory)"
+        )
+        context.variables = files.variables(over: context.shell)
     }
 }
 

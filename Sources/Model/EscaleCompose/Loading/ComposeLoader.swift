@@ -1,12 +1,13 @@
-package import EscaleCore
+import EscaleCore
 import EscaleYAML
 
-/// Turns compose files into a ``Project``: find, parse, interpolate, normalise, validate.
+/// Turns compose files into a ``Project``: find, parse, interpolate, extend, include, merge, normalise, validate.
 ///
 /// Every problem of a file is found in one run. Reads files and nothing else: it starts nothing, asks no network and
 /// keeps no state.
 package struct ComposeLoader: Sendable {
-    /// Explicit files (`-f`); empty to look for one. Relative to ``workingDirectory``.
+    /// Explicit files (`-f`), each merged over those before it; `-` is standard input. Empty to look for one. Relative
+    /// to ``workingDirectory``.
     package var files: [String]
     /// Where the command runs, absolute. Positions name files relative to it.
     package var workingDirectory: String
@@ -23,6 +24,19 @@ package struct ComposeLoader: Sendable {
     /// Whether attributes that Escale refuses (`compose.attribute.unsupported`) are warnings: for a look at the
     /// project, not for running it.
     package var toleratesUnsupported = false
+
+    /// Profiles asked for (`--profile`), `*` for every one; empty for those of `COMPOSE_PROFILES`.
+    package var profiles: [String] = []
+    /// Services that the command names: their profiles count as active.
+    package var selectedServices: [String] = []
+    /// What comes in on standard input; asked for once at most, for the file `-`.
+    package var standardInput = ComposeFileSystem.standardInput
+    /// Whether variables are filled in. Without, there is a tree and no project.
+    package var interpolates = true
+    /// Whether ``LoadResult/tree`` gets what a project always has: its name and its default network.
+    package var normalizes = true
+    /// Whether relative paths are made absolute.
+    package var resolvesPaths = true
 
     package init(
         files: [String] = [],
@@ -43,108 +57,98 @@ package struct ComposeLoader: Sendable {
     }
 
     /// Loads the project; never throws, all that is wrong is in the diagnostics.
-    ///
-    /// - Returns: The project, `nil` if any diagnostic is an error; the diagnostics by position, codes `compose.…`
-    ///   and `yaml.…`; and the texts of the files that were read, by the name that positions use. Split them with
-    ///   `YAMLDocument.lines(of:)` for excerpts.
-    package func load() -> (project: Project?, diagnostics: [Diagnostic], sources: [String: String]) {
+    package func load() -> LoadResult {
         let context = LoadContext(
             workingDirectory: ComposePath.clean(workingDirectory),
             shell: environment,
             fileSystem: fileSystem
         )
         context.toleratesUnsupported = toleratesUnsupported
-        let project = project(in: context)
+        context.resolvesPaths = resolvesPaths
+        let loaded = load(in: context)
         let diagnostics = context.diagnostics.sortedByPosition()
-        return (diagnostics.hasErrors ? nil : project, diagnostics, context.sources)
+        context.history.tree = loaded.tree
+        return LoadResult(
+            project: diagnostics.hasErrors ? nil : loaded.project,
+            diagnostics: diagnostics,
+            sources: context.sources,
+            tree: loaded.tree,
+            variables: context.variableUses.values.sorted { $0.name < $1.name },
+            environment: context.variables,
+            history: context.history,
+            profiles: context.selection.all,
+            disabledServices: context.selection.inactive,
+            files: context.composeFiles
+        )
     }
 
-    private func project(in context: LoadContext) -> Project? {
-        guard let file = findFile(in: context), let text = text(of: file, in: context) else { return nil }
-        let shown = context.display(file)
-        let (root, problems) = YAMLDocument.parse(text: text, file: shown)
-        context.add(problems)
-        for problem in problems { if let position = problem.position { context.spoil(position) } }
-        guard let root else {
-            if problems.isEmpty { reportEmpty(shown, in: context) }
-            return nil
-        }
-        guard root.mapping != nil else {
-            context.error(
-                "compose.type",
-                "\(shown) must be a mapping, not \(root.spokenKind)",
-                at: root.position,
-                hint: "a compose file begins with `services:`"
-            )
-            return nil
-        }
-        checkScalarsAndTags(of: root, in: context)
-        let interpolation = Interpolation(context: context, text: text)
-        let name = name(given: root.mapping?["name"].map(interpolation.apply), in: context)
+    private func load(in context: LoadContext) -> (project: Project?, tree: YAMLNode?) {
+        let paths = findFiles(in: context)
+        let files = paths.compactMap { read($0, isFirst: $0 == paths.first, context) }
+        guard files.count == paths.count, !files.isEmpty, check(files, context) else { return (nil, nil) }
+        let name = name(given: written(in: files, context), in: context)
         context.variables["COMPOSE_PROJECT_NAME"] = name.rawValue
-        let reader = ProjectReader(context: context, name: name)
-        guard var project = reader.read(interpolation.apply(to: root)) else { return nil }
-        project.files = [file]
+        guard let tree = ModelReader(context: context, interpolates: interpolates).tree(of: files),
+            context.spend(nodes: tree.weight.nodes, textBytes: tree.weight.bytes, at: tree.position)
+        else { return (nil, nil) }
+        let services = tree.mapping?["services"]
+        context.selection = ProfileSelection(of: services, active: activeProfiles(context), selected: selectedServices)
+        let shown = TreeFinish(context: context, name: name, normalizes: normalizes, resolvesPaths: resolvesPaths)
+        guard interpolates else { return (nil, shown.finished(tree)) }
+        guard var project = ProjectReader(context: context, name: name).read(tree) else {
+            return (nil, shown.finished(tree))
+        }
+        project.files = paths
         Validation(context: context, project: project).run()
-        return project
+        return (project, shown.finished(tree))
     }
 
-    private func text(of file: String, in context: LoadContext) -> String? {
-        switch context.text(ofFile: file) {
-        case .text(let text): return text
-        case .reported: return nil
-        case .failed(let reason):
+    private func read(_ path: String, isFirst: Bool, _ context: LoadContext) -> SourceFile? {
+        let reason: LoadHistory.Reason = isFirst ? .file : .merge
+        guard path != LoadContext.standardInput else {
+            return SourceFile.standardInput(standardInput(), as: reason, context)
+        }
+        let request = SourceFile.Request(
+            code: "compose.file",
+            position: nil,
+            hint: "check the path after -f; it is relative to \(context.workingDirectory)"
+        )
+        return SourceFile.read(path, as: reason, in: nil, for: request, context)
+    }
+
+    /// Whether any of the files holds something; reports those that don't.
+    private func check(_ files: [SourceFile], _ context: LoadContext) -> Bool {
+        guard let first = files.first, files.contains(where: { !$0.documents.isEmpty }) else {
+            let shown = files.first?.shown ?? ""
             context.error(
-                "compose.file.unreadable",
-                "\(context.display(file)) can't be read: \(reason)",
-                at: nil
+                "compose.file.empty",
+                "\(shown) is empty; a compose file needs `services:`",
+                at: SourcePosition(file: shown, line: 1, column: 1),
+                hint: "the smallest one is: services: {web: {image: nginx}}"
             )
-        case .missing:
-            context.error(
-                "compose.file.missing",
-                "there is no file \(context.display(file))",
-                at: nil,
-                hint: "check the path after -f; it is relative to \(context.workingDirectory)"
-            )
+            return false
+        }
+        for file in files where file.documents.isEmpty && (file.shown != first.shown || files.count > 1) {
+            file.warnOfEmptiness(context)
+        }
+        return true
+    }
+
+    /// The last `name` that the files give, with its variables filled in.
+    private func written(in files: [SourceFile], _ context: LoadContext) -> YAMLNode? {
+        for file in files.reversed() {
+            for document in file.documents.reversed() {
+                guard let node = document.mapping?["name"], !MergeTags.isReset(node) else { continue }
+                return Interpolation(context: context, file: file, replaces: true).apply(to: node)
+            }
         }
         return nil
     }
 
-    private func reportEmpty(_ file: String, in context: LoadContext) {
-        context.error(
-            "compose.file.empty",
-            "\(file) is empty; a compose file needs `services:`",
-            at: SourcePosition(file: file, line: 1, column: 1),
-            hint: "the smallest one is: services: {web: {image: nginx}}"
-        )
-    }
-
-    /// Tags say how to merge files, or make types that compose files don't have; no value of a program may hold NUL.
-    private func checkScalarsAndTags(of node: YAMLNode, in context: LoadContext) {
-        let core =
-            ["str", "int", "bool", "float", "null", "map", "seq"].map { "tag:yaml.org,2002:" + $0 } + ["!"]
-        if let tag = node.tag, !core.contains(tag) {
-            let isMerging = tag == "!reset" || tag == "!override"
-            context.error(
-                "compose.tag",
-                isMerging ? "the tag \(tag) is not supported yet" : "the tag \(tag) has no meaning here",
-                at: node.position,
-                hint: isMerging ? "it directs the merging of several files; remove it" : "remove it"
-            )
-        }
-        switch node.content {
-        case .scalar(let scalar):
-            if scalar.text.utf8.contains(0) {
-                context.error(
-                    "compose.nul",
-                    "the text holds a NUL character",
-                    at: node.position,
-                    hint: "remove the \\0"
-                )
-            }
-        case .sequence(let items): for item in items { checkScalarsAndTags(of: item, in: context) }
-        case .mapping(let mapping):
-            for pair in mapping.pairs { checkScalarsAndTags(of: pair.value, in: context) }
+    private func activeProfiles(_ context: LoadContext) -> [String] {
+        guard profiles.isEmpty else { return profiles }
+        return (context.variables["COMPOSE_PROFILES"] ?? "").split(separator: ",").map { name in
+            String(name.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
         }
     }
 }

@@ -38,18 +38,22 @@ struct Field {
         )
     }
 
-    /// A path of this value's made absolute against the project directory, `~` meaning the home directory.
+    /// A path of this value's made absolute against the directory that belongs to its file, `~` meaning the home
+    /// directory. As it is where paths are left alone.
     func resolve(_ path: String) -> String {
-        guard path.hasPrefix("~") else { return ComposePath.absolute(path, in: context.projectDirectory) }
-        guard path == "~" || path.hasPrefix("~/"), let home = context.variables["HOME"], !home.isEmpty else {
-            error(
-                "compose.path.home",
-                "\(self.path): \"\(path)\" names no directory",
-                hint: "~/ is the home directory and needs HOME to be set; else write the path out"
-            )
-            return path
-        }
-        return ComposePath.clean(home + path.dropFirst())
+        guard context.resolvesPaths else { return path }
+        if let absolute = context.absolute(path, in: context.scope(of: position).directory) { return absolute }
+        error(
+            "compose.path.home",
+            "\(self.path): \"\(path)\" names no directory",
+            hint: "~/ is the home directory and needs HOME to be set; else write the path out"
+        )
+        return path
+    }
+
+    /// A path of this value's that is looked at during the load, made absolute also where paths are left alone.
+    func located(_ path: String) -> String {
+        context.absolute(path, in: context.scope(of: position).directory) ?? resolve(path)
     }
 
     // MARK: Scalars

@@ -1,31 +1,51 @@
 import EscaleCore
 import EscaleYAML
 
-/// The phase that fills in the variables of every scalar value. Keys stay as they are.
+/// The phase that fills in the variables of every scalar value of one file. Keys stay as they are.
 struct Interpolation {
     let context: LoadContext
-    private let lines: [Substring]
+    private let file: SourceFile
+    private let variables: [String: String]
+    private let replaces: Bool
 
-    init(context: LoadContext, text: String) {
+    /// - Parameter replaces: Whether values change; else variables are only noted.
+    init(context: LoadContext, file: SourceFile, replaces: Bool) {
         self.context = context
-        lines = YAMLDocument.lines(of: text)
+        self.file = file
+        self.replaces = replaces
+        variables = file.scope?.variables ?? context.variables
     }
 
-    func apply(to node: YAMLNode) -> YAMLNode {
-        var node = node
+    /// The node with its variables filled in. What has none stays the same node, shared where it was.
+    func apply(to node: YAMLNode) -> YAMLNode { changed(node) ?? node }
+
+    private func changed(_ node: YAMLNode) -> YAMLNode? {
         switch node.content {
-        case .sequence(let items): node.content = .sequence(items.map(apply))
-        case .mapping(var mapping):
-            for index in mapping.pairs.indices {
-                mapping.pairs[index].value = apply(to: mapping.pairs[index].value)
+        case .sequence(let items):
+            var changes: [YAMLNode]?
+            for (index, item) in items.enumerated() {
+                guard let change = changed(item) else { continue }
+                changes = changes ?? items
+                changes?[index] = change
             }
-            node.content = .mapping(mapping)
+            return changes.map { YAMLNode(.sequence($0), at: node.position, tag: node.tag) }
+        case .mapping(let mapping):
+            var changes: [YAMLMapping.Pair]?
+            for (index, pair) in mapping.pairs.enumerated() {
+                guard let change = changed(pair.value) else { continue }
+                changes = changes ?? mapping.pairs
+                changes?[index].value = change
+            }
+            return changes.map { YAMLNode(.mapping(YAMLMapping($0)), at: node.position, tag: node.tag) }
         case .scalar(let scalar):
-            guard scalar.text.unicodeScalars.contains("$") else { break }
+            guard scalar.text.utf8.contains(UInt8(ascii: "$")), !context.isExhausted else { return nil }
+            let text = filled(scalar, of: node)
+            guard replaces, context.spend(textBytes: text.utf8.count, at: node.position) else { return nil }
+            context.history.note(template: scalar.text, at: node.position)
             // What came out of a variable is text: an empty one is no null.
-            node.content = .scalar(YAMLScalar(filled(scalar, of: node), style: .doubleQuoted))
+            let tag = MergeTags.isReset(node) || MergeTags.isOverride(node) ? node.tag : nil
+            return YAMLNode(.scalar(YAMLScalar(text, style: .doubleQuoted)), at: node.position, tag: tag)
         }
-        return node
     }
 
     private func filled(_ scalar: YAMLScalar, of node: YAMLNode) -> String {
@@ -33,6 +53,7 @@ struct Interpolation {
         do throws(VariableTemplate.Fault) {
             template = try VariableTemplate(scalar.text)
         } catch {
+            guard replaces else { return scalar.text }
             context.error(
                 "compose.variable.syntax",
                 error.message,
@@ -42,7 +63,9 @@ struct Interpolation {
             context.spoil(node.position)
             return scalar.text
         }
-        return template.filled(lookup: { context.variables[$0] }) { finding in
+        for use in template.uses { context.note(use) }
+        guard replaces else { return scalar.text }
+        return template.filled(lookup: { variables[$0] }) { finding in
             switch finding {
             case .unset(let name, let offset):
                 context.warning(
@@ -76,6 +99,7 @@ struct Interpolation {
         let position = node.position
         let before = text.prefix(offset)
         let breaks = before.count { $0 == "\n" }
+        let lines = context.lines(of: file.shown)
         switch scalar.style {
         case .plain, .singleQuoted, .doubleQuoted:
             let start = position.column - 1 + (scalar.style == .plain ? 0 : 1)

@@ -17,7 +17,10 @@ struct ProjectReader {
                 hint: "remove the line"
             )
         }
-        project.services = services(section, root).sorted { $0.name < $1.name }
+        let services = services(section, root).sorted { $0.name < $1.name }
+        project.services = services.filter { context.selection.isActive($0.name.rawValue) }
+        context.inactiveServices = services.filter { !context.selection.isActive($0.name.rawValue) }
+        context.publishedPorts.removeAll { !context.selection.isActive($0.service.rawValue) }
         project.networks = networks(section["networks"]).sorted { $0.key < $1.key }
         project.volumes = volumes(section["volumes"]).sorted { $0.key < $1.key }
         project.secrets = sharedFiles(section["secrets"], .secret).sorted { $0.key < $1.key }
@@ -53,6 +56,8 @@ struct ProjectReader {
             guard !member.key.hasPrefix("x-") else { return nil }
             checkName(member, noun: ServiceName.noun)
             context.places[.service(member.key)] = member.position
+            context.isReadingInactive = !context.selection.isActive(member.key)
+            defer { context.isReadingInactive = false }
             return ServiceReader(name: ServiceName(rawValue: member.key), context: context).read(member.value)
         }
     }
@@ -251,11 +256,13 @@ struct ProjectReader {
         return name
     }
 
-    /// A dependency that is not required and names no service asks for nothing.
+    /// A dependency that is not required asks for nothing where its service is left out or there is none.
     private func dropMissingOptions(from project: inout Project) {
         for index in project.services.indices {
             project.services[index].dependencies.removeAll { dependency in
-                !dependency.required && context.places[.service(dependency.service.rawValue)] == nil
+                let name = dependency.service.rawValue
+                return !dependency.required
+                    && (context.places[.service(name)] == nil || !context.selection.isActive(name))
             }
         }
     }

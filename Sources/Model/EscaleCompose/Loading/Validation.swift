@@ -53,9 +53,23 @@ struct Validation {
         for key in service.models?.map(\.model) ?? [] {
             check(.model, key, of: service, declare: "models: {\(key): {model: ai/smollm2}}")
         }
-        for dependency in service.dependencies where place(.service(dependency.service.rawValue)) == nil {
-            reportUnknown(dependency.service, neededBy: service.name)
+        for dependency in service.dependencies {
+            if place(.service(dependency.service.rawValue)) == nil {
+                reportUnknown(dependency.service, neededBy: service.name)
+            } else if !context.selection.isActive(dependency.service.rawValue) {
+                reportInactive(dependency.service, neededBy: service.name)
+            }
         }
+    }
+
+    private func reportInactive(_ name: ServiceName, neededBy service: ServiceName) {
+        let profiles = context.selection.profiles(of: name.rawValue)
+        context.error(
+            "compose.depends-on.inactive",
+            "services.\(service) depends on \"\(name)\", which none of the active profiles has",
+            at: place(.dependency(of: service.rawValue, on: name.rawValue)),
+            hint: "activate its profile (--profile \(profiles.first ?? "")), or write required: false if it may be missing"
+        )
     }
 
     private func check(
@@ -180,12 +194,13 @@ struct Validation {
     }
 
     private func reportUnused() {
-        let networks = Set(project.services.flatMap { $0.networks.map(\.network) })
+        let services = project.services + context.inactiveServices
+        let networks = Set(services.flatMap { $0.networks.map(\.network) })
         for network in project.networks where !networks.contains(network.key) {
             reportUnused(.network, network.key)
         }
         let volumes = Set(
-            project.services.flatMap(\.mounts).compactMap { mount in
+            services.flatMap(\.mounts).compactMap { mount in
                 if case .volume(let key) = mount.source { key } else { nil }
             }
         )
@@ -193,16 +208,16 @@ struct Validation {
             reportUnused(.volume, volume.key)
         }
         let secrets = Set(
-            project.services.flatMap { ($0.secrets + ($0.build?.options?.secrets ?? [])).map(\.source) }
+            services.flatMap { ($0.secrets + ($0.build?.options?.secrets ?? [])).map(\.source) }
         )
         for secret in project.secrets where !secrets.contains(secret.key) {
             reportUnused(.secret, secret.key)
         }
-        let configs = Set(project.services.flatMap { $0.configs?.map(\.source) ?? [] })
+        let configs = Set(services.flatMap { $0.configs?.map(\.source) ?? [] })
         for config in project.configs ?? [] where !configs.contains(config.key) && !isCredential(config.key) {
             reportUnused(.config, config.key)
         }
-        let models = Set(project.services.flatMap { $0.models?.map(\.model) ?? [] })
+        let models = Set(services.flatMap { $0.models?.map(\.model) ?? [] })
         for model in project.models ?? [] where !models.contains(model.key) {
             reportUnused(.model, model.key)
         }

@@ -43,6 +43,42 @@ struct VariableTemplate {
         parts = try parser.parts(depth: 0)
     }
 
+    /// The variables, those inside of defaults too.
+    var uses: [VariableUse] { Self.uses(parts) }
+
+    private static func uses(_ parts: [Part]) -> [VariableUse] {
+        parts.flatMap { part -> [VariableUse] in
+            guard case .variable(let variable) = part else { return [] }
+            var use = VariableUse(name: variable.name)
+            guard let rule = variable.rule else { return [use] }
+            let word = source(of: rule.word)
+            switch rule.kind {
+            case .default: use.defaultValue = word
+            case .required: use.isRequired = true
+            case .replacement: use.alternateValue = word
+            }
+            return [use] + uses(rule.word)
+        }
+    }
+
+    /// The text that the parts were read from.
+    private static func source(of parts: [Part]) -> String {
+        parts.map { part in
+            switch part {
+            case .text(let text): return text.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$")
+            case .variable(let variable):
+                guard let rule = variable.rule else { return "${\(variable.name)}" }
+                let sign =
+                    switch rule.kind {
+                    case .default: "-"
+                    case .required: "?"
+                    case .replacement: "+"
+                    }
+                return "${\(variable.name)\(rule.whenEmpty ? ":" : "")\(sign)\(source(of: rule.word))}"
+            }
+        }.joined()
+    }
+
     /// The text with its variables filled in. An unset variable is empty and a finding.
     func filled(
         limit: Int = 1 << 20,

@@ -31,6 +31,7 @@ struct ServiceReader {
         service.restart = section["restart"].flatMap(restartPolicy) ?? .no
         readDeploy(section, into: &service)
         readEscale(section, into: &service)
+        service.profiles = section["profiles"].flatMap(profiles)
         return service
     }
 
@@ -48,6 +49,14 @@ struct ServiceReader {
                 hint: "say what to run: `image: nginx:1.27`, or `build: .` for a directory with a Dockerfile"
             )
         }
+    }
+
+    /// Which of them are active was seen to before; here they are checked and kept.
+    private func profiles(_ field: Field) -> [String]? {
+        let names = field.items(hint: "write a list such as [debug]")?.compactMap { item in
+            item.filledText(hint: "name a profile such as debug")
+        }
+        return names?.isEmpty == true ? nil : names
     }
 
     static let mostReplicas = 1000
