@@ -41,11 +41,6 @@ struct ParsingTests {
             hint: "use `escale up -d --force-recreate SERVICE`"
         ),
         Refusal(
-            words: ["--profile", "dev", "up"],
-            message: "--profile of `escale` is not available yet",
-            hint: "start the services by name: `escale up -d SERVICE…`"
-        ),
-        Refusal(
             words: ["stop", "-t", "soon"],
             message:
                 "invalid value \"soon\" for -t: must be a number of seconds, or a duration such as 1m30s",

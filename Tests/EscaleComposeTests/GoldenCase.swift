@@ -37,6 +37,14 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         return names.sorted().map { GoldenCase(name: String($0.dropLast(7)), path: "\(directory)/\($0)") }
     }
 
+    /// A case that no file holds.
+    init(input: String) {
+        name = "made up"
+        path = ""
+        self.input = input
+        expected = nil
+    }
+
     private init(name: String, path: String) {
         self.name = name
         self.path = path

@@ -15,14 +15,10 @@ import Testing
         for _ in 0..<3000 {
             guard let input = inputs.randomElement(using: &generator) else { return }
             let text = mutated(input, &generator)
-            let files = ["/p/compose.yaml": text, "/p/.env": text, "/p/app.env": text]
-            let loader = ComposeLoader(
-                workingDirectory: "/p",
-                environment: ["HOME": "/h", "TAG": "1", "EMPTY": ""],
-                fileSystem: .memory(files)
-            )
+            var loader = GoldenCase(input: text).loader()
+            loader.environment.merge(["TAG": "1", "EMPTY": ""]) { own, _ in own }
             let result = loader.load()
-            #expect((result.project == nil) == result.diagnostics.hasErrors)
+            #expect((result.project == nil) == (result.diagnostics.hasErrors || !loader.interpolates))
             if let project = result.project { _ = ProjectRenderer.yaml(project) }
         }
     }

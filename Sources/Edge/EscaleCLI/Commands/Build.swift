@@ -28,7 +28,7 @@ enum Build: CLICommand {
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
         let client = try session.client()
-        let project = try session.project()
+        let project = try session.project(selecting: operands)
         let named = try Session.Target(name: project.name, project: project).services(operands)
         var items: [BuildRequest.Item] = []
         for service in project.services where named.isEmpty || named.contains(service.name) {

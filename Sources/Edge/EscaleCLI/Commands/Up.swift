@@ -95,7 +95,7 @@ enum Up: CLICommand {
             )
         }
         let client = try session.client()
-        var project = try session.project()
+        var project = try session.project(selecting: operands)
         try scale(&project, options.scale)
         let target = Session.Target(name: project.name, project: project)
         let request = UpRequest(

@@ -63,13 +63,14 @@ extension Session {
         /// `nil` where only the name was given.
         let project: Project?
 
-        /// The services of that name.
+        /// The services of that name; also those that are left out for want of an active profile, since they may run.
         ///
         /// - Throws: `service.unknown` for one that the project doesn't have.
         func services(_ names: [String]) throws -> [ServiceName] {
             try names.map { name in
                 let service = try ServiceName(validating: name)
-                if let project, project.service(service) == nil {
+                let isLeftOut = project?.disabledServices?.contains(service) == true
+                if let project, project.service(service) == nil, !isLeftOut {
                     throw EscaleError.unknownService(name, in: project)
                 }
                 return service

@@ -93,6 +93,7 @@ package struct ComposeLoader: Sendable {
         else { return (nil, nil) }
         let services = tree.mapping?["services"]
         context.selection = ProfileSelection(of: services, active: activeProfiles(context), selected: selectedServices)
+        reportUnknownProfiles(context)
         let shown = TreeFinish(context: context, name: name, normalizes: normalizes, resolvesPaths: resolvesPaths)
         guard interpolates else { return (nil, shown.finished(tree)) }
         guard var project = ProjectReader(context: context, name: name).read(tree) else {
@@ -111,7 +112,9 @@ package struct ComposeLoader: Sendable {
         let request = SourceFile.Request(
             code: "compose.file",
             position: nil,
-            hint: "check the path after -f; it is relative to \(context.workingDirectory)"
+            hint: files.isEmpty
+                ? "check COMPOSE_FILE; it names it"
+                : "check the path after -f; it is relative to \(context.workingDirectory)"
         )
         return SourceFile.read(path, as: reason, in: nil, for: request, context)
     }
@@ -143,6 +146,20 @@ package struct ComposeLoader: Sendable {
             }
         }
         return nil
+    }
+
+    /// A profile of the command line that no service has is a slip; one of the environment may be for other projects.
+    private func reportUnknownProfiles(_ context: LoadContext) {
+        let known = context.selection.all
+        for profile in profiles where profile != "*" && !known.contains(profile) {
+            let near = Suggestion.nearest(to: profile, among: known).map { "did you mean \"\($0)\"?" }
+            context.warning(
+                "compose.profile.unknown",
+                "no service has the profile \"\(profile)\"",
+                at: nil,
+                hint: near ?? (known.isEmpty ? "no service has profiles" : "there are: \(known.joined(separator: ", "))")
+            )
+        }
     }
 
     private func activeProfiles(_ context: LoadContext) -> [String] {

@@ -14,7 +14,7 @@ struct EnvironmentFileSet {
     func variables(over known: [String: String]) -> [String: String] {
         var variables = known
         for path in paths {
-            switch context.text(ofFile: path) {
+            switch context.environmentText(ofFile: path) {
             case .text(let text):
                 let entries = EnvironmentFile.parse(
                     text,

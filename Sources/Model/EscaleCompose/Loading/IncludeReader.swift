@@ -44,8 +44,12 @@ struct IncludeReader {
             paths = section["path"]?.texts() ?? []
             projectDirectory = section["project_directory"].flatMap { $0.isNull ? nil : $0 }
             environmentFiles = section["env_file"].flatMap { $0.isNull ? nil : $0.texts() }
-            if section["path"] == nil { field.error("compose.include.path", "\(field.path) has no `path`", hint: example) }
-            if paths.isEmpty { return nil }
+            guard !paths.isEmpty else {
+                if section["path"]?.isMapping != true {
+                    field.error("compose.include.path", "\(field.path) names no file under `path`", hint: example)
+                }
+                return nil
+            }
         }
     }
 
@@ -146,6 +150,7 @@ struct IncludeReader {
 
     /// Reports what an included file says at its top and nobody takes over.
     private func checkTop(of tree: YAMLNode) {
+        guard reader.interpolates else { return }
         _ = Field(path: "", node: tree, context: context).section(.file)
         guard let pair = tree.mapping?.pairs.first(where: { $0.key == "x-escale" }) else { return }
         context.warning(

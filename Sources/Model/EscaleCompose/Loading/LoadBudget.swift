@@ -1,6 +1,6 @@
 /// How much a load may read and make, so that a hostile project costs neither time nor memory.
 struct LoadBudget {
-    /// Compose files and environment files, each reading of one.
+    /// Compose files, each reading of one.
     static let files = 500
     /// Bytes of compose files and environment files.
     static let fileBytes = 16 << 20

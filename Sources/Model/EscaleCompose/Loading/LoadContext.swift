@@ -151,13 +151,22 @@ final class LoadContext {
         return isExhausted ? .reported : text(fileSystem.read(path), shown: name)
     }
 
+    /// The text of a file of variables or labels.
+    func environmentText(ofFile path: String) -> TextReading {
+        let reading = text(ofFile: path)
+        guard case .text(let text) = reading, text.utf8.count > Self.mostEnvironmentBytes else { return reading }
+        return .failed("it is larger than \(Self.mostEnvironmentBytes >> 20) MiB")
+    }
+
+    private static let mostEnvironmentBytes = 2 << 20
+
     /// The text of what was read.
     func text(_ reading: ComposeFileSystem.Reading, shown name: String) -> TextReading {
         switch reading {
         case .missing: return .missing
         case .failed(let reason): return .failed(reason)
         case .contents(let bytes):
-            guard spend(files: 1, fileBytes: bytes.count, at: nil) else { return .reported }
+            guard spend(fileBytes: bytes.count, at: nil) else { return .reported }
             switch YAMLDocument.decode(bytes: bytes, file: name) {
             case .success(let text):
                 sources[name] = text

@@ -20,6 +20,8 @@ struct ProjectReader {
         let services = services(section, root).sorted { $0.name < $1.name }
         project.services = services.filter { context.selection.isActive($0.name.rawValue) }
         context.inactiveServices = services.filter { !context.selection.isActive($0.name.rawValue) }
+        let inactive = context.inactiveServices.map(\.name)
+        project.disabledServices = inactive.isEmpty ? nil : inactive
         context.publishedPorts.removeAll { !context.selection.isActive($0.service.rawValue) }
         project.networks = networks(section["networks"]).sorted { $0.key < $1.key }
         project.volumes = volumes(section["volumes"]).sorted { $0.key < $1.key }

@@ -49,7 +49,7 @@ final class ServiceSet {
     private func service(_ name: String, _ chain: [Link]) -> YAMLNode? {
         if let known = extended[name] { return known }
         guard let own = services[name] else { return nil }
-        guard let field = own.mapping?["extends"], !field.isNull, !MergeTags.isReset(field) else { return own }
+        guard let field = own.mapping?["extends"], !MergeTags.isReset(field) else { return own }
         let node = base(of: name, field, chain).map { base in
             context.history.note(
                 .init(reason: .extends, position: field.position, value: field.scalar?.text),
@@ -69,7 +69,7 @@ final class ServiceSet {
 
     private func base(of name: String, _ node: YAMLNode, _ chain: [Link]) -> YAMLNode? {
         let field = Field(path: "services.\(name).extends", node: node, context: context)
-        guard let reference = ExtendsReference(field) else { return nil }
+        guard !field.warnIfEmpty(), let reference = ExtendsReference(field) else { return nil }
         let chain = chain + [Link(set: self, name: name, position: node.position)]
         var set = self
         if let file = reference.file {
@@ -109,7 +109,9 @@ final class ServiceSet {
     }
 
     private func report(cycle: [Link], at position: SourcePosition) {
-        let names = (cycle + cycle.prefix(1)).map(\.name).joined(separator: " → ")
+        let isLocal = cycle.allSatisfy { $0.set.shown == shown }
+        let names = (cycle + cycle.prefix(1)).map { isLocal ? $0.name : "\($0.name) in \($0.set.shown)" }
+            .joined(separator: " → ")
         context.error(
             "compose.extends.cycle",
             cycle.count == 1 ? "a service extends itself: \(names)" : "services extend each other in a circle: \(names)",

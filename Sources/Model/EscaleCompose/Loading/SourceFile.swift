@@ -30,6 +30,7 @@ struct SourceFile {
         for request: Request,
         _ context: LoadContext
     ) -> SourceFile? {
+        guard context.spend(files: 1, at: request.position) else { return nil }
         let shown = context.open(path, as: reason, in: scope)
         return make(path, context.text(ofFile: path, shown: shown), shown, in: scope, for: request, context)
     }

@@ -15,7 +15,8 @@ struct TreeFinish {
 
     private func withName(_ tree: YAMLNode) -> YAMLNode {
         let place = tree.mapping?.pairs.first { $0.key == "name" }?.value.position ?? tree.position
-        return tree.removing("name").appending(pair("name", name.rawValue, at: place))
+        let others = (tree.mapping?.pairs ?? []).filter { $0.key != "name" }
+        return YAMLNode(.mapping(YAMLMapping([pair("name", name.rawValue, at: place)] + others)), at: tree.position)
     }
 
     private func withDefaultNetwork(_ tree: YAMLNode) -> YAMLNode {

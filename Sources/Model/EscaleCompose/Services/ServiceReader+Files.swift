@@ -80,7 +80,7 @@ extension ServiceReader {
     ///
     /// - Parameter hint: What to do where it is missing; `nil` if it may be.
     private func text(of path: String, _ field: Field, code: String, missing hint: String?) -> String? {
-        switch context.text(ofFile: path) {
+        switch context.environmentText(ofFile: path) {
         case .text(let text): return text
         case .reported: return nil
         case .failed(let reason):
