@@ -114,7 +114,7 @@ let edge: [Target] = [
     library("Edge", "EscaleClient", ["EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleSystem", "EscaleHTTP"]),
     library(
         "Edge", "EscaleCLI",
-        ["EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleClient", "EscaleCompose", "EscaleSystem"]),
+        ["EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleClient", "EscaleCompose", "EscaleCrypto", "EscaleSystem"]),
     library(
         "Edge", "EscaleDaemon",
         [

@@ -5,9 +5,7 @@ import Testing
 
 /// What the golden files don't show: the real file system, and how large files fare.
 @Suite struct ComposeLoaderTests {
-    private func load(_ text: String) -> (
-        project: Project?, diagnostics: [Diagnostic], sources: [String: String]
-    ) {
+    private func load(_ text: String) -> LoadResult {
         ComposeLoader(workingDirectory: "/p", fileSystem: .memory(["/p/compose.yaml": text])).load()
     }
 

@@ -97,11 +97,12 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
 
     /// What the golden file should hold below its line: the diagnostics with excerpts, then the project.
     func actual() -> String {
-        let (project, diagnostics, sources) = loader().load()
-        let rendered = diagnostics.map { diagnostic in
+        let loaded = loader().load()
+        let sources = loaded.sources
+        let rendered = loaded.diagnostics.map { diagnostic in
             diagnostic.rendered(sources: { sources[$0].map { YAMLDocument.lines(of: $0) } }) + "\n"
         }
-        let blocks = rendered + [project.map(ProjectRenderer.yaml)].compactMap(\.self)
+        let blocks = rendered + [loaded.project.map(ProjectRenderer.yaml)].compactMap(\.self)
         return blocks.joined(separator: "\n")
     }
 

@@ -54,8 +54,9 @@ import Testing
     /// A place that a message names exists, so that an excerpt can be shown.
     @Test(arguments: GoldenCase.all())
     func everyPositionIsInItsFile(golden: GoldenCase) {
-        let (_, diagnostics, sources) = golden.loader().load()
-        for diagnostic in diagnostics {
+        let loaded = golden.loader().load()
+        let sources = loaded.sources
+        for diagnostic in loaded.diagnostics {
             guard let position = diagnostic.position else { continue }
             let lines = YAMLDocument.lines(of: sources[position.file] ?? "")
             #expect(lines.indices.contains(position.line - 1), "\(diagnostic.rendered())")

@@ -1,12 +1,11 @@
 import EscaleCompose
 import EscaleCore
+import EscaleYAML
 
 extension Session {
-    /// The project that the compose files describe. Prints its warnings.
-    ///
-    /// - Throws: `compose.invalid` with every problem in the files, excerpts included by whoever shows it.
-    func project() throws -> Project {
-        let loader = ComposeLoader(
+    /// What reads the compose files that the command line and the environment name.
+    func loader() -> ComposeLoader {
+        ComposeLoader(
             files: globals.files,
             workingDirectory: workingDirectory,
             projectDirectory: globals.projectDirectory,
@@ -14,26 +13,27 @@ extension Session {
             environmentFiles: globals.environmentFiles,
             environment: environment
         )
-        let (project, diagnostics, sources) = loader.load()
-        let lines = { (file: String) in
-            sources[file]?.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-        }
+    }
+
+    /// The project that the compose files describe. Prints its warnings.
+    ///
+    /// - Throws: `compose.invalid` with every problem in the files, excerpts included by whoever shows it.
+    func project() throws -> Project {
+        let loaded = loader().load()
+        show(loaded.diagnostics, sources: loaded.sources)
+        guard let project = loaded.project else { throw EscaleError.invalidProject(loaded.diagnostics) }
+        return project
+    }
+
+    /// Prints problems of the files with the lines that they are about, to standard error.
+    func show(_ diagnostics: [Diagnostic], sources: [String: String]) {
+        let lines = { (file: String) in sources[file].map { YAMLDocument.lines(of: $0) } }
         for diagnostic in diagnostics.sortedByPosition() {
             console.print(
                 Style(console.error).diagnosticText(diagnostic.rendered(sources: lines)),
                 to: .error
             )
         }
-        let errors = diagnostics.count { $0.severity == .error }
-        guard errors == 0, let project else {
-            throw EscaleError(
-                .init("compose.invalid"),
-                errors == 1
-                    ? "the project can't be used: there is 1 problem in its files"
-                    : "the project can't be used: there are \(errors) problems in its files"
-            )
-        }
-        return project
     }
 
     /// The project's name and, where the files were needed for it, the project itself.
@@ -77,6 +77,17 @@ extension Session {
 }
 
 extension EscaleError {
+    /// That nothing can be done with a project; its problems were shown.
+    static func invalidProject(_ diagnostics: [Diagnostic]) -> Self {
+        let errors = diagnostics.count { $0.severity == .error }
+        return Self(
+            .init("compose.invalid"),
+            errors == 1
+                ? "the project can't be used: there is 1 problem in its files"
+                : "the project can't be used: there are \(errors) problems in its files"
+        )
+    }
+
     static func unknownService(_ name: String, in project: Project) -> Self {
         let names = project.services.map(\.name.rawValue)
         let hint =

@@ -3,7 +3,7 @@ import EscaleCore
 /// The phase that finds the compose file and reads the variables.
 extension ComposeLoader {
     /// File names in the order of preference.
-    private static let names = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"]
+    package static let fileNames = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"]
 
     /// The compose file's absolute path; sets the context's project directory and variables.
     func findFile(in context: LoadContext) -> String? {
@@ -71,7 +71,7 @@ extension ComposeLoader {
     private func discover(from start: String, _ context: LoadContext) -> String? {
         var directory = start
         while true {
-            for name in Self.names {
+            for name in Self.fileNames {
                 let path = ComposePath.absolute(name, in: directory)
                 if context.fileSystem.exists(path) { return path }
             }
@@ -98,7 +98,7 @@ extension ComposeLoader {
                 hint: "to go without it, name the file: escale -f \(context.display(file)) …"
             )
         }
-        for name in existing(Self.names) where name != ComposePath.baseName(of: file) {
+        for name in existing(Self.fileNames) where name != ComposePath.baseName(of: file) {
             context.warning(
                 "compose.file.other",
                 "\(name) is there too and is not used",

@@ -1,4 +1,4 @@
-package import EscaleCore
+import EscaleCore
 import EscaleYAML
 
 /// Turns compose files into a ``Project``: find, parse, interpolate, normalise, validate.
@@ -20,6 +20,14 @@ package struct ComposeLoader: Sendable {
     package var environment: [String: String]
     /// Where files are read from.
     package var fileSystem: ComposeFileSystem
+    /// Whether attributes that Escale refuses (`compose.attribute.unsupported`) are warnings: for a look at the
+    /// project, not for running it.
+    package var toleratesUnsupported = false
+    package var profiles: [String] = []
+    package var selectedServices: [String] = []
+    package var interpolates = true
+    package var normalizes = true
+    package var resolvesPaths = true
 
     package init(
         files: [String] = [],
@@ -44,18 +52,25 @@ package struct ComposeLoader: Sendable {
     /// - Returns: The project, `nil` if any diagnostic is an error; the diagnostics by position, codes `compose.…`
     ///   and `yaml.…`; and the texts of the files that were read, by the name that positions use. Split them with
     ///   `YAMLDocument.lines(of:)` for excerpts.
-    package func load() -> (project: Project?, diagnostics: [Diagnostic], sources: [String: String]) {
+    package func load() -> LoadResult {
         let context = LoadContext(
             workingDirectory: ComposePath.clean(workingDirectory),
             shell: environment,
             fileSystem: fileSystem
         )
-        let project = project(in: context)
+        var tree: YAMLNode?
+        let project = project(in: context, &tree)
         let diagnostics = context.diagnostics.sortedByPosition()
-        return (diagnostics.hasErrors ? nil : project, diagnostics, context.sources)
+        return LoadResult(
+            project: diagnostics.hasErrors || !interpolates ? nil : project,
+            diagnostics: diagnostics,
+            sources: context.sources,
+            tree: tree,
+            environment: context.variables
+        )
     }
 
-    private func project(in context: LoadContext) -> Project? {
+    private func project(in context: LoadContext, _ tree: inout YAMLNode?) -> Project? {
         guard let file = findFile(in: context), let text = text(of: file, in: context) else { return nil }
         let shown = context.display(file)
         let (root, problems) = YAMLDocument.parse(text: text, file: shown)
@@ -79,7 +94,9 @@ package struct ComposeLoader: Sendable {
         let name = name(given: root.mapping?["name"].map(interpolation.apply), in: context)
         context.variables["COMPOSE_PROJECT_NAME"] = name.rawValue
         let reader = ProjectReader(context: context, name: name)
-        guard var project = reader.read(interpolation.apply(to: root)) else { return nil }
+        let filled = interpolation.apply(to: root)
+        tree = interpolates ? filled : root
+        guard var project = reader.read(filled) else { return nil }
         project.files = [file]
         Validation(context: context, project: project).run()
         return project
