@@ -63,7 +63,8 @@ struct ConfigOptionTests {
             #expect(try records(loud.error) == records(outcome.output))
         }
         try await inProject("services: {web: {image: nginx}}\n") { directory in
-            #expect(await escale("config", "-q", "--format", "json", in: directory).output == "[]\n")
+            let nothing = await escale("config", "-q", "--format", "json", in: directory)
+            #expect(try records(nothing.output).isEmpty)
             #expect(await escale("config", "--format", "json", in: directory).error.isEmpty)
         }
     }
@@ -133,7 +134,8 @@ struct ConfigOptionTests {
             let outcome = await escale("config", "-o", "full.yaml", in: directory)
             #expect(outcome.code == 0)
             #expect(outcome.output.isEmpty)
-            #expect(try Files.readText("\(directory)/full.yaml") == escale("config", in: directory).output)
+            let written = try Files.readText("\(directory)/full.yaml")
+            #expect(await escale("config", in: directory).output == written)
         }
     }
 

@@ -40,9 +40,9 @@ import Testing
     }
 
     @Test func warningsAloneStillGiveAProject() {
-        let (project, diagnostics, _) = load("version: '3'\nservices: {web: {image: x}}\n")
-        #expect(project != nil)
-        #expect(diagnostics.map(\.severity) == [.warning])
+        let loaded = load("version: '3'\nservices: {web: {image: x}}\n")
+        #expect(loaded.project != nil)
+        #expect(loaded.diagnostics.map(\.severity) == [.warning])
     }
 
     @Test func thousandsOfChainedServicesDontExhaustTheStack() {
