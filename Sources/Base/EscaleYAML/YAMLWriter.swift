@@ -42,7 +42,9 @@ package enum YAMLWriter {
                 output += lead + inline(item, indent: indent + 2) + "\n"
                 continue
             }
-            output += lead + block.dropFirst(indent + 2)
+            // By scalars: a mark that combines belongs to the blank before it when characters are counted.
+            output += lead
+            output.unicodeScalars += block.unicodeScalars.dropFirst(indent + 2)
         }
     }
 
@@ -92,10 +94,15 @@ package enum YAMLWriter {
         }
         guard last != " ", last != ":" else { return false }
         guard text.unicodeScalars.allSatisfy(isPrintable) else { return false }
-        if text.contains(": ") || text.contains(" #") || text.hasPrefix("---") || text.hasPrefix("- ") {
-            return false
-        }
+        guard !hasSigns(text), !text.hasPrefix("---"), !text.hasPrefix("- ") else { return false }
         return !looksLikeOldNumber(text)
+    }
+
+    /// Whether there is a `: ` or a ` #`, whatever combines with the blank.
+    private static func hasSigns(_ text: String) -> Bool {
+        zip(text.utf8, text.utf8.dropFirst()).contains { left, right in
+            left == UInt8(ascii: ":") && right == UInt8(ascii: " ") || left == UInt8(ascii: " ") && right == UInt8(ascii: "#")
+        }
     }
 
     /// Words that YAML 1.1 reads as booleans.
