@@ -68,8 +68,8 @@ def compose_file(services, extends):
         ]
     for number in range(services):
         lines += service(number, extends)
-    lines += ["networks:"] + [f"  net{number}:" for number in range(8)]
-    lines += ["volumes:"] + [f"  data{number}:" for number in range(50)]
+    lines += ["networks:"] + [f"  net{number}:" for number in range(min(services, 8))]
+    lines += ["volumes:"] + [f"  data{number}:" for number in range(min(services, 50))]
     return "\n".join(lines) + "\n"
 
 

@@ -60,11 +60,13 @@ struct ConfigOptionTests {
             #expect(first.hint == "did you mean \"image\"?")
             let loud = await escale("config", "--format", "json", in: directory)
             #expect(loud.output.isEmpty)
-            #expect(try records(loud.error) == records(outcome.output))
+            let same = try records(loud.error) == records(outcome.output)
+            #expect(same)
         }
         try await inProject("services: {web: {image: nginx}}\n") { directory in
             let nothing = await escale("config", "-q", "--format", "json", in: directory)
-            #expect(try records(nothing.output).isEmpty)
+            let isEmpty = try records(nothing.output).isEmpty
+            #expect(isEmpty)
             #expect(await escale("config", "--format", "json", in: directory).error.isEmpty)
         }
     }

@@ -12,6 +12,7 @@ package enum JSONWriter {
         case .null: output += "null"
         case .bool(let value): output += value ? "true" : "false"
         case .int(let value): output += String(value)
+        case .double(let value): output += String(value)
         case .string(let text): output += quoted(text)
         case .list(let items):
             enclose("[", "]", items, indent: indent, to: &output) { item, output in

@@ -15,7 +15,7 @@ extension ProjectRenderer {
         case .string(let string): text(string)
         case .list(let items): .list(items.map(escaped))
         case .map(let members): .map(members.map { .init($0.key, escaped($0.value)) })
-        case .null, .bool, .int: value
+        case .null, .bool, .int, .double: value
         }
     }
 

@@ -50,7 +50,7 @@ struct Explanation: Encodable {
         switch value {
         case .list, .map: (YAMLWriter.text(value), true)
         case .string(let text): (text, false)
-        case .null, .bool, .int: (String(YAMLWriter.text(value).dropLast()), false)
+        case .null, .bool, .int, .double: (String(YAMLWriter.text(value).dropLast()), false)
         }
     }
 

@@ -78,7 +78,7 @@ extension YAMLValue {
             guard let index = Int(digits), items.indices.contains(index) else { return nil }
             let after = rest.drop { $0 == "[" }.dropFirst(digits.count).drop { $0 == "]" }
             return items[index].value(at: after.drop { $0 == "." })
-        case .null, .bool, .int, .string: return nil
+        case .null, .bool, .int, .double, .string: return nil
         }
     }
 }
