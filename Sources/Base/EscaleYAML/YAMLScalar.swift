@@ -36,8 +36,8 @@ package struct YAMLScalar: Hashable, Sendable {
 
     private static func coreValue(of text: String) -> Value {
         // Nearly all scalars are told to be strings by their first byte.
-        switch text.utf8.first {
-        case nil: return .null
+        guard let first = text.utf8.first else { return .null }
+        switch first {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."):
             if let value = integer(text) { return .int(value) }
             if let value = float(text) { return .float(value) }
