@@ -36,7 +36,8 @@ def pairs(value, separator="="):
     if isinstance(value, list):
         items = (str(item).partition(separator) for item in value)
         value = {key: rest if sign or separator == ":" else "" for key, sign, rest in items}
-    return {key: text(item) for key, item in (value or {}).items()}
+    # Without a value it is one that the shell doesn't have: not set at all.
+    return {key: text(item) for key, item in (value or {}).items() if item is not None}
 
 
 def words(value):
@@ -90,8 +91,26 @@ def attached(value):
 
 
 def reference(value):
-    """A secret or config of a service."""
-    return {"source": value} if isinstance(value, str) else {key: text(item) for key, item in value.items()}
+    """A secret or config of a service. A mode is octal as text, and what it says as a number."""
+    if isinstance(value, str):
+        return {"source": value}
+    result = {key: text(item) for key, item in value.items()}
+    if "mode" in value:
+        result["mode"] = value["mode"] if isinstance(value["mode"], int) else int(value["mode"], 8)
+    return result
+
+
+def secret(value):
+    """A secret's file is in /run/secrets, under its own name where there is no other."""
+    result = reference(value)
+    return {**result, "target": "/run/secrets/" + result.get("target", result["source"]).removeprefix("/run/secrets/")}
+
+
+def device(value):
+    if isinstance(value, dict):
+        return value
+    source, target, permissions = (value.split(":") + ["rwm"])[:3] if value.count(":") else (value, value, "rwm")
+    return {"source": source, "target": target, "permissions": permissions}
 
 
 def build(value):
@@ -136,28 +155,43 @@ def ulimits(value):
 
 
 def by_text(items):
-    return sorted(items, key=repr)
+    return sorted(items, key=str)
+
+
+def ports(value):
+    return sorted(map(port, value), key=lambda item: [str(item.get(key)) for key in ("target", "protocol", "published", "host_ip")])
+
+
+def taken_from(value):
+    """An item of volumes_from: whose volumes, and whether they may be written."""
+    name, _, mode = value.removeprefix("service:").partition(":")
+    return {"service": name, "mode": mode or "rw"}
 
 
 ATTRIBUTES = {
     "build": build, "command": words, "entrypoint": words, "environment": pairs, "labels": pairs,
-    "ports": lambda value: by_text(map(port, value)), "volumes": lambda value: [mount(item) for item in value],
+    "ports": ports, "volumes_from": lambda value: [taken_from(item) for item in value], "volumes": lambda value: [mount(item) for item in value],
     "depends_on": depends, "networks": attached, "healthcheck": healthcheck, "deploy": deploy, "ulimits": ulimits,
-    "secrets": lambda value: [reference(item) for item in value],
+    "secrets": lambda value: [secret(item) for item in value],
     "configs": lambda value: [reference(item) for item in value],
     "expose": lambda value: by_text(map(text, value)), "dns": several, "dns_search": several, "dns_opt": several,
     "tmpfs": several, "cap_add": by_text, "cap_drop": by_text, "sysctls": pairs,
     "extra_hosts": lambda value: pairs([re.sub("=", ":", str(item), count=1) for item in value]
                                        if isinstance(value, list) else value, ":"),
     "stop_grace_period": duration, "mem_limit": size, "mem_reservation": size, "memswap_limit": size, "shm_size": size,
-    "group_add": several, "cpus": float,
+    "group_add": several, "cpus": float, "devices": lambda value: [device(item) for item in value],
 }
 
 
 def service(value):
     result = {}
     for key, item in value.items():
+        if item is None:
+            continue
         result[key] = ATTRIBUTES[key](item) if key in ATTRIBUTES else text(item) if not isinstance(item, (dict, list)) else item
+    # Two ways to write one thing; options are written `/tmp:size=64m` and differ in form only.
+    for place in result.pop("tmpfs", []):
+        result.setdefault("volumes", []).append({"type": "tmpfs", "target": place.partition(":")[0]})
     return result
 
 

@@ -94,7 +94,7 @@ struct ConfigOutput {
     // MARK: Explanations
 
     private func explanation(of key: String) throws -> String {
-        guard let explanation = Explanation(of: key, in: loaded) else { throw EscaleError.nothingToExplain(key, in: loaded) }
+        guard let explanation = Explanation(of: key, in: loaded, shell: session.environment) else { throw EscaleError.nothingToExplain(key, in: loaded) }
         switch options.format {
         case .json: return try JSONText.pretty(explanation)
         case .yaml: return try YAMLText.document(explanation)

@@ -11,9 +11,22 @@ struct Explanation: Encodable {
         let reason: String
         /// As written, before variables; missing for a collection.
         let value: String?
+        /// What was filled in.
+        let variables: [Variable]?
         let file: String?
         let line: Int?
         let column: Int?
+    }
+
+    /// A variable that a value is made of.
+    struct Variable: Encodable, Hashable {
+        enum Origin: String, Encodable { case shell, file, unset }
+
+        let name: String
+        /// Missing where it is not set, so that its default counts.
+        let value: String?
+        /// The shell, an environment file, or neither.
+        let origin: Origin
     }
 
     let path: String
@@ -24,12 +37,15 @@ struct Explanation: Encodable {
     let sources: [Source]
 
     /// `nil` where the project has nothing of that path.
-    init?(of key: String, in loaded: LoadResult) {
+    ///
+    /// - Parameter shell: the shell's variables, to tell them from those of environment files.
+    init?(of key: String, in loaded: LoadResult, shell: [String: String]) {
+        let finder = SourceFinder(loaded: loaded, shell: shell)
         let found = loaded.tree.map { KeyPath(key, in: $0) }
         if let found, found.rest.isEmpty {
             path = found.memberPath ?? found.path
             (value, isCollection) = Self.written(found.value)
-            sources = Self.sources(below: found.node, at: found.path, member: found.memberPath, loaded.history)
+            sources = finder.sources(below: found.node, at: found.path, member: found.memberPath)
         } else if let project = loaded.project, let canonical = ProjectRenderer.tree(project).value(at: key[...]) {
             // What the files don't say in these words, or not at all.
             path = key
@@ -37,8 +53,8 @@ struct Explanation: Encodable {
             // Below `services.web` it is about one attribute, of which the files have another form.
             let whole = found.flatMap { $0.depth > 2 ? $0 : nil }
             sources =
-                whole.map { Self.sources(below: $0.node, at: $0.path, member: nil, loaded.history) }
-                ?? [Source(path: key, reason: "default", value: nil, file: nil, line: nil, column: nil)]
+                whole.map { finder.sources(below: $0.node, at: $0.path) }
+                ?? [finder.source(key, .default, nil, nil)]
         } else {
             return nil
         }
@@ -54,40 +70,6 @@ struct Explanation: Encodable {
         }
     }
 
-    // MARK: Sources
-
-    private static func sources(below node: YAMLNode, at path: String, member: String?, _ history: LoadHistory) -> [Source] {
-        var sources = own(node, path, member, history)
-        switch node.content {
-        case .scalar: break
-        case .sequence(let items):
-            for (index, item) in items.enumerated() { sources += Self.sources(below: item, at: "\(path)[\(index)]", member: nil, history) }
-        case .mapping(let mapping):
-            for pair in mapping.pairs { sources += Self.sources(below: pair.value, at: "\(path).\(pair.key)", member: nil, history) }
-        }
-        return sources
-    }
-
-    /// What happened to the value itself; of a collection of which nothing is known, nothing: its parts say it.
-    private static func own(_ node: YAMLNode, _ path: String, _ member: String?, _ history: LoadHistory) -> [Source] {
-        let entries = history[path] + (member.map { history[$0] } ?? [])
-        if entries.isEmpty {
-            return node.scalar == nil ? [] : [source(path, .file, node.position, nil)]
-        }
-        return entries.reversed().map { source(path, $0.reason, $0.position, $0.value) }
-    }
-
-    private static func source(_ path: String, _ reason: LoadHistory.Reason, _ position: SourcePosition?, _ value: String?) -> Source {
-        Source(
-            path: path,
-            reason: reason.rawValue,
-            value: value,
-            file: position?.file,
-            line: position?.line,
-            column: position?.column
-        )
-    }
-
     // MARK: Text
 
     /// The value, then a line for each source: where, what was written there, and what it did.
@@ -100,7 +82,7 @@ struct Explanation: Encodable {
         for source in sources {
             let place = source.file.map { "\($0):\(source.line ?? 0):\(source.column ?? 0)" } ?? "-"
             let part = source.path.hasPrefix(path) ? source.path.dropFirst(path.count).drop { $0 == "." } : ""
-            let words = [source.value, Self.spoken(source.reason)].compactMap { $0 }
+            let words = [source.value, Self.spoken(source.reason)].compactMap { $0 } + (source.variables ?? []).map(\.spoken)
             table.add("  \(place)", String(part), words.joined(separator: "  "))
         }
         // The columns explain themselves.
@@ -109,12 +91,11 @@ struct Explanation: Encodable {
 
     private static func spoken(_ reason: String) -> String? {
         switch LoadHistory.Reason(rawValue: reason) {
-        case .file, nil: nil
+        case .file, .variable, nil: nil
         case .merge: "(merged over the files before)"
         case .extends: "(by extends)"
         case .include: "(by include)"
         case .reset: "(removed by !reset)"
-        case .variable: "(by a variable)"
         case .default: "(the default; no file says it)"
         }
     }
@@ -129,5 +110,15 @@ struct Explanation: Encodable {
         let wanted = found.rest.split { $0 == "." || $0 == "[" }.first.map(String.init) ?? ""
         if let near = closest(to: wanted, in: keys) { return [lead + near] }
         return keys.prefix(12).map { lead + $0 }
+    }
+}
+
+extension Explanation.Variable {
+    fileprivate var spoken: String {
+        switch origin {
+        case .shell: "(\(name)=\(value ?? "") in the shell)"
+        case .file: "(\(name)=\(value ?? "") in an environment file)"
+        case .unset: "(\(name) is not set)"
+        }
     }
 }
