@@ -114,7 +114,7 @@ let edge: [Target] = [
     library("Edge", "EscaleClient", ["EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleSystem", "EscaleHTTP"]),
     library(
         "Edge", "EscaleCLI",
-        ["EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleClient", "EscaleCompose", "EscaleSystem"]),
+        ["EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleClient", "EscaleCompose", "EscaleCrypto", "EscaleSystem"]),
     library(
         "Edge", "EscaleDaemon",
         [
@@ -132,11 +132,18 @@ let testTargets: [Target] = [
     .target(
         name: "EscaleTestSupport", dependencies: ["EscaleCore", "EscaleSystem"], path: "Tests/Support",
         swiftSettings: strict),
+    .target(
+        name: "EscaleFuzz", dependencies: ["EscaleCore", "EscaleYAML", "EscaleCompose"], path: "Tests/Fuzz/Inputs",
+        swiftSettings: strict),
+    .executableTarget(
+        name: "escale-fuzz", dependencies: ["EscaleFuzz"], path: "Tests/Fuzz/Program",
+        swiftSettings: strict),
     tests("EscaleCoreTests", ["EscaleCore"]),
     tests(
         "EscaleCLITests",
         [
-            "EscaleCore", "EscaleAPI", "EscaleCLI", "EscaleClient", "EscaleCompose", "EscaleHTTP", "EscaleSystem",
+            "EscaleCore", "EscaleAPI", "EscaleCLI", "EscaleClient", "EscaleCompose", "EscaleDockerfile", "EscaleHTTP",
+            "EscaleSystem",
         ]),
     tests("EscaleCryptoTests", ["EscaleCore", "EscaleCrypto"]),
     tests("EscaleHTTPTests", ["EscaleCore", "EscaleHTTP"]),
@@ -151,7 +158,7 @@ let testTargets: [Target] = [
     tests("EscaleSystemTests", ["EscaleTestSupport", "EscaleCore", "EscaleSystem"]),
     tests("EscaleEngineTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleEngine"]),
     tests("LayeringTests", ["EscaleCore", "EscaleSystem"]),
-    tests("EscaleComposeTests", ["EscaleCore", "EscaleYAML", "EscaleCompose"]),
+    tests("EscaleComposeTests", ["EscaleFuzz", "EscaleCore", "EscaleYAML", "EscaleCompose"]),
     // Runs escale and escaled, which are built with the tests. A dependency on them would link them in, statically.
     tests("EndToEnd", ["EscaleCore", "EscaleAPI", "EscaleSystem"]),
     tests("EscaleNetlinkTests", ["EscaleTestSupport", "EscaleCore", "EscaleSystem", "EscaleNetlink"]),

@@ -49,6 +49,14 @@ example() {
     cd "$ROOT"
 }
 
+# Compose files beyond what the Swift tests hold: by another implementation, by the schema, by chance.
+compose_files() {
+    step "compose files: docker-compose, x-escale's schema, random ones"
+    python3 "$ROOT/Tests/Compose/compare.py"
+    python3 "$ROOT/Tests/Compose/schema.py"
+    "$ESCALE_BIN/escale-fuzz" "$ROOT/Tests/Golden/compose" --inputs 40000
+}
+
 # Each strategy once under load, forwards and back; Tests/Load has more kinds of load and any number of rounds.
 load() {
     step "releases under load"
@@ -58,6 +66,7 @@ load() {
 
 step "tests"
 swift_tests
+compose_files
 example
 load
 step "every test passed"

@@ -35,14 +35,20 @@ package struct YAMLScalar: Hashable, Sendable {
     }
 
     private static func coreValue(of text: String) -> Value {
-        switch text {
-        case "", "~", "null", "Null", "NULL": return .null
-        case "true", "True", "TRUE": return .bool(true)
-        case "false", "False", "FALSE": return .bool(false)
+        // Nearly all scalars are told to be strings by their first byte.
+        guard let first = text.utf8.first else { return .null }
+        switch first {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."):
+            if let value = integer(text) { return .int(value) }
+            if let value = float(text) { return .float(value) }
+        case UInt8(ascii: "~"), UInt8(ascii: "n"), UInt8(ascii: "N"):
+            if ["~", "null", "Null", "NULL"].contains(text) { return .null }
+        case UInt8(ascii: "t"), UInt8(ascii: "T"):
+            if ["true", "True", "TRUE"].contains(text) { return .bool(true) }
+        case UInt8(ascii: "f"), UInt8(ascii: "F"):
+            if ["false", "False", "FALSE"].contains(text) { return .bool(false) }
         default: break
         }
-        if let value = integer(text) { return .int(value) }
-        if let value = float(text) { return .float(value) }
         return .string(text)
     }
 

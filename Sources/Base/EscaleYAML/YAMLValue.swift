@@ -22,7 +22,7 @@ package indirect enum YAMLValue: Hashable, Sendable {
 }
 
 extension YAMLValue {
-    /// What a node stands for; floats keep their spelling as strings, since nothing that is written here is one.
+    /// What a node stands for. A float that is whole or not finite becomes text in its spelling.
     package init(_ node: YAMLNode) {
         switch node.content {
         case .sequence(let items): self = .list(items.map(YAMLValue.init))
@@ -32,7 +32,8 @@ extension YAMLValue {
             case .null: self = .null
             case .bool(let value): self = .bool(value)
             case .int(let value): self = .int(value)
-            case .float: self = .string(scalar.text)
+            case .float(let value):
+                self = value.isFinite && value != value.rounded() ? .double(value) : .string(scalar.text)
             case .string(let text): self = .string(text)
             }
         }

@@ -1,133 +1,101 @@
 /// Writes a value tree as block YAML that every parser, also one of YAML 1.1, reads back as the same tree.
-package enum YAMLWriter {
+package struct YAMLWriter {
+    private var output: [UInt8] = []
+
     /// The document, two spaces a level, ending with a line feed.
     package static func text(_ value: YAMLValue) -> String {
-        var output = ""
+        var writer = YAMLWriter()
         switch value {
-        case .map(let members) where !members.isEmpty: write(members, indent: 0, to: &output)
-        case .list(let items) where !items.isEmpty: write(items, indent: 0, to: &output)
-        case .null, .bool, .int, .double, .string, .list, .map:
-            output += inline(value, indent: 0) + "\n"
+        case .map(let members) where !members.isEmpty: writer.write(members, indent: 0)
+        case .list(let items) where !items.isEmpty: writer.write(items, indent: 0)
+        case .null, .bool, .int, .double, .string, .list, .map: writer.writeLine(value, indent: 0)
         }
-        return output
+        return String(decoding: writer.output, as: UTF8.self)
     }
 
-    private static func write(_ members: [YAMLValue.Member], indent: Int, to output: inout String) {
-        for member in members {
-            output += String(repeating: " ", count: indent) + inlineString(member.key) + ":"
-            writeValue(member.value, indent: indent + 2, to: &output)
+    /// - Parameter isContinued: whether the first one stands on a line that has begun.
+    private mutating func write(_ members: [YAMLValue.Member], indent: Int, isContinued: Bool = false) {
+        for (index, member) in members.enumerated() {
+            if index > 0 || !isContinued { writeBlanks(indent) }
+            writeText(member.key)
+            output.append(UInt8(ascii: ":"))
+            writeValue(member.value, indent: indent + 2)
         }
     }
 
-    private static func writeValue(_ value: YAMLValue, indent: Int, to output: inout String) {
+    private mutating func writeValue(_ value: YAMLValue, indent: Int) {
         switch value {
         case .map(let members) where !members.isEmpty:
-            output += "\n"
-            write(members, indent: indent, to: &output)
+            output.append(UInt8(ascii: "\n"))
+            write(members, indent: indent)
         case .list(let items) where !items.isEmpty:
-            output += "\n"
-            write(items, indent: indent, to: &output)
-        case .null, .bool, .int, .double, .string, .list, .map: output += " " + inline(value, indent: indent) + "\n"
+            output.append(UInt8(ascii: "\n"))
+            write(items, indent: indent)
+        case .null, .bool, .int, .double, .string, .list, .map:
+            output.append(UInt8(ascii: " "))
+            writeLine(value, indent: indent)
         }
     }
 
-    private static func write(_ items: [YAMLValue], indent: Int, to output: inout String) {
-        let lead = String(repeating: " ", count: indent) + "- "
-        for item in items {
-            var block = ""
+    private mutating func write(_ items: [YAMLValue], indent: Int, isContinued: Bool = false) {
+        for (index, item) in items.enumerated() {
+            if index > 0 || !isContinued { writeBlanks(indent) }
+            output += [UInt8(ascii: "-"), UInt8(ascii: " ")]
             switch item {
-            case .map(let members) where !members.isEmpty: write(members, indent: indent + 2, to: &block)
-            case .list(let inner) where !inner.isEmpty: write(inner, indent: indent + 2, to: &block)
-            case .null, .bool, .int, .double, .string, .list, .map:
-                output += lead + inline(item, indent: indent + 2) + "\n"
-                continue
+            case .map(let members) where !members.isEmpty: write(members, indent: indent + 2, isContinued: true)
+            case .list(let inner) where !inner.isEmpty: write(inner, indent: indent + 2, isContinued: true)
+            case .null, .bool, .int, .double, .string, .list, .map: writeLine(item, indent: indent + 2)
             }
-            output += lead + block.dropFirst(indent + 2)
         }
     }
 
-    private static func inline(_ value: YAMLValue, indent: Int) -> String {
+    /// A value that begins on the line, and the line's end.
+    private mutating func writeLine(_ value: YAMLValue, indent: Int) {
         switch value {
-        case .null: "null"
-        case .bool(let value): value ? "true" : "false"
-        case .int(let value): String(value)
-        case .double(let value): String(value)
-        case .list: "[]"
-        case .map: "{}"
-        case .string(let text): literalBlock(text, indent: indent) ?? inlineString(text)
+        case .null: output += "null".utf8
+        case .bool(let value): output += (value ? "true" : "false").utf8
+        case .int(let value): output += String(value).utf8
+        case .double(let value): output += String(value).utf8
+        case .list: output += "[]".utf8
+        case .map: output += "{}".utf8
+        case .string(let text): if !writeBlock(text, indent: indent) { writeText(text) }
         }
+        output.append(UInt8(ascii: "\n"))
     }
 
-    /// `|` with its lines, for text of several lines that survives it.
-    private static func literalBlock(_ text: String, indent: Int) -> String? {
-        let scalars = text.unicodeScalars
-        guard scalars.contains("\n"), let first = scalars.first, first != "\n", first != " ",
-            scalars.allSatisfy({ $0 == "\n" || isPrintable($0) })
-        else { return nil }
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        guard !lines.contains(where: { $0.hasSuffix(" ") }) else { return nil }
-        var chomping = "-"
+    private mutating func writeText(_ text: String) {
+        output += (YAMLPlainText.isSafe(text) ? text : Self.quoted(text)).utf8
+    }
+
+    private mutating func writeBlanks(_ count: Int) {
+        for _ in 0..<count { output.append(UInt8(ascii: " ")) }
+    }
+
+    /// Writes `|` with its lines where the text has several and survives it; else nothing.
+    private mutating func writeBlock(_ text: String, indent: Int) -> Bool {
+        let feed = UInt8(ascii: "\n"), blank = UInt8(ascii: " ")
+        guard text.utf8.contains(feed), let first = text.utf8.first, first != feed, first != blank,
+            text.unicodeScalars.allSatisfy({ $0 == "\n" || YAMLPlainText.isPrintable($0) })
+        else { return false }
+        var lines = text.utf8.split(separator: feed, omittingEmptySubsequences: false)
+        guard !lines.contains(where: { $0.last == blank }) else { return false }
+        output.append(UInt8(ascii: "|"))
         if lines.last?.isEmpty == true {
             lines.removeLast()
-            chomping = lines.last?.isEmpty == true ? "+" : ""
+            if lines.last?.isEmpty == true { output.append(UInt8(ascii: "+")) }
+        } else {
+            output.append(UInt8(ascii: "-"))
         }
-        let lead = "\n" + String(repeating: " ", count: max(2, indent))
-        return "|" + chomping + lines.map { $0.isEmpty ? "\n" : lead + $0 }.joined()
-    }
-
-    private static func inlineString(_ text: String) -> String {
-        isPlainSafe(text) ? text : quoted(text)
-    }
-
-    /// Whether the bare text reads back as this very string.
-    static func isPlainSafe(_ text: String) -> Bool {
-        guard let first = text.unicodeScalars.first, let last = text.unicodeScalars.last else { return false }
-        guard case .string = YAMLScalar(text, style: .plain).resolved(), !isOldKeyword(text) else {
-            return false
+        for line in lines {
+            output.append(feed)
+            if !line.isEmpty { writeBlanks(max(2, indent)) }
+            output += line
         }
-        let second = text.unicodeScalars.dropFirst().first
-        let isOption = first == "-" && second.map { $0 != " " && $0 != "-" || text.count > 3 } == true
-        let isPath = first == "." && text.unicodeScalars.contains("/")
-        guard !"-?:,[]{}#&*!|>'\"%@`=<. ".unicodeScalars.contains(first) || isOption || isPath else {
-            return false
-        }
-        guard last != " ", last != ":" else { return false }
-        guard text.unicodeScalars.allSatisfy(isPrintable) else { return false }
-        if text.contains(": ") || text.contains(" #") || text.hasPrefix("---") || text.hasPrefix("- ") {
-            return false
-        }
-        return !looksLikeOldNumber(text)
-    }
-
-    /// Words that YAML 1.1 reads as booleans.
-    private static func isOldKeyword(_ text: String) -> Bool {
-        ["y", "n", "yes", "no", "on", "off"].contains(text.lowercased())
-    }
-
-    /// Sexagesimals, dates, octals, `1_000` and whatever else begins like a number without any letter but `x`, `o`, `e`.
-    private static func looksLikeOldNumber(_ text: String) -> Bool {
-        let body = text.drop { $0 == "-" || $0 == "+" }
-        guard let first = body.first, first.isASCII, first.isNumber else { return false }
-        let isAddress =
-            body.count(where: { $0 == "." }) > 1 && body.allSatisfy { $0.isASCII && $0.isNumber || $0 == "." }
-        if isAddress { return false }
-        return body.unicodeScalars.allSatisfy {
-            "0123456789_:.-+eExXoOabcdefABCDEFTZ ".unicodeScalars.contains($0)
-        }
-    }
-
-    /// Printable and without a role in line breaking; others are escaped.
-    private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0x20...0x7E, 0xA0...0x2027, 0x202A...0xD7FF, 0xE000...0xFEFE, 0xFF00...0xFFFD,
-            0x10000...0x10FFFF:
-            true
-        default: false
-        }
+        return true
     }
 
     /// In double quotes, with escapes.
-    static func quoted(_ text: String) -> String {
+    private static func quoted(_ text: String) -> String {
         var output = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -137,7 +105,7 @@ package enum YAMLWriter {
             case "\t": output += "\\t"
             case "\r": output += "\\r"
             default:
-                if isPrintable(scalar) {
+                if YAMLPlainText.isPrintable(scalar) {
                     output.unicodeScalars.append(scalar)
                 } else {
                     let digits = String(scalar.value, radix: 16)

@@ -6,7 +6,7 @@ enum CommandTable {
         CommandEntry(Up.self), CommandEntry(Down.self), CommandEntry(Stop.self), CommandEntry(Rollback.self),
         CommandEntry(Ps.self), CommandEntry(Logs.self), CommandEntry(Exec.self), CommandEntry(Events.self),
         CommandEntry(Build.self), CommandEntry(Images.self), CommandEntry(Port.self),
-        CommandEntry(Config.self), CommandEntry(Ls.self), CommandEntry(VersionCommand.self),
+        CommandEntry(Config.self), CommandEntry(Init.self), CommandEntry(Ls.self), CommandEntry(VersionCommand.self),
         CommandEntry(ReleaseLs.self), CommandEntry(ReleaseShow.self), CommandEntry(ReleaseDiff.self),
         CommandEntry(ReleaseWatch.self), CommandEntry(ReleasePromote.self), CommandEntry(ReleasePause.self),
         CommandEntry(ReleaseResume.self), CommandEntry(ReleaseAbort.self),

@@ -12,7 +12,7 @@ enum YAMLText {
     static func item(_ value: some Encodable) throws -> String { "---\n" + (try document(value)) }
 }
 
-/// Any JSON value. Fractions keep their digits as text: the writer knows only whole numbers.
+/// Any JSON value.
 private struct Tree: Decodable {
     let value: YAMLValue
 
@@ -43,7 +43,7 @@ private struct Tree: Decodable {
         if container.decodeNil() { return .null }
         if let flag = try? container.decode(Bool.self) { return .bool(flag) }
         if let number = try? container.decode(Int64.self) { return .int(number) }
-        if let number = try? container.decode(Double.self) { return .string(String(number)) }
+        if let number = try? container.decode(Double.self) { return .double(number) }
         return .string(try container.decode(String.self))
     }
 }

@@ -1,8 +1,9 @@
 import EscaleCompose
 import EscaleCore
+import EscaleYAML
 
 extension Session {
-    /// A loader of the compose files that the flags before the command name.
+    /// What reads the compose files that the command line and the environment name.
     ///
     /// - Parameter services: Those that the command names, whose profiles are active then.
     func loader(selecting services: [String] = []) -> ComposeLoader {
@@ -24,26 +25,21 @@ extension Session {
     /// - Parameter services: Those that the command names, whose profiles are active then.
     /// - Throws: `compose.invalid` with every problem in the files, excerpts included by whoever shows it.
     func project(selecting services: [String] = []) throws -> Project {
-        let result = loader(selecting: services).load()
-        let lines = { (file: String) in
-            result.sources[file]?.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-        }
-        for diagnostic in result.diagnostics {
+        let loaded = loader(selecting: services).load()
+        show(loaded.diagnostics, sources: loaded.sources)
+        guard let project = loaded.project else { throw EscaleError.invalidProject(loaded.diagnostics) }
+        return project
+    }
+
+    /// Prints problems of the files with the lines that they are about, to standard error.
+    func show(_ diagnostics: [Diagnostic], sources: [String: String]) {
+        let lines = { (file: String) in sources[file].map { YAMLDocument.lines(of: $0) } }
+        for diagnostic in diagnostics.sortedByPosition() {
             console.print(
                 Style(console.error).diagnosticText(diagnostic.rendered(sources: lines)),
                 to: .error
             )
         }
-        let errors = result.diagnostics.count { $0.severity == .error }
-        guard errors == 0, let project = result.project else {
-            throw EscaleError(
-                .init("compose.invalid"),
-                errors == 1
-                    ? "the project can't be used: there is 1 problem in its files"
-                    : "the project can't be used: there are \(errors) problems in its files"
-            )
-        }
-        return project
     }
 
     /// The project's name and, where the files were needed for it, the project itself.
@@ -88,6 +84,17 @@ extension Session {
 }
 
 extension EscaleError {
+    /// That nothing can be done with a project; its problems were shown.
+    static func invalidProject(_ diagnostics: [Diagnostic]) -> Self {
+        let errors = diagnostics.count { $0.severity == .error }
+        return Self(
+            .init("compose.invalid"),
+            errors == 1
+                ? "the project can't be used: there is 1 problem in its files"
+                : "the project can't be used: there are \(errors) problems in its files"
+        )
+    }
+
     static func unknownService(_ name: String, in project: Project) -> Self {
         let names = project.services.map(\.name.rawValue)
         let hint =

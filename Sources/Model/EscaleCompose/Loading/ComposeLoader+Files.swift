@@ -3,7 +3,7 @@ import EscaleCore
 /// The phase that finds the compose file and reads the variables.
 extension ComposeLoader {
     /// File names in the order of preference.
-    private static let names = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"]
+    package static let fileNames = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"]
 
     private static let overrideNames = ["compose.override", "docker-compose.override"].flatMap { ["\($0).yml", "\($0).yaml"] }
 
@@ -64,7 +64,7 @@ extension ComposeLoader {
     private func discover(from start: String, _ context: LoadContext) -> String? {
         var directory = start
         while true {
-            for name in Self.names {
+            for name in Self.fileNames {
                 let path = ComposePath.absolute(name, in: directory)
                 if context.fileSystem.exists(path) { return path }
             }
@@ -89,7 +89,7 @@ extension ComposeLoader {
                 )
             }
         }
-        warn(of: existing(Self.names).filter { $0 != file }, beside: file)
+        warn(of: existing(Self.fileNames).filter { $0 != file }, beside: file)
         let overrides = existing(Self.overrideNames)
         if let used = overrides.first { warn(of: overrides.dropFirst(), beside: used) }
         return Array(overrides.prefix(1))

@@ -48,6 +48,12 @@ extension ComposeLoader {
         return ProjectName(rawValue: text)
     }
 
+    /// The name of a project in that directory that has no other; `app` where the directory's name makes none.
+    package static func projectName(ofDirectory path: String) -> String {
+        let name = normalised(ComposePath.baseName(of: path))
+        return ProjectName.accepts(name) ? name : "app"
+    }
+
     /// Lower-case, without the characters that a project name can't have, as Docker Compose does it.
     static func normalised(_ text: String) -> String {
         let kept = text.lowercased().unicodeScalars.filter { scalar in

@@ -1,7 +1,7 @@
 /// Paths as text: joining and cleaning without a look at the disk.
-enum ComposePath {
+package enum ComposePath {
     /// The path made absolute against a directory, without `.`, `..`, doubled and trailing slashes.
-    static func absolute(_ path: String, in directory: String) -> String {
+    package static func absolute(_ path: String, in directory: String) -> String {
         clean(path.hasPrefix("/") ? path : directory + "/" + path)
     }
 
@@ -18,7 +18,8 @@ enum ComposePath {
         clean(String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]))
     }
 
-    static func baseName(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? "" }
+    /// The last part of a path; empty for `/`.
+    package static func baseName(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? "" }
 
     /// The path as people read it: relative where it lies below the directory, else absolute.
     static func display(_ path: String, from directory: String) -> String {
