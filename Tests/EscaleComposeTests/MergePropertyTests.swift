@@ -1,5 +1,6 @@
 import EscaleCompose
 import EscaleCore
+import EscaleFuzz
 import EscaleYAML
 import Glibc
 import Testing

@@ -46,10 +46,16 @@ package enum FuzzCheck {
 
     /// The canonical form must load, to what prints the same.
     private static func unstable(_ project: Project) -> FuzzFault? {
+        // Where every service is left out for its profiles, nothing is there to load.
+        guard !project.services.isEmpty else { return nil }
         let text = ProjectRenderer.yaml(project)
         var files = ["\(project.workingDirectory)/compose.yaml": text]
-        for secret in project.secrets { files[secret.file] = "x" }
-        let again = ComposeLoader(workingDirectory: project.workingDirectory, fileSystem: .memory(files)).load()
+        let shared = project.secrets + (project.configs ?? [])
+        for file in shared.compactMap(\.file) { files[file] = "x" }
+        var loader = ComposeLoader(workingDirectory: project.workingDirectory, fileSystem: .memory(files))
+        for file in shared { if let name = file.environment { loader.environment[name] = file.content } }
+        loader.profiles = ["*"]
+        let again = loader.load()
         guard let second = again.project else {
             let errors = again.diagnostics.filter { $0.severity == .error }
             return FuzzFault(

@@ -193,11 +193,20 @@ struct EnvironmentFile {
     private func peek() -> Unicode.Scalar? { index < scalars.count ? scalars[index] : nil }
 
     private mutating func advance() {
-        if index < scalars.count, scalars[index] == "\n" {
+        if index < scalars.count, endsLine(index) {
             line += 1
             lineStart = index + 1
         }
         index += 1
+    }
+
+    /// Whether a line ends there for who shows the file, see `YAMLDocument.lines(of:)`; an entry ends at `\n` only.
+    private func endsLine(_ place: Int) -> Bool {
+        switch scalars[place] {
+        case "\n", "\u{85}", "\u{2028}", "\u{2029}": true
+        case "\r": place + 1 >= scalars.count || scalars[place + 1] != "\n"
+        default: false
+        }
     }
 
     private mutating func skip(while condition: (Unicode.Scalar) -> Bool) {
@@ -220,7 +229,7 @@ struct EnvironmentFile {
     }
 
     private func position(_ place: Int) -> SourcePosition {
-        SourcePosition(file: file, line: line, column: place - lineStart + 1)
+        SourcePosition(file: file, line: line, column: max(1, place - lineStart + 1))
     }
 
     private func report(_ message: String, at place: Int) {
