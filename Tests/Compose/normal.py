@@ -170,7 +170,7 @@ def taken_from(value):
 
 ATTRIBUTES = {
     "build": build, "command": words, "entrypoint": words, "environment": pairs, "labels": pairs,
-    "ports": ports, "volumes_from": lambda value: [taken_from(item) for item in value], "volumes": lambda value: [mount(item) for item in value],
+    "ports": ports, "volumes_from": lambda value: [taken_from(item) for item in value], "volumes": lambda value: sorted(map(mount, value), key=lambda item: str(item.get("target"))),
     "depends_on": depends, "networks": attached, "healthcheck": healthcheck, "deploy": deploy, "ulimits": ulimits,
     "secrets": lambda value: [secret(item) for item in value],
     "configs": lambda value: [reference(item) for item in value],
