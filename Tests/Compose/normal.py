@@ -189,9 +189,6 @@ def service(value):
         if item is None:
             continue
         result[key] = ATTRIBUTES[key](item) if key in ATTRIBUTES else text(item) if not isinstance(item, (dict, list)) else item
-    # Two ways to write one thing; options are written `/tmp:size=64m` and differ in form only.
-    for place in result.pop("tmpfs", []):
-        result.setdefault("volumes", []).append({"type": "tmpfs", "target": place.partition(":")[0]})
     return result
 
 

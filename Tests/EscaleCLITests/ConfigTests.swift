@@ -57,14 +57,25 @@ struct ConfigTests {
 
     @Test("Several files, profiles and environment files")
     func globals() async throws {
-        let text = "services: {web: {image: \"x:${V}\"}, tool: {image: t, profiles: [a]}, other: {image: o, profiles: [b]}}\n"
+        let text =
+            "services: {web: {image: \"x:${V}\"}, tool: {image: t, profiles: [a]}, other: {image: o, profiles: [b]}}\n"
         try await inProject(text) { directory in
             try Files.write("\(directory)/more.yaml", Array("services: {web: {user: \"1\"}}\n".utf8))
             try Files.write("\(directory)/one.env", Array("V=1\n".utf8))
             try Files.write("\(directory)/two.env", Array("V=2\n".utf8))
             let merged = await escale(
-                "-f", "compose.yaml", "-f", "more.yaml", "--env-file", "one.env", "--env-file", "two.env",
-                "--project-directory", "elsewhere", "config", in: directory
+                "-f",
+                "compose.yaml",
+                "-f",
+                "more.yaml",
+                "--env-file",
+                "one.env",
+                "--env-file",
+                "two.env",
+                "--project-directory",
+                "elsewhere",
+                "config",
+                in: directory
             )
             #expect(merged.output.hasPrefix("name: elsewhere\n"))
             #expect(merged.output.contains("image: x:2\n") && merged.output.contains("user: \"1\"\n"))
@@ -72,11 +83,25 @@ struct ConfigTests {
             let one = await escale("--env-file", "one.env", "config", "--services", in: directory)
             #expect(one.output == "web\n")
             let some = await escale(
-                "--env-file", "one.env", "--profile", "a", "--profile", "b", "config", "--services", in: directory
+                "--env-file",
+                "one.env",
+                "--profile",
+                "a",
+                "--profile",
+                "b",
+                "config",
+                "--services",
+                in: directory
             )
             #expect(some.output == all)
             let every = await escale(
-                "--env-file", "one.env", "--profile", "*", "config", "--services", in: directory
+                "--env-file",
+                "one.env",
+                "--profile",
+                "*",
+                "config",
+                "--services",
+                in: directory
             )
             #expect(every.output == all)
         }

@@ -19,7 +19,9 @@ import Testing
     @Test(arguments: GoldenCase.all())
     func theCanonicalFormLoadsToTheSameProject(golden: GoldenCase) throws {
         let loader = golden.loader()
-        guard loader.resolvesPaths, let project = loader.load().project, !project.services.isEmpty else { return }
+        guard loader.resolvesPaths, let project = loader.load().project, !project.services.isEmpty else {
+            return
+        }
         for text in [ProjectRenderer.yaml(project), ProjectRenderer.json(project)] {
             let again = golden.again(project, as: text).load()
             #expect(

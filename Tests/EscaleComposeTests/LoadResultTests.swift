@@ -12,7 +12,9 @@ import Testing
     }
 
     private func story(_ result: LoadResult, _ path: String) -> [String] {
-        result.history[path].map { "\($0.reason.rawValue) \($0.position?.description ?? "-") \($0.value ?? "-")" }
+        result.history[path].map {
+            "\($0.reason.rawValue) \($0.position?.description ?? "-") \($0.value ?? "-")"
+        }
     }
 
     @Test func theHistoryTellsWhichValueTookWhosePlace() {
@@ -41,7 +43,8 @@ import Testing
 
     @Test func theHistoryKnowsIncludeAndExtends() {
         let result = loader([
-            "compose.yaml": "include: [i.yaml]\nservices: {web: {extends: {file: e.yaml, service: s}, labels: {a.b: c}}}\n",
+            "compose.yaml":
+                "include: [i.yaml]\nservices: {web: {extends: {file: e.yaml, service: s}, labels: {a.b: c}}}\n",
             "i.yaml": "services: {db: {image: i}}\n",
             "e.yaml": "services: {s: {image: e}}\n",
         ]).load()
@@ -56,7 +59,8 @@ import Testing
 
     @Test func variablesAreListedWithWhatTheFilesSayOfThem() {
         var loader = loader([
-            "compose.yaml": "services: {web: {image: '${A:-a${B}}${C?say}${D:+d}$E', command: '$A ${C-c} $$F'}}\n"
+            "compose.yaml":
+                "services: {web: {image: '${A:-a${B}}${C?say}${D:+d}$E', command: '$A ${C-c} $$F'}}\n"
         ])
         loader.interpolates = false
         let result = loader.load()

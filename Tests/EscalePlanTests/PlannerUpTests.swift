@@ -108,6 +108,13 @@ import Testing
             ])
     }
 
+    @Test func whatNoActiveProfileHasIsNoOrphan() {
+        var desired = up(service("web"), removeOrphans: true)
+        desired.leftOut = ["debug"]
+        let observed = seen(container("web", .up), container("debug", .up), container("old", .up))
+        #expect(planned(desired, observed) == ["stop old-1 (orphan)"])
+    }
+
     @Test func ofTwoContainersForOneReplicaTheRightOneStays() {
         let desired = up(service("web"))
         let wrong = container("web", .up, fingerprint: "0")

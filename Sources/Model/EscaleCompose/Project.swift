@@ -207,6 +207,8 @@ package struct Mount: Codable, Hashable, Sendable {
     package var target: String
     package var readOnly: Bool
     package var options: MountOptions?
+    /// What the file says, where it says it in a service's `tmpfs` rather than in its `volumes`.
+    package var tmpfsItem: String?
 
     package init(_ source: Source, target: String, readOnly: Bool = false) {
         self.source = source

@@ -34,7 +34,10 @@ extension ProjectRenderer {
         members.add("stop_signal", service.stopSignal.map(text))
         members.add("tty", flag(service.tty))
         members.add("user", service.user.map(text))
-        members.add("volumes", service.mounts.isEmpty ? nil : .list(service.mounts.map(mount)))
+        let temporary = service.mounts.compactMap(\.tmpfsItem)
+        let mounts = service.mounts.filter { $0.tmpfsItem == nil }
+        members.add("tmpfs", temporary.isEmpty ? nil : .list(temporary.map(text)))
+        members.add("volumes", mounts.isEmpty ? nil : .list(mounts.map(mount)))
         members.add("working_dir", service.workingDirectory.map(text))
         members.add("x-escale", escale(service))
         if let resources = service.resources { add(resources, to: &members) }

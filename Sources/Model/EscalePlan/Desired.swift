@@ -19,10 +19,13 @@ package struct DesiredProject: Codable, Hashable, Sendable {
     package var services: [DesiredService]
     /// Whether containers of services that are not in the file go.
     package var removeOrphans: Bool
+    /// Services of the file that no active profile has: what runs of them is no orphan. `nil` for none.
+    package var leftOut: [ServiceName]?
 
     package init(
         goal: Goal, requestedAt: Timestamp, networks: [NetworkName] = [], volumes: [VolumeName] = [],
-        services: [DesiredService] = [], removeOrphans: Bool = false
+        services: [DesiredService] = [], removeOrphans: Bool = false,
+        leftOut: [ServiceName]? = nil
     ) {
         self.goal = goal
         self.requestedAt = requestedAt
@@ -30,9 +33,13 @@ package struct DesiredProject: Codable, Hashable, Sendable {
         self.volumes = volumes
         self.services = services
         self.removeOrphans = removeOrphans
+        self.leftOut = leftOut
     }
 
     package func service(_ name: ServiceName) -> DesiredService? { services.first { $0.name == name } }
+
+    /// Whether the file has no such service, active or not.
+    func isOrphan(_ name: ServiceName) -> Bool { service(name) == nil && leftOut?.contains(name) != true }
 
     /// When the user last asked for the service.
     func requestTime(of service: DesiredService) -> Timestamp { service.requestedAt ?? requestedAt }

@@ -56,7 +56,7 @@ private struct Planner {
             }
         }
         guard desired.removeOrphans else { return }
-        for container in observed.containers where desired.service(container.replica.service) == nil {
+        for container in observed.containers where desired.isOrphan(container.replica.service) {
             dismiss(container, .orphan)
         }
     }

@@ -16,7 +16,7 @@ extension ProjectSupervisor {
         let project = request.project
         let wanted = try selection(request)
         try await checkGround(project, project.services.filter { wanted.contains($0.name) })
-        let known = Set(project.services.map(\.name))
+        let known = Set(project.services.map(\.name) + (project.disabledServices ?? []))
         let orphans = containers.values.filter { !known.contains($0.replica.service) }.map(\.name).sorted()
         let (next, recipes) = try draft(request, wanted)
         let counter = StepCounter(observer)
@@ -170,7 +170,7 @@ extension ProjectSupervisor {
             project: project,
             desired: DesiredProject(
                 goal: .up, requestedAt: now, services: untouchedServices(project, wanted),
-                removeOrphans: request.removeOrphans),
+                removeOrphans: request.removeOrphans, leftOut: project.disabledServices),
             salts: record?.salts ?? [:])
         var recipes: [ServiceName: Recipe] = [:]
         for service in next.desired.services { next.images[service.name] = record?.images[service.name] }

@@ -102,10 +102,10 @@ extension ComposeAttribute {
             .reservations,
             "cpus",
             "memory",
-            "generic_resources",
-            instead: "nothing is set aside for the service",
+            instead: "nothing is set aside for the service, but a release that needs more than is left is refused",
             harmless: ["0"]
         )
+        + warned(.reservations, "generic_resources", instead: "nothing is set aside for the service")
         + warned(
             .genericResource,
             "discrete_resource_spec",

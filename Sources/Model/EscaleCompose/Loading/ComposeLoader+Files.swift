@@ -5,7 +5,9 @@ extension ComposeLoader {
     /// File names in the order of preference.
     package static let fileNames = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"]
 
-    private static let overrideNames = ["compose.override", "docker-compose.override"].flatMap { ["\($0).yml", "\($0).yaml"] }
+    private static let overrideNames = ["compose.override", "docker-compose.override"].flatMap {
+        ["\($0).yml", "\($0).yaml"]
+    }
 
     /// The compose files' absolute paths, the first one's first, `-` for standard input; sets the context's project
     /// directory and variables. Empty where there is none, which is reported.
@@ -58,7 +60,9 @@ extension ComposeLoader {
             )
             return []
         }
-        return chosen.map { $0 == LoadContext.standardInput ? $0 : ComposePath.absolute($0, in: context.workingDirectory) }
+        return chosen.map {
+            $0 == LoadContext.standardInput ? $0 : ComposePath.absolute($0, in: context.workingDirectory)
+        }
     }
 
     private func discover(from start: String, _ context: LoadContext) -> String? {
@@ -98,11 +102,14 @@ extension ComposeLoader {
     private func readEnvironmentFiles(into context: LoadContext) {
         let listed = context.shell["COMPOSE_ENV_FILES"]?.split(separator: ",").map(String.init) ?? []
         let explicit = environmentFiles.isEmpty ? listed : environmentFiles
-        let isDisabled = ["1", "t", "true"].contains(context.shell["COMPOSE_DISABLE_ENV_FILE"]?.lowercased() ?? "")
+        let isDisabled = ["1", "t", "true"].contains(
+            context.shell["COMPOSE_DISABLE_ENV_FILE"]?.lowercased() ?? ""
+        )
         let standard = isDisabled ? [] : [ComposePath.absolute(".env", in: context.projectDirectory)]
         let files = EnvironmentFileSet(
             context: context,
-            paths: explicit.isEmpty ? standard : explicit.map { ComposePath.absolute($0, in: context.workingDirectory) },
+            paths: explicit.isEmpty
+                ? standard : explicit.map { ComposePath.absolute($0, in: context.workingDirectory) },
             position: nil,
             hint: explicit.isEmpty
                 ? nil : "check the path after --env-file; it is relative to \(context.workingDirectory)"

@@ -89,12 +89,22 @@ package struct ComposeLoader: Sendable {
         let name = name(given: written(in: files, context), in: context)
         context.variables["COMPOSE_PROJECT_NAME"] = name.rawValue
         guard let tree = ModelReader(context: context, interpolates: interpolates).tree(of: files),
-            context.spend(nodes: tree.weight.nodes, textBytes: tree.weight.bytes, at: tree.position)
+            context.spend(.projectNodes(tree.weight.nodes), at: tree.position),
+            context.spend(.text(tree.weight.bytes), at: tree.position)
         else { return (nil, nil) }
         let services = tree.mapping?["services"]
-        context.selection = ProfileSelection(of: services, active: activeProfiles(context), selected: selectedServices)
+        context.selection = ProfileSelection(
+            of: services,
+            active: activeProfiles(context),
+            selected: selectedServices
+        )
         reportUnknownProfiles(context)
-        let shown = TreeFinish(context: context, name: name, normalizes: normalizes, resolvesPaths: resolvesPaths)
+        let shown = TreeFinish(
+            context: context,
+            name: name,
+            normalizes: normalizes,
+            resolvesPaths: resolvesPaths
+        )
         guard interpolates else { return (nil, shown.finished(tree)) }
         guard var project = ProjectReader(context: context, name: name).read(tree) else {
             return (nil, shown.finished(tree))
@@ -157,7 +167,9 @@ package struct ComposeLoader: Sendable {
                 "compose.profile.unknown",
                 "no service has the profile \"\(profile)\"",
                 at: nil,
-                hint: near ?? (known.isEmpty ? "no service has profiles" : "there are: \(known.joined(separator: ", "))")
+                hint: near
+                    ?? (known.isEmpty
+                        ? "no service has profiles" : "there are: \(known.joined(separator: ", "))")
             )
         }
     }

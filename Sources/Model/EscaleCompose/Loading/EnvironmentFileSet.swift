@@ -16,6 +16,7 @@ struct EnvironmentFileSet {
         for path in paths {
             switch context.environmentText(ofFile: path) {
             case .text(let text):
+                guard context.spend(.text(text.utf8.count), at: position) else { return variables }
                 let entries = EnvironmentFile.parse(
                     text,
                     file: context.display(path),

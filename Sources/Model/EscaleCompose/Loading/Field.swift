@@ -38,11 +38,16 @@ struct Field {
         )
     }
 
+    /// The variable as the value's file has it: an included file may have variables of its own.
+    func variable(_ name: String) -> String? { context.scope(of: position).variables[name] }
+
     /// A path of this value's made absolute against the directory that belongs to its file, `~` meaning the home
     /// directory. As it is where paths are left alone.
     func resolve(_ path: String) -> String {
         guard context.resolvesPaths else { return path }
-        if let absolute = context.absolute(path, in: context.scope(of: position).directory) { return absolute }
+        if let absolute = context.absolute(path, in: context.scope(of: position).directory) {
+            return absolute
+        }
         error(
             "compose.path.home",
             "\(self.path): \"\(path)\" names no directory",
@@ -201,7 +206,8 @@ struct Field {
     /// One text, or a list of them.
     func texts() -> [Field]? { node.scalar != nil && !node.isNull ? [self] : items() }
 
-    /// `KEY: value` pairs, or a list of `KEY=value`; a key without a value has `nil`. A key stands once.
+    /// `KEY: value` pairs, or a list of `KEY=value`; a key without a value has `nil`. Of a
+    /// list's items with the same key the last one counts, with a warning.
     func keyValues(example: String) -> [(key: String, value: String?)]? {
         placedKeyValues(example: example)?.map { ($0.key, $0.value) }
     }
@@ -209,7 +215,7 @@ struct Field {
     /// The same with the places where they stand.
     func placedKeyValues(example: String) -> [(key: String, value: String?, position: SourcePosition)]? {
         var pairs: [(key: String, value: String?, position: SourcePosition)] = []
-        var seen: Set<String> = []
+        var places: [String: Int] = [:]
         func add(_ key: String, _ value: String?, at position: SourcePosition) {
             if key.isEmpty {
                 context.error(
@@ -225,10 +231,12 @@ struct Field {
                     at: position,
                     hint: example
                 )
-            } else if seen.insert(key).inserted {
-                pairs.append((key, value, position))
+            } else if let place = places[key] {
+                context.warnOfTwo(key, in: path, at: position)
+                pairs[place] = (key, value, position)
             } else {
-                context.error("compose.key.duplicate", "\(path): \"\(key)\" is given twice", at: position)
+                places[key] = pairs.count
+                pairs.append((key, value, position))
             }
         }
         if warnIfEmpty() { return [] }

@@ -16,7 +16,8 @@ struct IncludeReader {
         guard let node = root.mapping?["include"], !MergeTags.isReset(node) else { return root }
         let field = Field(path: "include", node: node, context: context)
         var result = root.removing("include")
-        for item in field.items(hint: "write a list such as [other/compose.yaml]") ?? [] where !context.isExhausted {
+        for item in field.items(hint: "write a list such as [other/compose.yaml]") ?? []
+        where !context.isExhausted {
             guard let entry = Entry(item), let tree = tree(of: entry) else { continue }
             result = add(tree, of: entry, to: result)
         }
@@ -46,7 +47,11 @@ struct IncludeReader {
             environmentFiles = section["env_file"].flatMap { $0.isNull ? nil : $0.texts() }
             guard !paths.isEmpty else {
                 if section["path"]?.isMapping != true {
-                    field.error("compose.include.path", "\(field.path) names no file under `path`", hint: example)
+                    field.error(
+                        "compose.include.path",
+                        "\(field.path) names no file under `path`",
+                        hint: example
+                    )
                 }
                 return nil
             }
@@ -86,7 +91,8 @@ struct IncludeReader {
         }
         guard files.count == paths.count else { return nil }
         for file in files where file.documents.isEmpty { file.warnOfEmptiness(context) }
-        return ModelReader(context: context, interpolates: reader.interpolates, scope: scope, chain: chain).tree(of: files)
+        return ModelReader(context: context, interpolates: reader.interpolates, scope: scope, chain: chain)
+            .tree(of: files)
     }
 
     private func path(of field: Field, in surroundings: FileScope) -> String? {
@@ -116,7 +122,8 @@ struct IncludeReader {
             context: context,
             paths: named ?? [ComposePath.absolute(".env", in: directory)],
             position: entry.environmentFiles?.first?.position,
-            hint: named == nil ? nil : "create it, or remove the line; it is relative to \(surroundings.directory)"
+            hint: named == nil
+                ? nil : "create it, or remove the line; it is relative to \(surroundings.directory)"
         )
         return FileScope(directory: directory, variables: files.variables(over: surroundings.variables))
     }
@@ -182,14 +189,20 @@ struct IncludeReader {
                 hint: "rename one of the two; to change what is included, use compose.override.yaml"
             )
         }
-        guard context.spend(nodes: added.count, at: from.position) else { return root }
+        guard context.spend(.mergedNodes(added.count), at: from.position) else { return root }
         guard let own = root.mapping?[section], own.mapping != nil else {
             let position = from.position
             let mapping = YAMLNode(.mapping(YAMLMapping(added)), at: position)
-            return root.removing(section).appending(.init(key: section, keyPosition: position, value: mapping))
+            return root.removing(section).appending(
+                .init(key: section, keyPosition: position, value: mapping)
+            )
         }
         return root.replacing(section) { node in
-            YAMLNode(.mapping(YAMLMapping((node.mapping?.pairs ?? []) + added)), at: node.position, tag: node.tag)
+            YAMLNode(
+                .mapping(YAMLMapping((node.mapping?.pairs ?? []) + added)),
+                at: node.position,
+                tag: node.tag
+            )
         }
     }
 

@@ -40,7 +40,7 @@ struct Interpolation {
         case .scalar(let scalar):
             guard scalar.text.utf8.contains(UInt8(ascii: "$")), !context.isExhausted else { return nil }
             let text = filled(scalar, of: node)
-            guard replaces, context.spend(textBytes: text.utf8.count, at: node.position) else { return nil }
+            guard replaces, context.spend(.text(text.utf8.count), at: node.position) else { return nil }
             context.history.note(template: scalar.text, at: node.position)
             // What came out of a variable is text: an empty one is no null.
             let tag = MergeTags.isReset(node) || MergeTags.isOverride(node) ? node.tag : nil

@@ -34,7 +34,8 @@ enum ItemIdentity {
     }
 
     private func target(_ item: YAMLNode, of short: ([String]) -> String) -> [String] {
-        let text = item.mapping?["target"]?.scalar?.text ?? item.scalar.map { short(ShortForm.parts($0.text)) }
+        let text =
+            item.mapping?["target"]?.scalar?.text ?? item.scalar.map { short(ShortForm.parts($0.text)) }
         return text.map { [ComposePath.clean($0)] } ?? []
     }
 }
@@ -51,7 +52,11 @@ enum ShortForm {
             case "]", "}": depth -= 1
             default: break
             }
-            if character == ":", depth <= 0 { parts.append("") } else { parts[parts.count - 1].append(character) }
+            if character == ":", depth <= 0 {
+                parts.append("")
+            } else {
+                parts[parts.count - 1].append(character)
+            }
         }
         return parts
     }

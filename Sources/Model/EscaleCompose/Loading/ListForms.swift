@@ -8,17 +8,20 @@ enum ListForms {
         if node.mapping != nil { return node }
         guard let items = node.sequence else { return nil }
         var pairs: [YAMLMapping.Pair] = []
-        var seen: Set<String> = []
+        var places: [String: Int] = [:]
         for item in items where !MergeTags.isReset(item) {
             guard let text = item.scalar?.text else { return nil }
             let cut = text.firstIndex(of: "=")
             let key = String(text[..<(cut ?? text.endIndex)])
-            guard seen.insert(key).inserted else {
-                context.error("compose.key.duplicate", "\(path): \"\(key)\" is given twice", at: item.position)
-                continue
-            }
             let value = cut.map { YAMLScalar(String(text[text.index(after: $0)...]), style: .doubleQuoted) }
-            pairs.append(pair(key, value ?? YAMLScalar("", style: .plain), at: item.position))
+            let new = pair(key, value ?? YAMLScalar("", style: .plain), at: item.position)
+            if let place = places[key] {
+                context.warnOfTwo(key, in: path, at: item.position)
+                pairs[place] = new
+            } else {
+                places[key] = pairs.count
+                pairs.append(new)
+            }
         }
         return YAMLNode(.mapping(YAMLMapping(pairs)), at: node.position)
     }
@@ -53,7 +56,10 @@ enum ListForms {
     static func build(_ node: YAMLNode) -> YAMLNode? {
         if node.mapping != nil { return node }
         guard let scalar = node.scalar else { return nil }
-        return YAMLNode(.mapping(YAMLMapping([pair("context", scalar, at: node.position)])), at: node.position)
+        return YAMLNode(
+            .mapping(YAMLMapping([pair("context", scalar, at: node.position)])),
+            at: node.position
+        )
     }
 
     /// One value as a list of one.
@@ -77,7 +83,8 @@ enum ListForms {
 
     /// `HOST:address`, the older form, as `HOST=address`.
     private static func host(_ item: YAMLNode) -> YAMLNode {
-        guard let written = item.scalar?.text, !written.contains("="), let cut = written.firstIndex(of: ":") else {
+        guard let written = item.scalar?.text, !written.contains("="), let cut = written.firstIndex(of: ":")
+        else {
             return item
         }
         return text("\(written[..<cut])=\(written[written.index(after: cut)...])", at: item.position)
@@ -87,7 +94,9 @@ enum ListForms {
         YAMLNode(.scalar(YAMLScalar(text, style: .doubleQuoted)), at: position)
     }
 
-    private static func pair(_ key: String, _ scalar: YAMLScalar, at position: SourcePosition) -> YAMLMapping.Pair {
+    private static func pair(_ key: String, _ scalar: YAMLScalar, at position: SourcePosition)
+        -> YAMLMapping.Pair
+    {
         .init(key: key, keyPosition: position, value: YAMLNode(.scalar(scalar), at: position))
     }
 }

@@ -59,6 +59,13 @@ final class LoadContext {
         add(.warning, code, message, at: position, hint: hint)
     }
 
+    /// Reports the second of two `KEY=value` items of one list; it is the one that counts, as with Docker Compose.
+    func warnOfTwo(_ key: String, in path: String, at position: SourcePosition) {
+        warning(
+            "compose.key.duplicate", "\(path): \"\(key)\" is given twice; this one counts", at: position,
+            hint: "remove the other")
+    }
+
     /// Reports what a file may ask for and Escale doesn't do, where running without it would not be the same.
     func refuse(_ message: String, at position: SourcePosition?, hint: String) {
         add(
@@ -83,7 +90,9 @@ final class LoadContext {
     }
 
     /// Codes of what only matters for a service that runs.
-    private static let codesOfRunning = ["compose.attribute.unsupported", "compose.env-file.", "compose.label-file."]
+    private static let codesOfRunning = [
+        "compose.attribute.unsupported", "compose.env-file.", "compose.label-file.",
+    ]
 
     func add(_ more: [Diagnostic]) { diagnostics += more }
 
@@ -110,7 +119,9 @@ final class LoadContext {
     /// A path made absolute against a directory, `~` meaning the home directory; `nil` for a `~` that names none.
     func absolute(_ path: String, in directory: String) -> String? {
         guard path.hasPrefix("~") else { return ComposePath.absolute(path, in: directory) }
-        guard path == "~" || path.hasPrefix("~/"), let home = variables["HOME"], !home.isEmpty else { return nil }
+        guard path == "~" || path.hasPrefix("~/"), let home = variables["HOME"], !home.isEmpty else {
+            return nil
+        }
         return ComposePath.clean(home + path.dropFirst())
     }
 
@@ -154,7 +165,9 @@ final class LoadContext {
     /// The text of a file of variables or labels.
     func environmentText(ofFile path: String) -> TextReading {
         let reading = text(ofFile: path)
-        guard case .text(let text) = reading, text.utf8.count > Self.mostEnvironmentBytes else { return reading }
+        guard case .text(let text) = reading, text.utf8.count > Self.mostEnvironmentBytes else {
+            return reading
+        }
         return .failed("it is larger than \(Self.mostEnvironmentBytes >> 20) MiB")
     }
 
@@ -166,7 +179,7 @@ final class LoadContext {
         case .missing: return .missing
         case .failed(let reason): return .failed(reason)
         case .contents(let bytes):
-            guard spend(fileBytes: bytes.count, at: nil) else { return .reported }
+            guard spend(.fileBytes(bytes.count), at: nil) else { return .reported }
             switch YAMLDocument.decode(bytes: bytes, file: name) {
             case .success(let text):
                 sources[name] = text
@@ -200,14 +213,8 @@ final class LoadContext {
     /// Counts what a project costs; reports once that it is too much.
     ///
     /// - Returns: Whether there is still room.
-    func spend(
-        files: Int = 0,
-        fileBytes: Int = 0,
-        nodes: Int = 0,
-        textBytes: Int = 0,
-        at position: SourcePosition?
-    ) -> Bool {
-        if let excess = budget.spend(files: files, fileBytes: fileBytes, nodes: nodes, textBytes: textBytes) {
+    func spend(_ cost: LoadBudget.Cost, at position: SourcePosition?) -> Bool {
+        if let excess = budget.spend(cost) {
             error(
                 "compose.limit",
                 "the project \(excess)",

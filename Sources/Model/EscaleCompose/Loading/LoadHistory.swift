@@ -32,6 +32,9 @@ package struct LoadHistory: Sendable {
     /// Texts with variables, by where they stand.
     private var templates: [SourcePosition: String] = [:]
     private var reasons: [String: Reason] = [:]
+    private var count = 0
+    /// Entries and templates that are kept; nobody asks for more, and a hostile project has no end of them.
+    private static let most = 20_000
     /// The tree that came out.
     var tree: YAMLNode?
 
@@ -51,11 +54,17 @@ package struct LoadHistory: Sendable {
     /// How values of the file come into the project.
     mutating func note(file: String, _ reason: Reason) { reasons[file] = reasons[file] ?? reason }
 
-    mutating func note(template: String, at position: SourcePosition) { templates[position] = template }
+    mutating func note(template: String, at position: SourcePosition) {
+        guard count < Self.most, templates[position] == nil else { return }
+        count += 1
+        templates[position] = template
+    }
 
     mutating func note(_ entry: Entry, at path: String) {
         // A value that stands once and is merged with itself took nobody's place.
-        if earlier[path]?.last != entry { earlier[path, default: []].append(entry) }
+        guard count < Self.most, earlier[path]?.last != entry else { return }
+        count += 1
+        earlier[path, default: []].append(entry)
     }
 
     /// Notes that a node has lost its place to another.
@@ -78,7 +87,8 @@ package struct LoadHistory: Sendable {
         if path.isEmpty { return root }
         var rest = path[...]
         if rest.hasPrefix("["), let end = rest.firstIndex(of: "]"), let items = root.sequence {
-            guard let index = Int(rest[rest.index(after: rest.startIndex)..<end]), items.indices.contains(index)
+            guard let index = Int(rest[rest.index(after: rest.startIndex)..<end]),
+                items.indices.contains(index)
             else { return nil }
             rest = rest[rest.index(after: end)...]
             return node(at: String(rest.hasPrefix(".") ? rest.dropFirst() : rest), in: items[index])

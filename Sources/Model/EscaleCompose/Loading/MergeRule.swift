@@ -70,10 +70,13 @@ final class MergeRule: Sendable {
         "annotations": keyValues, "environment": keyValues, "labels": keyValues, "sysctls": keyValues,
         "command": MergeRule(.replace), "entrypoint": MergeRule(.replace),
         "healthcheck": MergeRule(inside: ["test": MergeRule(.replace)]),
-        "build": MergeRule(.build, inside: [
-            "additional_contexts": keyValues, "args": keyValues, "labels": keyValues,
-            "extra_hosts": MergeRule(.hosts), "platforms": uniqueTexts, "tags": uniqueTexts,
-        ]),
+        "build": MergeRule(
+            .build,
+            inside: [
+                "additional_contexts": keyValues, "args": keyValues, "labels": keyValues,
+                "extra_hosts": MergeRule(.hosts), "platforms": uniqueTexts, "tags": uniqueTexts,
+            ]
+        ),
         "deploy": MergeRule(inside: ["labels": keyValues]),
         "depends_on": MergeRule(.keys(dependsOn: true)),
         "networks": MergeRule(

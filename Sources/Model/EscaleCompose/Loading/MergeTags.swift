@@ -15,7 +15,9 @@ enum MergeTags {
             guard tag != node.tag || items.contains(where: isTagged) else { return node }
             return YAMLNode(.sequence(items.compactMap(settled)), at: node.position, tag: tag)
         case .mapping(let mapping):
-            guard tag != node.tag || mapping.pairs.contains(where: { isTagged($0.value) }) else { return node }
+            guard tag != node.tag || mapping.pairs.contains(where: { isTagged($0.value) }) else {
+                return node
+            }
             let pairs = mapping.pairs.compactMap { pair in
                 settled(pair.value).map {
                     YAMLMapping.Pair(key: pair.key, keyPosition: pair.keyPosition, value: $0)

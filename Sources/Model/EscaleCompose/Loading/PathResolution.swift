@@ -24,7 +24,9 @@ struct PathResolution {
 
     private func service(_ node: YAMLNode) -> YAMLNode {
         node.replacing("build", build)
-            .replacing("env_file") { files in items(files) { $0.mapping == nil ? path($0) : $0.replacing("path", path) } }
+            .replacing("env_file") { files in
+                items(files) { $0.mapping == nil ? path($0) : $0.replacing("path", path) }
+            }
             .replacing("label_file") { items($0, path) }
             .replacing("volumes") { items($0, mount) }
             .replacing("credential_spec") { $0.replacing("file", path) }
@@ -36,7 +38,9 @@ struct PathResolution {
     private func build(_ node: YAMLNode) -> YAMLNode {
         guard node.mapping != nil else { return contextPath(node) }
         return node.replacing("context", contextPath).replacing("additional_contexts") { contexts in
-            guard let list = contexts.sequence else { return contexts.replacingValues { contextPath($0.value) } }
+            guard let list = contexts.sequence else {
+                return contexts.replacingValues { contextPath($0.value) }
+            }
             return YAMLNode(
                 .sequence(
                     list.map { item in
@@ -90,7 +94,11 @@ struct PathResolution {
 
     private func changing(_ node: YAMLNode, _ change: (String) -> String) -> YAMLNode {
         guard let scalar = node.scalar, !node.isNull else { return node }
-        return YAMLNode(.scalar(YAMLScalar(change(scalar.text), style: scalar.style)), at: node.position, tag: node.tag)
+        return YAMLNode(
+            .scalar(YAMLScalar(change(scalar.text), style: scalar.style)),
+            at: node.position,
+            tag: node.tag
+        )
     }
 
     private func items(_ node: YAMLNode, _ change: (YAMLNode) -> YAMLNode) -> YAMLNode {

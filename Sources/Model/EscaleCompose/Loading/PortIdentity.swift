@@ -59,7 +59,8 @@ struct PortIdentity {
 
     private static func range(_ text: String) -> ClosedRange<Int>? {
         let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
-        guard ends.count == 2, let first = ends[0], let last = ends[1], first <= last, last - first < 1000 else {
+        guard ends.count == 2, let first = ends[0], let last = ends[1], first <= last, last - first < 1000
+        else {
             return nil
         }
         return first...last

@@ -12,7 +12,7 @@ struct ProfileSelection {
     ///   - selected: Services that the command names: the profiles of those left out become active.
     init(of services: YAMLNode?, active: [String], selected: [String]) {
         var profiles: [String: [String]] = [:]
-        for pair in services?.mapping?.pairs ?? [] {
+        for pair in services?.mapping?.pairs ?? [] where !pair.key.hasPrefix("x-") {
             let node = pair.value.mapping?["profiles"]
             profiles[pair.key] = (node?.sequence ?? node.map { [$0] } ?? []).compactMap {
                 $0.isNull ? nil : $0.scalar?.text

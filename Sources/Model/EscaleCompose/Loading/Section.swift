@@ -176,7 +176,8 @@ extension Field {
         "args": "command",
         "mount": "volumes", "mounts": "volumes", "publish": "ports", "workdir": "working_dir",
         "name": "container_name",
-        "file": "path", "files": "path", "depends": "depends_on", "requires": "depends_on", "health": "healthcheck",
+        "file": "path", "files": "path", "depends": "depends_on", "requires": "depends_on",
+        "health": "healthcheck",
         "health_check": "healthcheck",
     ]
 }

@@ -31,7 +31,11 @@ final class ServiceLibrary {
         let surroundings = context.scope(of: field.position)
         let path = context.absolute(written, in: surroundings.directory) ?? field.resolve(written)
         if let known = sets[path] { return known }
-        let set = read(path, field, FileScope(directory: ComposePath.directory(of: path), variables: surroundings.variables))
+        let set = read(
+            path,
+            field,
+            FileScope(directory: ComposePath.directory(of: path), variables: surroundings.variables)
+        )
         sets[path] = set
         return set
     }
@@ -42,7 +46,9 @@ final class ServiceLibrary {
             position: field.position,
             hint: "the path is relative to \(context.scope(of: field.position).directory)"
         )
-        guard let file = SourceFile.read(path, as: .extends, in: scope, for: request, context) else { return nil }
+        guard let file = SourceFile.read(path, as: .extends, in: scope, for: request, context) else {
+            return nil
+        }
         let interpolation = Interpolation(context: context, file: file, replaces: interpolates)
         let merge = TreeMerge(context: context)
         var root: YAMLNode?

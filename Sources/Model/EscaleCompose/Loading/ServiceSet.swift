@@ -104,7 +104,9 @@ final class ServiceSet {
             "\(set.shown) has no service \"\(reference.service)\" to extend",
             at: reference.position,
             hint: near.map { "did you mean \"\($0)\"?" }
-                ?? (names.isEmpty ? "it has no services at all" : "its services are: \(names.prefix(20).joined(separator: ", "))")
+                ?? (names.isEmpty
+                    ? "it has no services at all"
+                    : "its services are: \(names.prefix(20).joined(separator: ", "))")
         )
     }
 
@@ -114,7 +116,8 @@ final class ServiceSet {
             .joined(separator: " → ")
         context.error(
             "compose.extends.cycle",
-            cycle.count == 1 ? "a service extends itself: \(names)" : "services extend each other in a circle: \(names)",
+            cycle.count == 1
+                ? "a service extends itself: \(names)" : "services extend each other in a circle: \(names)",
             at: position,
             hint: "remove one of these: \(cycle.map(\.position.description).joined(separator: ", "))"
         )
@@ -143,7 +146,9 @@ struct ExtendsReference {
             return nil
         }
         let file = section["file"]
-        guard let service = name.filledText(hint: example), file == nil || file?.filledText() != nil else { return nil }
+        guard let service = name.filledText(hint: example), file == nil || file?.filledText() != nil else {
+            return nil
+        }
         self.init(service: service, position: name.position, file: file)
     }
 

@@ -83,7 +83,7 @@ struct SharedFileReader {
         guard let name = field.filledText(hint: "name a variable such as DB_PASSWORD") else {
             return (nil, nil)
         }
-        guard let value = context.variables[name] else {
+        guard let value = field.variable(name) else {
             field.error(
                 "compose.variable.required",
                 "\(field.path): the variable \(name) must be set",

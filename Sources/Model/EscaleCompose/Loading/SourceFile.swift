@@ -30,7 +30,7 @@ struct SourceFile {
         for request: Request,
         _ context: LoadContext
     ) -> SourceFile? {
-        guard context.spend(files: 1, at: request.position) else { return nil }
+        guard context.spend(.file, at: request.position) else { return nil }
         let shown = context.open(path, as: reason, in: scope)
         return make(path, context.text(ofFile: path, shown: shown), shown, in: scope, for: request, context)
     }
@@ -43,7 +43,11 @@ struct SourceFile {
     ) -> SourceFile? {
         let path = LoadContext.standardInput
         let shown = context.open(path, as: reason, in: nil)
-        let request = Request(code: "compose.file", position: nil, hint: "give the file's text on standard input")
+        let request = Request(
+            code: "compose.file",
+            position: nil,
+            hint: "give the file's text on standard input"
+        )
         return make(path, context.text(reading, shown: shown), shown, in: nil, for: request, context)
     }
 
@@ -58,7 +62,11 @@ struct SourceFile {
         switch reading {
         case .reported: return nil
         case .failed(let reason):
-            context.error("\(request.code).unreadable", "\(shown) can't be read: \(reason)", at: request.position)
+            context.error(
+                "\(request.code).unreadable",
+                "\(shown) can't be read: \(reason)",
+                at: request.position
+            )
             return nil
         case .missing:
             context.error(
@@ -79,6 +87,8 @@ struct SourceFile {
         context.add(problems)
         for problem in problems { if let position = problem.position { context.spoil(position) } }
         guard let roots else { return nil }
+        let nodes = roots.reduce(0) { $0 + $1.weight.nodes }
+        guard context.spend(.readNodes(nodes), at: roots.first?.position) else { return nil }
         for root in roots {
             guard root.mapping != nil else {
                 context.error(
@@ -96,12 +106,15 @@ struct SourceFile {
 
     /// Tags direct merging, or make types that compose files don't have; no value of a program may hold NUL.
     private static func check(_ node: YAMLNode, _ context: LoadContext) {
-        if let tag = node.tag, !coreTags.contains(tag), !MergeTags.isReset(node), !MergeTags.isOverride(node) {
+        if let tag = node.tag, !coreTags.contains(tag), !MergeTags.isReset(node), !MergeTags.isOverride(node)
+        {
             context.error(
                 "compose.tag",
                 "the tag \(tag) has no meaning here",
                 at: node.position,
-                hint: Suggestion.nearest(to: tag, among: ["!reset", "!override"]).map { "did you mean \($0)?" }
+                hint: Suggestion.nearest(to: tag, among: ["!reset", "!override"]).map {
+                    "did you mean \($0)?"
+                }
                     ?? "remove it; a compose file may say !reset and !override"
             )
         }

@@ -16,15 +16,22 @@ struct TreeFinish {
     private func withName(_ tree: YAMLNode) -> YAMLNode {
         let place = tree.mapping?.pairs.first { $0.key == "name" }?.value.position ?? tree.position
         let others = (tree.mapping?.pairs ?? []).filter { $0.key != "name" }
-        return YAMLNode(.mapping(YAMLMapping([pair("name", name.rawValue, at: place)] + others)), at: tree.position)
+        return YAMLNode(
+            .mapping(YAMLMapping([pair("name", name.rawValue, at: place)] + others)),
+            at: tree.position
+        )
     }
 
     private func withDefaultNetwork(_ tree: YAMLNode) -> YAMLNode {
         let services = tree.mapping?["services"]?.mapping?.pairs ?? []
         let isUsed = services.contains { pair in
-            guard let service = pair.value.mapping, context.selection.isActive(pair.key) else { return false }
+            guard !pair.key.hasPrefix("x-"), let service = pair.value.mapping,
+                context.selection.isActive(pair.key)
+            else { return false }
             return service["network_mode"] == nil && service["provider"] == nil
-                && service["networks"].map { ($0.sequence?.isEmpty ?? $0.mapping?.pairs.isEmpty) ?? $0.isNull } ?? true
+                && service["networks"].map {
+                    ($0.sequence?.isEmpty ?? $0.mapping?.pairs.isEmpty) ?? $0.isNull
+                } ?? true
         }
         guard isUsed, tree.mapping?["networks"]?.mapping?["default"] == nil else { return tree }
         let network = YAMLMapping([pair("name", "\(name)_default", at: tree.position)])

@@ -62,7 +62,8 @@ struct TreeMerge {
         return earlier
     }
 
-    private func usual(_ earlier: YAMLNode, _ later: YAMLNode, _ rule: MergeRule, at path: String) -> YAMLNode {
+    private func usual(_ earlier: YAMLNode, _ later: YAMLNode, _ rule: MergeRule, at path: String) -> YAMLNode
+    {
         switch (earlier.content, later.content) {
         case (.mapping(let first), .mapping(let second)):
             return YAMLNode(
@@ -72,7 +73,11 @@ struct TreeMerge {
             )
         case (.sequence(let first), .sequence(let second)):
             let items = ListMerge(context: context, path: path).merge(first, second, unique: rule.identity)
-            return YAMLNode(.sequence(spent(items, at: later.position)), at: earlier.position, tag: earlier.tag)
+            return YAMLNode(
+                .sequence(spent(items, at: later.position)),
+                at: earlier.position,
+                tag: earlier.tag
+            )
         case (.scalar, _): return replace(earlier, later, at: path)
         case (.mapping, _), (.sequence, _):
             context.error(
@@ -116,7 +121,7 @@ struct TreeMerge {
 
     /// What was made, counted; nothing once too much was.
     private func spent<Element>(_ elements: [Element], at position: SourcePosition?) -> [Element] {
-        context.spend(nodes: elements.count, at: position) ? elements : []
+        context.spend(.mergedNodes(elements.count), at: position) ? elements : []
     }
 
     // MARK: Forms
@@ -152,7 +157,9 @@ struct TreeMerge {
         return YAMLNode(.sequence(spent(items + added, at: later.position)), at: earlier.position)
     }
 
-    private func subnets(_ earlier: YAMLNode, _ later: YAMLNode, _ rule: MergeRule, at path: String) -> YAMLNode {
+    private func subnets(_ earlier: YAMLNode, _ later: YAMLNode, _ rule: MergeRule, at path: String)
+        -> YAMLNode
+    {
         guard let first = earlier.sequence, let second = later.sequence else {
             return usual(earlier, later, rule, at: path)
         }

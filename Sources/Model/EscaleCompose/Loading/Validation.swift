@@ -68,7 +68,8 @@ struct Validation {
             "compose.depends-on.inactive",
             "services.\(service) depends on \"\(name)\", which none of the active profiles has",
             at: place(.dependency(of: service.rawValue, on: name.rawValue)),
-            hint: "activate its profile (--profile \(profiles.first ?? "")), or write required: false if it may be missing"
+            hint:
+                "activate its profile (--profile \(profiles.first ?? "")), or write required: false if it may be missing"
         )
     }
 

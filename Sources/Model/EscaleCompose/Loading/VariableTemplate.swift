@@ -65,7 +65,8 @@ struct VariableTemplate {
     private static func source(of parts: [Part]) -> String {
         parts.map { part in
             switch part {
-            case .text(let text): return text.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$")
+            case .text(let text):
+                return text.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$")
             case .variable(let variable):
                 guard let rule = variable.rule else { return "${\(variable.name)}" }
                 let sign =

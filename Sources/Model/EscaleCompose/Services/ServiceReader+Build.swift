@@ -33,9 +33,10 @@ extension ServiceReader {
             }
         }
         build.target = section["target"]?.filledText()
-        for (key, value) in section["args"]?.keyValues(example: "write VERSION: 1.2 or - VERSION=1.2") ?? [] {
+        let arguments = section["args"]
+        for (key, value) in arguments?.keyValues(example: "write VERSION: 1.2 or - VERSION=1.2") ?? [] {
             // Without a value the surroundings' counts; where they have none, the Dockerfile's default.
-            if let value = value ?? context.variables[key] { build.arguments[key] = value }
+            if let value = value ?? arguments?.variable(key) { build.arguments[key] = value }
         }
         build.options = options
         return build

@@ -21,13 +21,16 @@ extension ServiceReader {
         for item in field.texts() ?? [] {
             guard let path = item.filledText(hint: "name a file of KEY=value lines") else { continue }
             let hint = "create it, or write the labels under `labels`"
-            guard let text = text(of: item.located(path), item, code: "compose.label-file", missing: hint) else { continue }
+            guard let text = text(of: item.located(path), item, code: "compose.label-file", missing: hint)
+            else { continue }
             for (key, value) in parse(text, item.located(path), item, own: [:]) { labels[key] = value ?? "" }
         }
         return labels
     }
 
-    private func variables(at field: Field) -> [String: String] { context.scope(of: field.position).variables }
+    private func variables(at field: Field) -> [String: String] {
+        context.scope(of: field.position).variables
+    }
 
     private func entries(_ item: Field, own: [String: String]) -> [EnvironmentFile.Entry]? {
         var pathField = item
@@ -50,7 +53,9 @@ extension ServiceReader {
         guard let written = pathField.filledText() else { return nil }
         let path = pathField.located(written)
         let hint = isRequired ? "create it, or write {path: …, required: false} if it may be missing" : nil
-        guard let text = text(of: path, pathField, code: "compose.env-file", missing: hint) else { return nil }
+        guard let text = text(of: path, pathField, code: "compose.env-file", missing: hint) else {
+            return nil
+        }
         return isRaw ? EnvironmentFile.parseRaw(text) : parse(text, path, pathField, own: own)
     }
 
@@ -66,8 +71,10 @@ extension ServiceReader {
         return false
     }
 
-    private func parse(_ text: String, _ path: String, _ field: Field, own: [String: String]) -> [EnvironmentFile.Entry] {
-        guard context.spend(textBytes: text.utf8.count, at: field.position) else { return [] }
+    private func parse(_ text: String, _ path: String, _ field: Field, own: [String: String])
+        -> [EnvironmentFile.Entry]
+    {
+        guard context.spend(.text(text.utf8.count), at: field.position) else { return [] }
         return EnvironmentFile.parse(
             text,
             file: context.display(path),
@@ -86,7 +93,9 @@ extension ServiceReader {
         case .failed(let reason):
             field.error("\(code).unreadable", "\(context.display(path)) can't be read: \(reason)")
         case .missing:
-            if let hint { field.error("\(code).missing", "there is no file \(context.display(path))", hint: hint) }
+            if let hint {
+                field.error("\(code).missing", "there is no file \(context.display(path))", hint: hint)
+            }
         }
         return nil
     }

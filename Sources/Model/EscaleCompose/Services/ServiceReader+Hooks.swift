@@ -34,8 +34,9 @@ extension ServiceReader {
         hook.user = section.text("user")
         hook.isPrivileged = section.flag("privileged")
         hook.workingDirectory = section["working_dir"].flatMap(directory)
-        for (key, value) in section["environment"]?.keyValues(example: "write KEY: value") ?? [] {
-            hook.environment[key] = value ?? context.variables[key]
+        let environment = section["environment"]
+        for (key, value) in environment?.keyValues(example: "write KEY: value") ?? [] {
+            hook.environment[key] = value ?? environment?.variable(key)
         }
         hook.image = section.text("image")
         hook.runsForEachReplica = section.flag("per_replica")

@@ -249,7 +249,9 @@ extension ServiceReader {
                 return nil
             }
         }
-        return Mount(.tmpfs(size: size, mode: mode), target: ComposePath.clean(target), readOnly: readOnly)
+        var mount = Mount(.tmpfs(size: size, mode: mode), target: ComposePath.clean(target), readOnly: readOnly)
+        mount.tmpfsItem = text
+        return mount
     }
 
     /// A path inside of what is mounted.
