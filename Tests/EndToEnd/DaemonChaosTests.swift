@@ -1,6 +1,7 @@
 import EscaleAPI
 import EscaleCore
 import EscaleSystem
+import EscaleTestSupport
 import Glibc
 import Testing
 
@@ -15,7 +16,7 @@ import Testing
     func randomKills(lane: Int) async throws {
         let seed = try Self.seed() &+ UInt64(lane)
         try await EscaleFixture.with { escale in
-            var random = SeededGenerator(seed: seed)
+            var random = Seeded(seed)
             let project = try escale.project("chaos", Self.yaml)
             try project.write("index.html", "hello from the file")
             let instance = try await escale.instance()
@@ -42,7 +43,7 @@ import Testing
                     )
                 }
                 // An up starts what has ended again, as docker compose does, and doesn't wait for it to end.
-                let state = try await poll(within: .seconds(3), until: { $0 == expected }) {
+                let state = try await poll(until: { $0 == expected }) {
                     try await State(project)
                 }
                 #expect(state == expected, "\(place): after a kill of up at \(moments): \(cutUp)")
@@ -75,7 +76,7 @@ import Testing
             try await Task.sleep(for: moment)
             try await project.fixture.killDaemon()
         }
-        let result = try await program.result(within: .seconds(30))
+        let result = try await program.result()
         #expect(!result.timedOut, "\(result)")
         return result
     }
@@ -83,7 +84,7 @@ import Testing
     private func expectNothing(_ look: @autoclosure () -> Traces, but idle: Traces, _ place: String)
         async throws
     {
-        let left = try await poll(within: .seconds(3), until: { $0 == idle }) { look() }
+        let left = try await poll(until: { $0 == idle }) { look() }
         #expect(left == idle, "\(place): left over: \(left.all.subtracting(idle.all).sorted())")
     }
 
@@ -191,20 +192,5 @@ private struct Traces: Equatable {
             all.insert("mount \(line)")
         }
         self.all = all
-    }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-private struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

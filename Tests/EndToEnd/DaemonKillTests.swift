@@ -14,7 +14,7 @@ import Testing
             try await project.up("--wait")
             let before = try await project.containers()
             let client = SteadyClient(port: port, every: .milliseconds(5))
-            _ = try await poll(within: .seconds(5), until: { $0 > 20 }) { client.soFar.requests }
+            _ = try await poll(until: { $0 > 20 }) { client.soFar.requests }
             #expect(try await escale.killDaemon())
             try await Task.sleep(for: .milliseconds(300))
             #expect(escale.daemon() == nil, "nobody started it meanwhile")
@@ -66,13 +66,13 @@ import Testing
             _ = try await project.containers()
 
             _ = try await project.shell("checked", "rm /well")
-            let ill = try await project.container("checked", within: .seconds(5)) { $0.health == .unhealthy }
+            let ill = try await project.container("checked") { $0.health == .unhealthy }
             #expect(ill.pid != nil)
             _ = try await project.shell("checked", "touch /well")
-            _ = try await project.container("checked", within: .seconds(5)) { $0.health == .healthy }
+            _ = try await project.container("checked") { $0.health == .healthy }
 
             kill(try #require(old.pid), SIGKILL)
-            let new = try await project.container("restarted", within: .seconds(5)) {
+            let new = try await project.container("restarted") {
                 $0.state == .running && $0.pid != old.pid
             }
             #expect(new.id == old.id)
@@ -105,10 +105,10 @@ import Testing
                 let pid = try #require(container.pid)
                 let identity = try #require(ProcessIdentity(pid: pid))
                 kill(identity.pid, SIGTERM)
-                let ended = try await poll(within: .seconds(3), until: { !$0 }) { identity.isAlive }
+                let ended = try await poll(until: { !$0 }) { identity.isAlive }
                 #expect(!ended, "the process of \(container.name) didn't end")
             }
-            let restarted = try await project.container("back", within: .seconds(5)) {
+            let restarted = try await project.container("back") {
                 $0.state == .running && $0.pid != back.pid
             }
             #expect(restarted.restarts == 1)
@@ -135,11 +135,11 @@ import Testing
                 """
             )
             let up = try await project.begin("up", "-d", "--wait")
-            _ = try await poll(within: .seconds(5), until: { !$0.isEmpty }) {
+            _ = try await poll(until: { !$0.isEmpty }) {
                 HostProcesses.using(escale.root).filter { $0.arguments.contains { $0.hasSuffix("conmon") } }
             }
             try await escale.killDaemon()
-            let result = try await up.result(within: .seconds(20))
+            let result = try await up.result()
             try result.ok()
             #expect(try await project.container("slow").health == .healthy)
         }

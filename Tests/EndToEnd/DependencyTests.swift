@@ -53,7 +53,7 @@ import Testing
 
             // As with docker compose, the next up starts what has ended again, and touches nothing that runs.
             try await project.up()
-            let again = try await project.container("migrate", within: .seconds(3)) { $0.state == .exited }
+            let again = try await project.container("migrate") { $0.state == .exited }
             #expect(try #require(again.startedAt) > migrate)
             #expect(try await project.container("api").startedAt == api)
 

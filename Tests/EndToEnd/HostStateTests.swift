@@ -21,7 +21,7 @@ import Testing
             try await host.escale(["up", "-d", "--wait"], of: project)
             let during = try await host.snapshot(instance)
             try await host.escale(["down", "-v"], of: project)
-            let after = try await poll(within: .seconds(3), until: { $0 == before }) {
+            let after = try await poll(until: { $0 == before }) {
                 try await host.snapshot(instance)
             }
             #expect(during != before, "the snapshots see nothing at all")
@@ -69,7 +69,7 @@ import Testing
             try await escale.escale(["system", "reset"]).failed(2)
             #expect(try await project.container("web").state == .running, "without --yes nothing happens")
             try await escale.escale(["system", "reset", "--yes"]).ok()
-            let left = try await poll(within: .seconds(5), until: { $0.isEmpty }) {
+            let left = try await poll(until: { $0.isEmpty }) {
                 try await Leftovers.find(root: escale.root, instance)
             }
             #expect(left.isEmpty, "\(left)")
@@ -93,13 +93,13 @@ import Testing
             let instance = try await escale.instance()
             let before = try await project.container("web")
             try await escale.escale(["system", "stop"]).ok()
-            let daemon = try await poll(within: .seconds(3), until: { $0 == nil }) { escale.daemon() }
+            let daemon = try await poll(until: { $0 == nil }) { escale.daemon() }
             #expect(daemon == nil)
             #expect(Identity(try await project.container("web")) == Identity(before))
 
             try await project.down()
             try await escale.escale(["system", "stop"]).ok()
-            let left = try await poll(within: .seconds(5), until: { $0.isEmpty }) {
+            let left = try await poll(until: { $0.isEmpty }) {
                 try await Leftovers.find(root: escale.root, instance)
             }
             #expect(left.isEmpty, "\(left)")
@@ -149,7 +149,7 @@ private struct PrivateHost {
         )
         self.holder = holder
         fixture.onCleanUp("end the private host") { try await holder.end() }
-        let isReady = try await poll(within: .seconds(5), until: { $0 }) {
+        let isReady = try await poll(until: { $0 }) {
             HostProcesses.all().contains { $0.identity.pid == holder.pid && $0.arguments.first == "sleep" }
         }
         guard isReady else { throw Unexpected("the private host didn't start: \(holder.errors)") }
@@ -161,7 +161,7 @@ private struct PrivateHost {
     func escale(_ words: [String], of project: TestProject? = nil) async throws -> RunResult {
         // nsenter changes the directory.
         let file = project.map { ["--file", "\($0.directory)/compose.yaml"] } ?? []
-        return try await fixture.begin(file + words, through: enter).result(within: .seconds(30)).ok()
+        return try await fixture.begin(file + words, through: enter).result().ok()
     }
 
     func snapshot(_ instance: Instance?) async throws -> Snapshot {

@@ -178,7 +178,7 @@ import Testing
                 """
             )
             try await project.up()
-            let isUp = try await poll(within: .seconds(5), until: { $0 }) {
+            let isUp = try await poll(until: { $0 }) {
                 Files.exists("\(project.directory)/data/up")
                     && Files.exists("\(project.directory)/data/stubborn")
             }
@@ -190,7 +190,7 @@ import Testing
             try await project.up()
             try await Task.sleep(for: .milliseconds(200))
             let down = try await project.down()
-            #expect(down.duration > .milliseconds(900) && down.duration < .seconds(5), "\(down.duration)")
+            #expect(down.duration > .milliseconds(900), "\(down.duration)")
         }
     }
 

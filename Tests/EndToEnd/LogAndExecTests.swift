@@ -18,7 +18,7 @@ import Testing
                 """
             )
             try await project.up()
-            let both = try await poll(within: .seconds(5), until: { $0.contains("last") }) {
+            let both = try await poll(until: { $0.contains("last") }) {
                 try await project.escale("logs").ok().output
             }
             #expect(both.contains("web-1  | first\n") && both.contains("web-1  | problem\n"), "\(both)")
@@ -54,17 +54,17 @@ import Testing
             )
             try await project.up()
             let follower = try await project.begin("logs", "-f")
-            let seen = try await poll(within: .seconds(5), until: { $0.contains("line 5\n") }) {
+            let seen = try await poll(until: { $0.contains("line 5\n") }) {
                 follower.output
             }
             #expect(seen.contains("line 1\n") && seen.contains("line 5\n"), "\(seen)")
             try await project.up("--force-recreate")
-            let twice = try await poll(within: .seconds(5), until: { $0.components("line 1\n") == 2 }) {
+            let twice = try await poll(until: { $0.components("line 1\n") == 2 }) {
                 follower.output
             }
             #expect(twice.components("line 1\n") == 2, "the new container's output is followed: \(twice)")
             try await project.down()
-            let result = try await follower.result(within: .seconds(5))
+            let result = try await follower.result()
             #expect(!result.timedOut && result.status == 0, "\(result)")
         }
     }
@@ -82,7 +82,7 @@ import Testing
                 """
             )
             try await project.up()
-            _ = try await project.container("burst", within: .seconds(5)) { $0.state == .exited }
+            _ = try await project.container("burst") { $0.state == .exited }
             let lines = try await project.logs()
             #expect(lines.count == 20_002, "\(lines.count) lines")
             #expect(lines.first == "1" && lines.last == "end")

@@ -22,7 +22,7 @@ import Testing
             )
             try await project.up()
             for name in ["web", "shop", "www", "app-web-1", "named", "the-one"] {
-                let isReached = try await poll(within: .seconds(3), until: { $0 }) {
+                let isReached = try await poll(until: { $0 }) {
                     try await fetches(project, "client", name)
                 }
                 #expect(isReached, "\(name) is not reached")
@@ -62,7 +62,7 @@ import Testing
             let middle = try await project.container("middle").addresses
             let middleBack = try #require(middle["app_back"])
 
-            let isUp = try await poll(within: .seconds(3), until: { $0 }) {
+            let isUp = try await poll(until: { $0 }) {
                 try await fetches(project, "front", "middle")
             }
             #expect(isUp, "front reaches middle")
@@ -131,7 +131,7 @@ import Testing
             )
             try await project.up()
             let address = try #require(try await project.container("hidden").addresses.values.first)
-            let isUp = try await poll(within: .seconds(3), until: { $0 }) {
+            let isUp = try await poll(until: { $0 }) {
                 await HTTPProbe.accepts(port, at: address)
             }
             #expect(isUp, "the host itself reaches the container's address")
@@ -232,7 +232,7 @@ private struct OutsideWorld {
             \(enter) ip route add default via \(near)
             """
         ).ok()
-        let isUp = try await poll(within: .seconds(3), until: { $0 }) { await HTTPProbe.accepts(80, at: far) }
+        let isUp = try await poll(until: { $0 }) { await HTTPProbe.accepts(80, at: far) }
         guard isUp else { throw Unexpected("the outside world at \(far) doesn't answer: \(server.errors)") }
     }
 }

@@ -1,6 +1,7 @@
 import EscaleCore
 import EscaleEngine
 import EscaleSystem
+import EscaleTestSupport
 import Glibc
 import Testing
 
@@ -213,7 +214,7 @@ import Testing
     }
 
     @Test(arguments: 0..<40 as Range<UInt64>) func anyLogReadsAsTheReferenceSays(seed: UInt64) throws {
-        var random = SystemlessRandom(seed: seed)
+        var random = Seeded(seed)
         let log = LogFile()
         var written: [UInt8] = []
         var reader = ContainerLogReader(path: log.path)
@@ -245,20 +246,6 @@ import Testing
             while case let more = try tail.next(), !more.isEmpty { lines += texts(more) }
             #expect(lines == expected.suffix(count), "seed \(seed), the last \(count) of \(expected.count)")
         }
-    }
-}
-
-/// A seeded source of randomness (xorshift).
-private struct SystemlessRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
-
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state
     }
 }
 

@@ -69,7 +69,7 @@ actor Signal {
 
 /// Sleeps until its task is cancelled, then tells.
 func sleepUntilCancelled(_ cancelled: Signal) async {
-    try? await Task.sleep(for: .seconds(60))
+    try? await Task.sleep(for: .seconds(600))
     if Task.isCancelled { await cancelled.set() }
 }
 

@@ -91,6 +91,44 @@ import Testing
         }
     }
 
+    /// Each packet is judged by the rules before a change or by those after it, never by a mixture of both.
+    @Test func noConnectionIsLostWhileReplicasComeAndGo() async throws {
+        try await World.with { w in
+            let front = try await w.addNetwork("front")
+            let client = try await w.addContainer(on: [front])
+            let boxes = [try await w.addContainer(on: [front]), try await w.addContainer(on: [front])]
+            let vip = try await w.addService("web", on: front, boxes)
+            let backends = boxes.map { PublishedPort.Backend(address: address($0.address()), port: 80) }
+            await w.publish(PublishedPort(hostPort: 18095, backends: backends))
+            try await w.apply()
+            try await w.serve("one", 80, in: boxes[0])
+            try await w.serve("two", 80, in: boxes[1])
+
+            let changing = Task {
+                var step = 0
+                while !Task.isCancelled {
+                    step += 1
+                    let weights = [[1, 1], [0, 1], [1, 9], [1, 0]][step % 4]
+                    await w.change { state in
+                        for index in 0..<2 {
+                            state.services[0].backends[index].weight = weights[index]
+                            state.ports[0].backends[index].weight = weights[index]
+                        }
+                    }
+                    try await w.apply()
+                }
+                return step
+            }
+            async let inside = w.call(from: client, vip, 80, count: 2000)
+            async let outside = w.call(from: nil, "127.0.0.1", 18095, count: 2000)
+            let answers = try await inside + outside
+            changing.cancel()
+            let lost = answers.filter { !$0.hasPrefix("one ") && !$0.hasPrefix("two ") }
+            #expect(answers.count == 4000 && lost.isEmpty, "\(lost.count) of \(answers.count): \(lost.prefix(5))")
+            #expect(try await changing.value > 50)
+        }
+    }
+
     @Test func aReplicaReachesItselfThroughItsService() async throws {
         try await World.with { w in
             let front = try await w.addNetwork("front")

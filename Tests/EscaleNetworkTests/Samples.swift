@@ -57,4 +57,48 @@ enum Sample {
         ResolverScope(networks: [network("shop_front")]): address("10.210.252.2"),
         ResolverScope(networks: [network("shop_front"), network("shop_back")]): address("10.210.252.3"),
     ]
+
+    /// Some of three networks, six containers, four services and three ports.
+    static func random(_ generator: inout some RandomNumberGenerator) -> NetworkState {
+        let names = ["shop_front", "shop_back", "other"]
+        let subnets = ["10.210.0.0/22", "10.210.4.0/22", "172.28.0.0/24"]
+        var networks: [AttachedNetwork] = []
+        for index in 0..<3 where Bool.random(using: &generator) {
+            let isInternal = Bool.random(using: &generator)
+            networks.append(
+                AttachedNetwork(name: network(names[index]), subnet: subnet(subnets[index]), isInternal: isInternal))
+        }
+        let weights = (0..<6).map { _ in [0, 0, 1, 1, 5, 95].randomElement(using: &generator) ?? 0 }
+        let boxes = (0..<6).map { address("10.210.0.\($0 + 3)") }
+        var services: [VirtualService] = []
+        for index in 0..<4 where Int.random(in: 0..<4, using: &generator) > 0 {
+            var backends: [ServiceBackend] = []
+            for box in 0..<6 where Bool.random(using: &generator) {
+                backends.append(ServiceBackend(address: boxes[box], weight: weights[box]))
+            }
+            services.append(
+                VirtualService(
+                    network: network(names[0]), address: address("10.210.0.\(200 + index)"), names: ["s\(index)"],
+                    backends: backends))
+        }
+        var ports: [PublishedPort] = []
+        for index in 0..<3 where Bool.random(using: &generator) {
+            var backends: [PublishedPort.Backend] = []
+            for box in 0..<6 where Bool.random(using: &generator) {
+                backends.append(.init(address: boxes[box], port: 80, weight: weights[box]))
+            }
+            ports.append(
+                PublishedPort(
+                    hostAddress: index == 1 ? address("127.0.0.1") : nil, hostPort: UInt16(8080 + index),
+                    transport: index == 2 ? .udp : .tcp, backends: backends))
+        }
+        var endpoints: [Endpoint] = []
+        for box in 0..<6 where Bool.random(using: &generator) {
+            endpoints.append(
+                Endpoint(
+                    container: container(Character("\(box)")),
+                    addresses: [.init(network: network(names[0]), address: boxes[box])]))
+        }
+        return NetworkState(networks: networks, endpoints: endpoints, services: services, ports: ports)
+    }
 }

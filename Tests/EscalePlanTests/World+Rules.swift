@@ -1,6 +1,7 @@
 import EscaleCompose
 import EscaleCore
 import EscalePlan
+import EscaleTestSupport
 
 /// What must be true of every plan, said in the plainest way and not with the planner's own functions.
 extension World {

@@ -1,28 +1,7 @@
 import EscaleCompose
 import EscaleCore
 import EscalePlan
-
-/// A small deterministic source of randomness (splitmix64), so that a printed seed repeats a world.
-struct Seeded: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
-
-    mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
-}
-
-/// A rule that a world broke.
-struct Broken: Error, CustomStringConvertible {
-    let description: String
-}
+import EscaleTestSupport
 
 /// A project with a host around it: performs steps late and in any order, and lets containers end, fail and heal.
 struct World {

@@ -1,6 +1,7 @@
 import EscaleCompose
 import EscaleCore
 import EscalePlan
+import EscaleTestSupport
 import Testing
 
 /// The planner in random worlds. A failure names the seed: `World(seed:)` repeats it.

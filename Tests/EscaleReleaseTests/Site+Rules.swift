@@ -2,6 +2,7 @@ import EscaleAPI
 import EscaleCompose
 import EscaleCore
 import EscaleRelease
+import EscaleTestSupport
 
 /// How few and how many replicas there may be since the last release that succeeded, said in the plainest way.
 struct Bounds {

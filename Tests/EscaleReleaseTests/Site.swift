@@ -2,6 +2,7 @@ import EscaleAPI
 import EscaleCompose
 import EscaleCore
 import EscaleRelease
+import EscaleTestSupport
 
 /// How the replicas of one version behave.
 enum Nature: CaseIterable {

@@ -2,6 +2,7 @@ import EscaleAPI
 import EscaleCompose
 import EscaleCore
 import EscaleRelease
+import EscaleTestSupport
 
 /// What must be true of every step of a release, said in the plainest way.
 extension World {

@@ -2,6 +2,7 @@ import EscaleAPI
 import EscaleCompose
 import EscaleCore
 import EscaleRelease
+import EscaleTestSupport
 import FoundationEssentials
 
 /// When every world begins.
@@ -76,9 +77,9 @@ struct World {
             if site.service.update == nil || random.chance(40) {
                 site.service = random.service(name, isExclusive: site.isExclusive, isOneShot: site.isOneShot)
             }
-            site.natures[number] = random.chance(55) ? .good : random.pick(Nature.allCases)
+            site.natures[number] = random.chance(55) ? .good : random.one(of: Nature.allCases)
             site.afflicted[number] = Set((1...5).filter { _ in random.chance(60) })
-            site.verdicts[number] = random.chance(60) ? .successful : random.pick([.failed, .error, .inconclusive])
+            site.verdicts[number] = random.chance(60) ? .successful : random.one(of: [.failed, .error, .inconclusive])
             let allocated = former.changes.first { $0.service == name }?.allocation.instances ?? []
             standing[name] = allocated.union(site.replicas.filter(\.value.exists).keys)
             let change = Change(
@@ -193,9 +194,9 @@ extension Seeded {
         service.update = config(isExclusive: isExclusive)
         if chance(50) { service.rollback = config(isExclusive: isExclusive) }
         guard !isExclusive else { return service }
-        service.release.strategy = pick([.rolling, .rolling, .blueGreen, .canary])
+        service.release.strategy = one(of: [.rolling, .rolling, .blueGreen, .canary])
         service.release.promotesByHand = chance(30)
-        service.release.keepWarm = pick([.zero, .seconds(5), .seconds(60)])
+        service.release.keepWarm = one(of: [.zero, .seconds(5), .seconds(60)])
         if chance(30) { service.release.minHealthy = time(0...3000) }
         if service.release.strategy == .canary {
             let weights = [1, 10, 25, 50, 80, 100].filter { _ in chance(50) }
@@ -206,7 +207,7 @@ extension Seeded {
         if chance(60) {
             var analysis = Analysis()
             analysis.maxErrorRate = 0.01
-            analysis.inconclusive = pick(Analysis.Inconclusive.allCases)
+            analysis.inconclusive = one(of: Analysis.Inconclusive.allCases)
             analysis.isDryRun = chance(15)
             if chance(30) { analysis.probePath = "/" }
             service.release.analysis = analysis
@@ -217,11 +218,11 @@ extension Seeded {
     private mutating func config(isExclusive: Bool) -> UpdateConfig {
         var config = UpdateConfig()
         config.parallelism = Int.random(in: 0...3, using: &self)
-        config.delay = pick([.zero, .zero, .seconds(3)])
-        config.monitor = pick([.zero, .seconds(5), .seconds(20)])
-        config.failureAction = pick(UpdateConfig.FailureAction.allCases)
-        config.maxFailureRatio = pick([0, 0, 0.3, 0.5, 1])
-        if !isExclusive { config.order = pick([.startFirst, .stopFirst]) }
+        config.delay = one(of: [.zero, .zero, .seconds(3)])
+        config.monitor = one(of: [.zero, .seconds(5), .seconds(20)])
+        config.failureAction = one(of: UpdateConfig.FailureAction.allCases)
+        config.maxFailureRatio = one(of: [0, 0, 0.3, 0.5, 1])
+        if !isExclusive { config.order = one(of: [.startFirst, .stopFirst]) }
         return config
     }
 }

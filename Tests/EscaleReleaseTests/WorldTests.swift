@@ -1,6 +1,7 @@
 import EscaleCompose
 import EscaleCore
 import EscaleRelease
+import EscaleTestSupport
 import FoundationEssentials
 import Testing
 

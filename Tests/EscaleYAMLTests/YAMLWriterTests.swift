@@ -1,4 +1,5 @@
 import EscaleCore
+import EscaleTestSupport
 import EscaleYAML
 import Testing
 
@@ -83,14 +84,14 @@ import Testing
 
     @Test func randomTreesComeBack() {
         for seed in 0..<300 as Range<UInt64> {
-            var generator = SplitMix(seed: seed)
+            var generator = Seeded(seed)
             let tree = YAMLValue.map([.init("root", randomTree(depth: 4, &generator))])
             #expect(readBack(YAMLWriter.text(tree)) == tree, "seed \(seed)")
             #expect(readBack(JSONWriter.text(tree)) == tree, "seed \(seed)")
         }
     }
 
-    private func randomTree(depth: Int, _ generator: inout SplitMix) -> YAMLValue {
+    private func randomTree(depth: Int, _ generator: inout Seeded) -> YAMLValue {
         switch Int.random(in: 0..<(depth == 0 ? 4 : 7), using: &generator) {
         case 0: return .null
         case 1: return .bool(.random(using: &generator))
@@ -112,26 +113,12 @@ import Testing
         }
     }
 
-    private func randomText(_ generator: inout SplitMix) -> String {
+    private func randomText(_ generator: inout Seeded) -> String {
         let alphabet = Array("ab1 :#-?[]{}&*!|>'\"%@`,\\\t\n.~é$/=<")
         return String(
             (0..<Int.random(in: 0...6, using: &generator)).compactMap { _ in
                 alphabet.randomElement(using: &generator)
             }
         )
-    }
-}
-
-/// Random numbers that a seed repeats.
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -24,7 +24,7 @@ package actor NetworkController {
     /// The latest state asked for, in force or not, the one in force, and the rules made from that.
     private var latest: NetworkState?
     private var current: NetworkState?
-    private var rules: String?
+    private var rules: Ruleset?
 
     private var bookFile: String { "\(directory)/network.json" }
 
@@ -158,15 +158,14 @@ package actor NetworkController {
         book.territory.formUnion(territory)
         if book != before { try saveBook() }
 
-        let text = ruleset.text
-        let isNew = text != rules
+        let known = rules
         let listening = Set(resolvers.values)
-        try await blocking { [routing, tables] in
+        try await blocking { [routing, tables, log] in
             try routing.prepare(territory.sorted())
             try routing.add(listening)
-            if isNew { try tables.run(text) }
+            try Self.enforce(ruleset, after: known, tables, log)
         }
-        rules = text
+        rules = ruleset
         try await names.converge(state, resolvers, territory: territory.sorted())
         try await forgetFlows(from: current, to: state)
 
@@ -180,6 +179,24 @@ package actor NetworkController {
             try saveBook()
         }
         current = state
+    }
+
+    private nonisolated static func enforce(
+        _ ruleset: Ruleset, after known: Ruleset?, _ tables: NFTables, _ log: Log
+    ) throws(EscaleError) {
+        guard let known else {
+            try tables.run(ruleset.text)
+            return
+        }
+        let changes = ruleset.changes(from: known)
+        if changes.isEmpty { return }
+        do {
+            try tables.run(changes)
+        } catch {
+            // Somebody else wrote into our table.
+            log.warning("rules replaced", ["because": "\(error)"])
+            try tables.run(ruleset.text)
+        }
     }
 
     /// UDP senders stay with the receiver they have, so those whose receiver no longer is one have to be cut off.

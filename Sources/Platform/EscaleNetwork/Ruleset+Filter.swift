@@ -1,23 +1,24 @@
 /// Who may talk to whom.
 extension Ruleset {
-    var hookChains: [String] {
+    var hookChains: [PacketTable.Chain] {
         [
-            Self.chain(
-                "refuse",
-                ["meta l4proto tcp reject with tcp reset", "reject with icmp type port-unreachable"]),
+            PacketTable.Chain(
+                name: "refuse",
+                rules: ["meta l4proto tcp reject with tcp reset", "reject with icmp type port-unreachable"]),
             guardChain,
             forwardChain, fromContainer, toContainer,
             inputChain, toHost, closedPorts,
             // The host's own processes reach every container directly.
-            Self.chain("own", hook: "filter hook output priority filter", ["ip daddr @unready goto refuse"]),
+            PacketTable.Chain(
+                name: "own", hook: "filter hook output priority filter", rules: ["ip daddr @unready goto refuse"]),
         ]
     }
 
     /// `route_localnet` is on for the containers' interfaces, so 127.0.0.0/8 is guarded here instead of by routing.
-    private var guardChain: String {
-        Self.chain(
-            "guard", hook: "filter hook prerouting priority raw",
-            [
+    private var guardChain: PacketTable.Chain {
+        PacketTable.Chain(
+            name: "guard", hook: "filter hook prerouting priority raw",
+            rules: [
                 "iifname \"lo\" accept",
                 "ip daddr 127.0.0.0/8 drop",
                 "ip saddr 127.0.0.0/8 drop",
@@ -25,10 +26,10 @@ extension Ruleset {
             ])
     }
 
-    private var forwardChain: String {
-        Self.chain(
-            "forwarded", hook: "filter hook forward priority filter",
-            [
+    private var forwardChain: PacketTable.Chain {
+        PacketTable.Chain(
+            name: "forwarded", hook: "filter hook forward priority filter",
+            rules: [
                 "iifname \(containers) goto from_container",
                 "oifname \(containers) goto to_container",
                 // The route to `lo` is that of addresses in our blocks that nobody has, or has any more.
@@ -37,10 +38,10 @@ extension Ruleset {
             ])
     }
 
-    private var fromContainer: String {
-        Self.chain(
-            "from_container",
-            [
+    private var fromContainer: PacketTable.Chain {
+        PacketTable.Chain(
+            name: "from_container",
+            rules: [
                 "oifname \"lo\" ip saddr . ip daddr @same_network goto refuse",
                 "ct state established,related accept",
                 "ip saddr . ip daddr @same_network accept",
@@ -51,20 +52,20 @@ extension Ruleset {
             ])
     }
 
-    private var toContainer: String {
-        Self.chain(
-            "to_container",
-            [
+    private var toContainer: PacketTable.Chain {
+        PacketTable.Chain(
+            name: "to_container",
+            rules: [
                 "ct state established,related accept",
                 "ct status dnat ct original ip daddr != @ours accept",
                 "drop",
             ])
     }
 
-    private var inputChain: String {
-        Self.chain(
-            "incoming", hook: "filter hook input priority filter",
-            [
+    private var inputChain: PacketTable.Chain {
+        PacketTable.Chain(
+            name: "incoming", hook: "filter hook input priority filter",
+            rules: [
                 "iifname \(containers) goto to_host",
                 "iifname != \"lo\" ip daddr @ours drop",
                 "ct state new jump closed_ports",
@@ -72,10 +73,10 @@ extension Ruleset {
     }
 
     /// As with Docker, containers reach what the host offers to everybody, but for those on internal networks.
-    private var toHost: String {
-        Self.chain(
-            "to_host",
-            [
+    private var toHost: PacketTable.Chain {
+        PacketTable.Chain(
+            name: "to_host",
+            rules: [
                 "ct state established,related accept",
                 "ip saddr . ip daddr @own_resolver meta l4proto { tcp, udp } th dport 53 accept",
                 "ip daddr @ours drop",
@@ -84,10 +85,10 @@ extension Ruleset {
             ])
     }
 
-    private var closedPorts: String {
-        Self.chain(
-            "closed_ports",
-            [
+    private var closedPorts: PacketTable.Chain {
+        PacketTable.Chain(
+            name: "closed_ports",
+            rules: [
                 "ip daddr . meta l4proto . th dport @closed_at goto refuse",
                 "ip daddr @unpublished return",
                 "fib daddr type local meta l4proto . th dport @closed goto refuse",

@@ -2,38 +2,42 @@ import EscaleNetlink
 
 /// Where connections really go: service addresses and published ports, each found with one look-up.
 extension Ruleset {
-    var natMaps: [String] {
+    var natMaps: [PacketTable.Elements] {
         let open = ports.filter { !Self.share($0.backends).isEmpty }
         let closed = ports.filter { Self.share($0.backends).isEmpty }
         let services = state.services.filter { !Self.share($0.backends).isEmpty }
             .map { "\($0.address) : goto \(Self.chainName($0))" }
         return [
-            Self.map("services", "ipv4_addr", services),
-            Self.map(
+            .map("services", "ipv4_addr", services),
+            .map(
                 "ports_at", "ipv4_addr . inet_proto . inet_service",
                 open.compactMap { port in
                     port.hostAddress.map { "\($0) . \(Self.key(port)) : goto \(Self.chainName(port))" }
                 }),
-            Self.map(
+            .map(
                 "ports", "inet_proto . inet_service",
                 open.filter { $0.hostAddress == nil }.map { "\(Self.key($0)) : goto \(Self.chainName($0))" }),
-            Self.set(
+            .set(
                 "closed_at", "ipv4_addr . inet_proto . inet_service",
                 closed.compactMap { port in port.hostAddress.map { "\($0) . \(Self.key(port))" } }),
-            Self.set(
+            .set(
                 "closed", "inet_proto . inet_service", closed.filter { $0.hostAddress == nil }.map(Self.key)),
         ]
     }
 
-    var natChains: [String] {
-        let services = state.services.compactMap { service in
-            Self.target(Self.share(service.backends)).map { Self.chain(Self.chainName(service), ["dnat to \($0)"]) }
+    var natChains: [PacketTable.Chain] {
+        let services = state.services.map { service in
+            PacketTable.Chain(
+                name: Self.chainName(service), rules: Self.targets(Self.share(service.backends)).map { "dnat to \($0)" })
         }
-        let published = ports.compactMap { port in
-            Self.target(Self.share(port.backends)).map {
-                Self.chain(Self.chainName(port), ["meta l4proto \(port.transport.rawValue) dnat ip to \($0)"])
-            }
+        let published = ports.map { port in
+            PacketTable.Chain(
+                name: Self.chainName(port),
+                rules: Self.targets(Self.share(port.backends)).map {
+                    "meta l4proto \(port.transport.rawValue) dnat ip to \($0)"
+                })
         }
+        let targeted = (services + published).filter { !$0.rules.isEmpty }.sorted { $0.name < $1.name }
         let destinations = [
             "ip daddr vmap @services",
             "ip daddr . meta l4proto . th dport vmap @ports_at",
@@ -46,11 +50,13 @@ extension Ruleset {
             "oifname \(containers) ip saddr 127.0.0.0/8 snat to \(instance.hostAddress)",
             "oifname != \(containers) ip saddr @outgoing ip daddr != @ours masquerade",
         ]
-        return services.sorted() + published.sorted() + [
-            Self.chain("destinations", destinations),
-            Self.chain("destinations_arriving", hook: "nat hook prerouting priority dstnat", ["jump destinations"]),
-            Self.chain("destinations_own", hook: "nat hook output priority -100", ["jump destinations"]),
-            Self.chain("senders", hook: "nat hook postrouting priority srcnat", sources),
+        return targeted + [
+            PacketTable.Chain(name: "destinations", rules: destinations),
+            PacketTable.Chain(
+                name: "destinations_arriving", hook: "nat hook prerouting priority dstnat", rules: ["jump destinations"]),
+            PacketTable.Chain(
+                name: "destinations_own", hook: "nat hook output priority -100", rules: ["jump destinations"]),
+            PacketTable.Chain(name: "senders", hook: "nat hook postrouting priority srcnat", rules: sources),
         ]
     }
 
@@ -84,17 +90,21 @@ extension Ruleset {
         return live.map { ($0.target, $0.weight / max(divisor, 1)) }
     }
 
-    /// The expression after `dnat to`; `nil` without targets.
-    private static func target(_ shares: [(target: String, weight: Int)]) -> String? {
-        guard let only = shares.first else { return nil }
-        if shares.count == 1 { return only.target.split(separator: " . ").joined(separator: ":") }
+    /// The expressions after `dnat to`, each for what the former let pass; none without targets.
+    ///
+    /// Of several targets one is looked up in a map, where a packet that came before the rules changed may find nothing
+    /// any more: then it goes to the first.
+    private static func targets(_ shares: [(target: String, weight: Int)]) -> [String] {
+        guard let first = shares.first else { return [] }
+        let last = first.target.split(separator: " . ").joined(separator: ":")
+        if shares.count == 1 { return [last] }
         var next = 0
         let entries = shares.map { share in
             defer { next += share.weight }
             return share.weight == 1
                 ? "\(next) : \(share.target)" : "\(next)-\(next + share.weight - 1) : \(share.target)"
         }
-        return "numgen random mod \(next) map { \(entries.joined(separator: ", ")) }"
+        return ["numgen random mod \(next) map { \(entries.joined(separator: ", ")) }", last]
     }
 
     private static func greatestCommonDivisor(_ left: Int, _ right: Int) -> Int {

@@ -1,6 +1,6 @@
 package import EscaleNetlink
 
-/// The whole nftables table of an instance as text, from the state alone; equal states give equal texts.
+/// The nftables table of an instance, from the state alone; equal states give equal tables.
 ///
 /// What isn't Escale's passes untouched: the chains judge only packets from and to containers, and where they accept
 /// one, another table of the operator's may still drop it.
@@ -18,11 +18,18 @@ package struct Ruleset: Sendable {
         self.resolvers = resolvers
     }
 
-    /// Commands that replace the table in one transaction.
-    package var text: String {
-        let table = "table ip \(instance.table)"
-        let blocks = sets + natMaps + natChains + hookChains
-        return "add \(table)\ndelete \(table)\n\(table) {\n" + blocks.joined(separator: "\n") + "}\n"
+    /// Commands that replace the table, whatever it holds, in one transaction.
+    package var text: String { table.replacement }
+
+    /// Commands that make the table of the other ruleset into this one's in one transaction; empty if they are equal.
+    ///
+    /// No connection passes untranslated meanwhile. A packet is judged by either the old or the new rules, but what it
+    /// finds in sets and maps may be the new already, so: the chains where packets come in never change, what leads to
+    /// a service stays in place, and its chain ends with a target that no map has to be asked for.
+    package func changes(from old: Ruleset) -> String { table.changes(from: old.table) ?? text }
+
+    private var table: PacketTable {
+        PacketTable(name: instance.table, elements: sets + natMaps, chains: natChains + hookChains)
     }
 
     /// An interface match for the containers' pairs.
@@ -33,7 +40,7 @@ package struct Ruleset: Sendable {
         [instance.pool] + Set(state.networks.map(\.subnet)).filter { !instance.pool.overlaps($0) }.sorted()
     }
 
-    private var sets: [String] {
+    private var sets: [PacketTable.Elements] {
         let same = state.networks.map { "\($0.subnet) . \($0.subnet)" }
         let own = state.endpoints.flatMap { endpoint in
             endpoint.addresses.flatMap { from in endpoint.addresses.map { "\(from.address) . \($0.address)" } }
@@ -44,43 +51,21 @@ package struct Ruleset: Sendable {
         }
         let unready = state.services.filter { $0.backends.allSatisfy { $0.weight <= 0 } }.map(\.address.description)
         return [
-            Self.set("ours", "ipv4_addr", interval: true, territory.map(\.description)),
+            .set("ours", "ipv4_addr", interval: true, territory.map(\.description)),
             // Published on all of the host's addresses means: on none of these.
-            Self.set(
+            .set(
                 "unpublished", "ipv4_addr", interval: true,
                 territory.map(\.description) + ["127.0.0.0", "127.0.0.2-127.255.255.255"]),
-            Self.set("same_network", "ipv4_addr . ipv4_addr", interval: true, same),
-            Self.set("internal", "ipv4_addr", interval: true, subnets(internal: true)),
-            Self.set("outgoing", "ipv4_addr", interval: true, subnets(internal: false)),
-            Self.set("same_container", "ipv4_addr . ipv4_addr", own),
-            Self.set("own_resolver", "ipv4_addr . ipv4_addr", resolving),
-            Self.set("unready", "ipv4_addr", unready),
+            .set("same_network", "ipv4_addr . ipv4_addr", interval: true, same),
+            .set("internal", "ipv4_addr", interval: true, subnets(internal: true)),
+            .set("outgoing", "ipv4_addr", interval: true, subnets(internal: false)),
+            .set("same_container", "ipv4_addr . ipv4_addr", own),
+            .set("own_resolver", "ipv4_addr . ipv4_addr", resolving),
+            .set("unready", "ipv4_addr", unready),
         ]
     }
 
     private func subnets(internal isInternal: Bool) -> [String] {
         state.networks.filter { $0.isInternal == isInternal }.map(\.subnet.description)
-    }
-
-    static func set(_ name: String, _ type: String, interval: Bool = false, _ elements: [String]) -> String {
-        var text = "  set \(name) {\n    type \(type)\n"
-        if interval { text += "    flags interval\n" }
-        if let list = list(elements) { text += "    elements = \(list)\n" }
-        return text + "  }\n"
-    }
-
-    static func map(_ name: String, _ type: String, _ elements: [String]) -> String {
-        var text = "  map \(name) {\n    type \(type) : verdict\n"
-        if let list = list(elements) { text += "    elements = \(list)\n" }
-        return text + "  }\n"
-    }
-
-    static func chain(_ name: String, hook: String? = nil, _ rules: [String]) -> String {
-        let lines = (hook.map { ["type \($0); policy accept;"] } ?? []) + rules
-        return "  chain \(name) {\n" + lines.map { "    \($0)\n" }.joined() + "  }\n"
-    }
-
-    private static func list(_ elements: [String]) -> String? {
-        elements.isEmpty ? nil : "{ " + Set(elements).sorted().joined(separator: ", ") + " }"
     }
 }

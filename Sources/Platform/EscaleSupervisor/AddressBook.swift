@@ -209,7 +209,8 @@ actor AddressBook {
         _ project: ProjectName, number: Int, containers: [ContainerRecord], services: [Service],
         shares: [ServiceName: ReleaseShare], expected: Set<ServiceName> = []
     ) async throws {
-        guard number > newest[project, default: 0] else { return }
+        // Overtaken by a newer one: what that says is waited for, it may not be in force yet.
+        guard number > newest[project, default: 0] else { return try await settle() }
         newest[project] = number
         for container in containers { reserved[container.id] = nil }
         projects[project] =

@@ -1,3 +1,4 @@
+import EscaleCompose
 import EscaleCore
 import EscaleEngine
 import EscaleRelease
@@ -9,9 +10,10 @@ extension ProjectSupervisor {
     /// Disk that has to be left, for layers' changes and logs.
     private static let spareDisk = ByteCount(64 << 20)
 
-    /// Throws before anything is begun where a release would run out of memory or disk.
+    /// Throws before anything is begun where a release would run out of memory, processors or disk.
     ///
-    /// Memory is judged by what the service's replicas use now; nothing is known of what the new version will need.
+    /// Memory is judged by what the service's replicas use now, and by `deploy.resources.reservations` if that is more;
+    /// processors by reservations alone, those of the project's running containers included.
     func checkCapacity(_ made: ReleaseRecord) async throws {
         let engine = platform.engine
         let state = engine.directories.state
@@ -19,24 +21,48 @@ extension ProjectSupervisor {
         let usage = try await blocking {
             Dictionary(running.map { ($0.id, engine.memoryUsage(of: $0.id)) }, uniquingKeysWith: { first, _ in first })
         }
-        var needed: Int64 = 0
-        for change in made.release.changes {
+        let before = Self.reservations(in: record?.project)
+        let after = Self.reservations(in: made.project)
+        let taken = running.reduce(0) { $0 + (before[$1.replica.service]?.cpus ?? 0) }
+        var memory: Int64 = 0
+        var cpus = 0.0
+        for change in made.release.changes where change.surge > 0 {
             let own = running.filter { $0.replica.service == change.service }.compactMap { usage[$0.id]??.rawValue }
-            guard let most = own.max() else { continue }
-            needed += most * Int64(change.surge)
+            let reserved = after[change.service]
+            memory += max(own.max() ?? 0, reserved?.memory?.rawValue ?? 0) * Int64(change.surge)
+            cpus += (reserved?.cpus ?? 0) * Double(change.surge)
         }
         let (free, disk) = try await blocking { (try Self.availableMemory(), Self.freeDisk(state)) }
-        if let free, needed > free.rawValue {
+        if let free, memory > free.rawValue {
             throw EscaleError(
                 .init("release.capacity"),
-                "the replicas that this release runs beside the present ones need about \(ByteCount(needed)), and \(free) of memory are free",
+                "the replicas that this release runs beside the present ones need about \(ByteCount(memory)), and \(free) of memory are free",
                 hint: "lower `update_config.parallelism`, use `order: stop-first`, or free memory")
+        }
+        let processors = Double(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1))
+        if cpus > 0, taken + cpus > processors {
+            throw EscaleError(
+                .init("release.capacity"),
+                "the replicas that this release runs beside the present ones reserve \(Self.spoken(cpus)) CPUs, and of the machine's \(Self.spoken(processors)) \(Self.spoken(taken)) are reserved",
+                hint: "lower `update_config.parallelism`, use `order: stop-first`, or lower `deploy.resources.reservations.cpus`")
         }
         if let disk, disk < Self.spareDisk {
             throw EscaleError(
                 .init("release.capacity"), "only \(disk) are free on the disk of \(state)",
                 hint: "free space first: see `df -h \(state)`, remove images that nothing needs with `escale image rm`")
         }
+    }
+
+    private static func reservations(in project: Project?) -> [ServiceName: DeployReservations] {
+        let pairs = (project?.services ?? []).compactMap { service in
+            service.deploy?.reservations.map { (service.name, $0) }
+        }
+        return Dictionary(pairs, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Without decimals where there are none to tell.
+    private static func spoken(_ cpus: Double) -> String {
+        cpus == cpus.rounded() && abs(cpus) < 1e9 ? "\(Int(cpus))" : "\((cpus * 100).rounded() / 100)"
     }
 
     private static func availableMemory() throws(EscaleError) -> ByteCount? {

@@ -195,6 +195,7 @@ extension ProjectSupervisor {
 
     func undrain(_ id: ContainerID) async throws {
         idle.remove(id)
+        secluded[id] = nil
         guard let container = try update(id, { $0.drainingSince = nil }) else { return }
         try await publish()
         emit(title(container.replica), .done, "Started", reason: "wanted again")

@@ -64,11 +64,12 @@ extension ProjectSupervisor {
         containers.values.filter { $0.drainingSince != nil && $0.processes != nil && !idle.contains($0.id) }
     }
 
-    /// A connection that was on its way when the rules changed is in the kernel's books by then.
+    /// From when the rules hold: a connection that was on its way when they changed is in the kernel's books by then.
     private static let shortestDrain = Duration.milliseconds(100)
 
     private func lookAtDrains() async {
-        let due = draining.filter { Timestamp.now - ($0.drainingSince ?? .now) >= Self.shortestDrain }
+        let now = ContinuousClock.now
+        let due = draining.filter { now - (secluded[$0.id] ?? now) >= Self.shortestDrain }
         guard !due.isEmpty else { return }
         do {
             let open = try await platform.network.connections(of: due)

@@ -60,6 +60,7 @@ extension ProjectSupervisor {
         let words = stopping.contains(id) ? nil : try await blocking { engine.logTail(of: id) }
         exits[id] = nil
         idle.remove(id)
+        secluded[id] = nil
         let reason =
             exit.outOfMemory ? "out of memory" : exit.unseen ? "ended unseen" : Signals.spoken(exit.code)
         let updated = try update(id) { container in

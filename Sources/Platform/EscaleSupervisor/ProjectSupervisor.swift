@@ -37,6 +37,8 @@ actor ProjectSupervisor {
     var exits: [ContainerID: Task<Void, Never>] = [:]
     var probes: [ContainerID: Task<Void, Never>] = [:]
     private var publications = 0
+    /// Draining containers, with the time from which on no new connection led there.
+    var secluded: [ContainerID: ContinuousClock.Instant] = [:]
     /// Draining containers whose last connection is over.
     var idle: Set<ContainerID> = []
     var drainWatch: Task<Void, Never>?
@@ -294,11 +296,15 @@ actor ProjectSupervisor {
     /// Tells the network which containers there are and which are ready; returns when its rules say so.
     func publish() async throws {
         publications += 1
+        let leaving = containers.values.filter { $0.drainingSince != nil }
         let desired = record.flatMap { $0.desired.goal == .up ? $0.desired : nil }
         try await platform.network.publish(
             name, number: publications, containers: Array(containers.values),
             services: record?.project.services ?? [], shares: shares,
             expected: Set(desired?.services.filter { $0.replicas > 0 }.map(\.name) ?? []))
+        for container in leaving where containers[container.id]?.drainingSince == container.drainingSince {
+            if secluded[container.id] == nil { secluded[container.id] = .now }
+        }
     }
 }
 

@@ -125,7 +125,7 @@ final class EscaleFixture: Sendable {
         try await run("mount", "-t", "tmpfs", "-o", "size=\(megabytes)m", "tmpfs", root).ok()
         onCleanUp("unmount \(root)") { [unowned self] in
             try await escale(["system", "reset", "--yes"], timeout: .seconds(90)).ok()
-            _ = try await poll(within: .seconds(5), until: { $0.isEmpty }) { HostProcesses.using(self.root) }
+            _ = try await poll(until: { $0.isEmpty }) { HostProcesses.using(self.root) }
             try await EndToEnd.run("umount", "--lazy", root).ok()
         }
     }
@@ -178,7 +178,7 @@ final class EscaleFixture: Sendable {
         if Files.exists("\(root)/state") {
             try await escale(["system", "reset", "--yes"], timeout: .seconds(90)).ok()
         }
-        let left = try await poll(within: .seconds(5), until: { $0.isEmpty }) {
+        let left = try await poll(until: { $0.isEmpty }) {
             try await Leftovers.find(root: self.root, instance)
         }
         guard !left.isEmpty else { return }

@@ -35,9 +35,12 @@ actor Gate {
     }
 }
 
+/// How long a slow machine may take for what takes a moment. Nothing waits that long where all is well.
+let patience = Duration.seconds(60)
+
 /// Looks again and again until it is as wanted or time is up; gives what was seen last.
 func poll<Value>(
-    within limit: Duration,
+    within limit: Duration = patience,
     every pause: Duration = .milliseconds(25),
     until isWanted: (Value) -> Bool,
     _ look: () async throws -> Value

@@ -125,7 +125,7 @@ final class RunningProgram: Sendable {
     func signal(_ signal: Int32) { child.signal(signal) }
 
     /// Waits for its end; one that takes longer is killed.
-    func result(within timeout: Duration) async throws -> RunResult {
+    func result(within timeout: Duration = patience) async throws -> RunResult {
         let timer = Task { [child] in
             try await Task.sleep(for: timeout)
             child.signal(SIGKILL)

@@ -18,6 +18,8 @@ struct Site {
     var release = ""
     /// Members of `deploy.update_config`.
     var update = "monitor: 100ms"
+    /// Further members of `deploy`.
+    var deploy = ""
     /// What the container does before it serves.
     var script = ""
     /// How it serves.
@@ -41,6 +43,7 @@ struct Site {
             ["{target: 80, published: \"\(port)\", host_ip: 127.0.0.1, app_protocol: http}"]
             + morePorts + (plainPort.map { ["{target: 80, published: \"\($0)\", host_ip: 127.0.0.1}"] } ?? [])
         let settings = ["min_healthy: 50ms", release].filter { !$0.isEmpty }.joined(separator: ", ")
+        let deployment = ["update_config: {\(update)}", deploy].filter { !$0.isEmpty }.joined(separator: ", ")
         let steps = [
             script, "mkdir -p /www/cgi-bin", "echo \(version) > /www/index.html",
             page.isEmpty
@@ -59,7 +62,7 @@ struct Site {
                 "init: true",
                 "scale: \(replicas)",
                 "ports: [\(ports.joined(separator: ", "))]",
-                "deploy: {update_config: {\(update)}}",
+                "deploy: {\(deployment)}",
                 "x-escale: {release: {\(settings)}}",
             ] + more
         return (["services:", "  web:"] + lines.map { "    " + $0 } + others).joined(separator: "\n")
@@ -95,7 +98,7 @@ extension TestProject {
     func settles(
         _ number: Int,
         _ state: ReleaseSummary.State = .succeeded,
-        within limit: Duration = .seconds(10),
+        within limit: Duration = patience,
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws -> ReleaseSummary {
         let last = try await poll(within: limit, until: { $0?.state == state }) {
@@ -116,7 +119,7 @@ extension TestProject {
     func hasOneVersion(
         _ service: String = "web",
         replicas: Int,
-        within limit: Duration = .seconds(10),
+        within limit: Duration = patience,
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws -> Int {
         let last = try await poll(within: limit, until: { isOneVersion($0, replicas) }) {
@@ -177,7 +180,7 @@ struct Callers {
     }
 
     /// Waits until each got this answer.
-    func see(_ body: String, within limit: Duration = .seconds(5), sourceLocation: SourceLocation = #_sourceLocation)
+    func see(_ body: String, within limit: Duration = patience, sourceLocation: SourceLocation = #_sourceLocation)
         async throws
     {
         for (name, client) in clients {

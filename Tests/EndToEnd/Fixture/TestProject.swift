@@ -75,7 +75,7 @@ struct TestProject: Sendable {
     /// The container as soon as it is as wanted; the test ends here where it doesn't get there in time.
     func container(
         _ service: String,
-        within limit: Duration,
+        within limit: Duration = patience,
         sourceLocation: SourceLocation = #_sourceLocation,
         until isWanted: (ContainerSummary) -> Bool
     ) async throws -> ContainerSummary {

@@ -84,7 +84,7 @@ import Testing
             $0.update = "monitor: 10s, failure_action: rollback"
             $0.serve = "httpd -p 80 -h /www; until [ -e /go ]; do sleep 0.05; done; exec tail /dev/zero"
         }) { project in
-            let new = try await poll(within: .seconds(5), until: { $0 != nil }) {
+            let new = try await poll(until: { $0 != nil }) {
                 try await project.containers().first { $0.generation == 2 && $0.state == .running }
             }
             let container = try #require(new ?? nil)
@@ -144,6 +144,16 @@ import Testing
         }
     }
 
+    @Test(
+        "the machine has no room for the replicas that a release adds",
+        arguments: [("cpus: '4096'", "CPUs"), ("memory: 900T", "of memory are free")])
+    func noRoom(reservation: String, words: String) async throws {
+        try await expectFailure(saying: [words, "order: stop-first"], releases: 1) {
+            $0.update = "order: start-first"
+            $0.deploy = "resources: {reservations: {\(reservation)}}"
+        }
+    }
+
     // MARK: How each is tried
 
     /// Releases a bad version under callers.
@@ -182,7 +192,7 @@ import Testing
             try project.write("compose.yaml", site.yaml)
             let up = try await project.begin("up", "-d")
             try await meanwhile(project)
-            let result = try await up.result(within: .seconds(40))
+            let result = try await up.result()
             try result.failed(sourceLocation: sourceLocation)
             expectText(words, in: result, sourceLocation)
             try await project.hasOneVersion(replicas: site.replicas, sourceLocation: sourceLocation)

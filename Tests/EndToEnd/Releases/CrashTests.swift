@@ -71,10 +71,10 @@ import Testing
         } catch {
             throw Unexpected("\(place) \(error)\n\(try await project.escale("release", "show").text)")
         }
-        let all = try await poll(within: .seconds(5), until: { $0 != nil }) { try? await project.releases() }
+        let all = try await poll(until: { $0 != nil }) { try? await project.releases() }
         let newest = try #require(all?.first)
         #expect(newest.state == (course == .succeeds ? .succeeded : .rolledBack), "\(place) \(newest)")
-        let kept = try await poll(within: .seconds(2), until: { $0.count == 2 }) {
+        let kept = try await poll(until: { $0.count == 2 }) {
             try Files.list("\(escale.root)/state/containers")
         }
         #expect(kept.count == 2, "\(place) left over: \(kept)")

@@ -18,7 +18,7 @@ import Testing
             #expect(waiting.errors.contains("escale release promote"), "\(waiting)")
 
             let client = TrafficClient(site.port, .newConnections)
-            let record = try await poll(within: .seconds(5), until: { $0.requests >= 100 }) { client.soFar }
+            let record = try await poll(until: { $0.requests >= 100 }) { client.soFar }
             let share = record.count(of: "two") * 100 / max(1, record.requests)
             #expect((30...70).contains(share), "50 % is \(share) %")
             #expect(try await project.shown(2).changes.first?.new?.weight == 50)
@@ -133,9 +133,8 @@ import Testing
             try await project.release(site).ok()
             try await callers.see("two")
             #expect(try await project.containers().count == 4)
-            let back = try await project.escale("rollback").ok()
-            #expect(back.duration < .seconds(1), "\(back)")
-            try await callers.see("one", within: .seconds(1))
+            try await project.escale("rollback").ok()
+            try await callers.see("one")
             let standing = Set(try await project.containers().map(Identity.init))
             #expect(old.isSubset(of: standing), "\(standing)")
             #expect(standing.count <= 4, "\(standing)")
@@ -157,7 +156,7 @@ import Testing
             try await project.release(site, "--no-wait").ok()
             try await callers.see("two")
             try await project.escale("release", "abort").ok()
-            try await callers.see("one", within: .seconds(1))
+            try await callers.see("one")
             try await project.settles(2, .rolledBack)
             try await project.hasOneVersion(replicas: 2)
             #expect(Set(try await project.containers().map(Identity.init)) == old)
@@ -170,7 +169,7 @@ import Testing
     }
 
     private func seesGeneration(_ number: Int, _ project: TestProject) async throws -> [ContainerSummary] {
-        try await poll(within: .seconds(5), until: { $0.contains { $0.generation == number && $0.state == .running } }) {
+        try await poll(until: { $0.contains { $0.generation == number && $0.state == .running } }) {
             try await project.containers()
         }
     }

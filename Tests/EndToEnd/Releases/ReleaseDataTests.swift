@@ -19,7 +19,7 @@ import Testing
             for version in ["two", "three"] {
                 site.version = version
                 try await project.release(site).ok()
-                _ = try await poll(within: .seconds(5), until: { $0.runs.last?.body == version }) { client.soFar }
+                _ = try await poll(until: { $0.runs.last?.body == version }) { client.soFar }
                 try await project.hasOneVersion(replicas: 1)
             }
             let record = try await client.stop()

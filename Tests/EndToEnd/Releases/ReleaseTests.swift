@@ -106,7 +106,7 @@ import Testing
 
             site.version = "two"
             try await project.release(site, "--no-wait").ok()
-            _ = try await poll(within: .seconds(5), until: { $0.contains { $0.generation == 2 && $0.state == .running } }) {
+            _ = try await poll(until: { $0.contains { $0.generation == 2 && $0.state == .running } }) {
                 try await project.containers()
             }
             site.version = "three"

@@ -181,7 +181,7 @@ actor World {
 
     /// What `call.py` says, a line per call. Without a box it is the host that calls.
     func call(
-        from box: Box?, over kind: String = "tcp", _ host: String, _ port: Int, count: Int = 1, patience: Double = 3,
+        from box: Box?, over kind: String = "tcp", _ host: String, _ port: Int, count: Int = 1, patience: Double = 30,
         source: String? = nil
     ) async throws -> [String] {
         let arguments = [kind, host, "\(port)", "\(count)", "\(patience)"] + (source.map { [$0] } ?? [])

@@ -1,4 +1,5 @@
 package import EscaleCompose
+import EscaleTestSupport
 
 /// The files of one load, made from a seed: the same seed gives the same files.
 package struct FuzzInput: Sendable {
@@ -25,7 +26,7 @@ package struct FuzzInput: Sendable {
 
     package init(_ kind: Kind, seed: UInt64, corpus: FuzzCorpus) {
         self.kind = kind
-        var random = SplitMix(seed: seed)
+        var random = Seeded(seed)
         switch kind {
         case .bytes: files = ["compose.yaml": RandomBytes.make(&random)]
         case .yaml: files = ["compose.yaml": Array(RandomYAML.any(&random).utf8)]

@@ -1,8 +1,10 @@
+import EscaleTestSupport
+
 /// Files that would cost all time or memory of a loader without limits. Every one must be refused.
 enum HostileInput {
     typealias Files = [String: [UInt8]]
 
-    static func make(_ random: inout SplitMix) -> Files {
+    static func make(_ random: inout Seeded) -> Files {
         let size = Int.random(in: 1...3, using: &random)
         switch Int.random(in: 0..<9, using: &random) {
         case 0: return compose(aliasBomb(levels: 8 + size, width: 9))

@@ -1,7 +1,9 @@
+import EscaleTestSupport
+
 /// Damage as typing, merging and bad tools do it.
 enum Mutation {
     /// The text with one to four faults, some of them lines or words of the other text.
-    static func damaged(_ text: [UInt8], with other: [UInt8], _ random: inout SplitMix) -> [UInt8] {
+    static func damaged(_ text: [UInt8], with other: [UInt8], _ random: inout Seeded) -> [UInt8] {
         var bytes = text
         for _ in 0..<Int.random(in: 1...4, using: &random) {
             if random.once(in: 2) {
@@ -13,7 +15,7 @@ enum Mutation {
         return bytes
     }
 
-    private static func damageBytes(_ bytes: inout [UInt8], with other: [UInt8], _ random: inout SplitMix) {
+    private static func damageBytes(_ bytes: inout [UInt8], with other: [UInt8], _ random: inout Seeded) {
         let place = Int.random(in: 0...bytes.count, using: &random)
         let length = Int.random(in: 0...min(12, bytes.count - place), using: &random)
         switch Int.random(in: 0..<6, using: &random) {
@@ -25,7 +27,7 @@ enum Mutation {
         }
     }
 
-    private static func damageLines(_ bytes: inout [UInt8], with other: [UInt8], _ random: inout SplitMix) {
+    private static func damageLines(_ bytes: inout [UInt8], with other: [UInt8], _ random: inout Seeded) {
         var lines = bytes.split(separator: 10, omittingEmptySubsequences: false).map(Array.init)
         let others = other.split(separator: 10)
         let place = Int.random(in: lines.indices, using: &random)
@@ -46,7 +48,7 @@ enum Mutation {
         bytes = Array(lines.joined(separator: [10]))
     }
 
-    private static func excerpt(of bytes: [UInt8], upTo length: Int, _ random: inout SplitMix) -> [UInt8] {
+    private static func excerpt(of bytes: [UInt8], upTo length: Int, _ random: inout Seeded) -> [UInt8] {
         let start = Int.random(in: 0...bytes.count, using: &random)
         return Array(bytes[start..<min(bytes.count, start + Int.random(in: 0...length, using: &random))])
     }

@@ -1,8 +1,10 @@
+import EscaleTestSupport
+
 /// Bytes without a plan.
 enum RandomBytes {
     private static let signs = Array("\n\n  --::[]{}&*!|>'\"%@`#?,<=~$ab01\t".utf8)
 
-    static func make(_ random: inout SplitMix) -> [UInt8] {
+    static func make(_ random: inout Seeded) -> [UInt8] {
         let count = Int.random(in: 0...(random.once(in: 50) ? 4000 : 80), using: &random)
         // All signs, or some share of anything.
         let wild = Int.random(in: 1...40, using: &random)

@@ -1,16 +1,17 @@
 import EscaleCompose
+import EscaleTestSupport
 
 /// Text that is YAML, nearly always: any tree, or one of the specification's attributes.
 enum RandomYAML {
     /// A tree of any shape in a random style.
-    static func any(_ random: inout SplitMix) -> String {
+    static func any(_ random: inout Seeded) -> String {
         var writer = RandomYAMLWriter()
         writer.write(tree(depth: 0, &random), &random)
         return writer.text
     }
 
     /// A compose file: attributes where they belong, with values of any kind.
-    static func compose(_ random: inout SplitMix) -> String {
+    static func compose(_ random: inout Seeded) -> String {
         var writer = RandomYAMLWriter()
         writer.write(section(.file, depth: 0, &random), &random)
         return writer.text
@@ -22,7 +23,7 @@ enum RandomYAML {
         case map([(key: String, value: Tree)])
     }
 
-    private static func tree(depth: Int, _ random: inout SplitMix) -> Tree {
+    private static func tree(depth: Int, _ random: inout Seeded) -> Tree {
         let kinds = depth > 5 ? 1 : 5
         switch Int.random(in: 0..<kinds, using: &random) {
         case 1, 2: return .list(several(&random) { tree(depth: depth + 1, &$0) })
@@ -31,11 +32,11 @@ enum RandomYAML {
         }
     }
 
-    private static func several<Item>(_ random: inout SplitMix, _ make: (inout SplitMix) -> Item) -> [Item] {
+    private static func several<Item>(_ random: inout Seeded, _ make: (inout Seeded) -> Item) -> [Item] {
         (0..<Int.random(in: 0...4, using: &random)).map { _ in make(&random) }
     }
 
-    private static func word(_ random: inout SplitMix) -> String {
+    private static func word(_ random: inout Seeded) -> String {
         random.once(in: 3) ? random.one(of: Mutation.tokens) : random.one(of: values)
     }
 
@@ -45,7 +46,7 @@ enum RandomYAML {
         grouping: ComposeAttribute.table, by: \.scope
     ).mapValues { $0.map(\.name).sorted() }
 
-    private static func section(_ scope: ComposeAttribute.Scope, depth: Int, _ random: inout SplitMix) -> Tree {
+    private static func section(_ scope: ComposeAttribute.Scope, depth: Int, _ random: inout Seeded) -> Tree {
         var members: [(key: String, value: Tree)] = []
         if scope == .file { members.append(("services", value(of: "services", in: scope, depth: 1, &random))) }
         let known = names[scope] ?? []
@@ -61,7 +62,7 @@ enum RandomYAML {
 
     /// A section where the specification has one, or any other value.
     private static func value(
-        of name: String, in scope: ComposeAttribute.Scope, depth: Int, _ random: inout SplitMix
+        of name: String, in scope: ComposeAttribute.Scope, depth: Int, _ random: inout Seeded
     ) -> Tree {
         let path = scope == .file ? name : "\(scope.rawValue).\(name)"
         guard depth < 8, !random.once(in: 6) else { return tree(depth: 4, &random) }

@@ -1,16 +1,18 @@
+import EscaleTestSupport
+
 /// Writes a tree in a style that changes from node to node: block or flow, any quotes, anchors and aliases.
 struct RandomYAMLWriter {
     private(set) var text = ""
     private var anchors = 0
 
-    mutating func write(_ tree: RandomYAML.Tree, _ random: inout SplitMix) {
+    mutating func write(_ tree: RandomYAML.Tree, _ random: inout Seeded) {
         if random.once(in: 20) { text += random.one(of: ["---\n", "%YAML 1.1\n---\n", "# a comment\n", "\u{FEFF}"]) }
         block(tree, indent: 0, &random)
         if random.once(in: 40) { text += random.one(of: ["...\n", "---\na: b\n", "\t"]) }
     }
 
     /// The node on lines of its own.
-    private mutating func block(_ tree: RandomYAML.Tree, indent: Int, _ random: inout SplitMix) {
+    private mutating func block(_ tree: RandomYAML.Tree, indent: Int, _ random: inout Seeded) {
         let lead = String(repeating: " ", count: indent)
         let step = random.once(in: 8) ? 5 : 2
         switch tree {
@@ -32,7 +34,7 @@ struct RandomYAMLWriter {
     }
 
     /// The node after a `-` or a key.
-    private mutating func inner(_ tree: RandomYAML.Tree, indent: Int, _ random: inout SplitMix) {
+    private mutating func inner(_ tree: RandomYAML.Tree, indent: Int, _ random: inout Seeded) {
         if anchors > 0, random.once(in: 12) {
             text += " *a\(Int.random(in: 0..<anchors, using: &random))\n"
             return
@@ -56,7 +58,7 @@ struct RandomYAMLWriter {
         }
     }
 
-    private mutating func flow(_ tree: RandomYAML.Tree, _ random: inout SplitMix) {
+    private mutating func flow(_ tree: RandomYAML.Tree, _ random: inout Seeded) {
         switch tree {
         case .scalar(let word): text += scalar(word, &random)
         case .list(let items):
@@ -77,11 +79,11 @@ struct RandomYAMLWriter {
         }
     }
 
-    private func key(_ word: String, _ random: inout SplitMix) -> String {
+    private func key(_ word: String, _ random: inout Seeded) -> String {
         random.once(in: 60) ? "<<" : scalar(word, &random)
     }
 
-    private func scalar(_ word: String, _ random: inout SplitMix) -> String {
+    private func scalar(_ word: String, _ random: inout Seeded) -> String {
         switch Int.random(in: 0..<8, using: &random) {
         case 0: "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
         case 1: "\"" + word.filter { $0 != "\"" && $0 != "\\" } + "\""
