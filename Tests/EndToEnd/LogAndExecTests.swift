@@ -121,6 +121,10 @@ extension String {
             let piped = try await project.escale("exec", "-T", "web", "wc", "-c", input: "twelve bytes").ok()
             #expect(piped.output == "12\n", "\(piped)")
             #expect(try await project.shell("web", "pwd; echo $COLOUR; id -u") == "/etc\nred\n0")
+            let mail = try await project.escale("exec", "--user", "www-data", "web", "id").ok()
+            #expect(mail.output.hasPrefix("uid=33(www-data) gid=33(www-data)"), "\(mail)")
+            let nobody = try await project.escale("exec", "--user", "nosuch", "web", "id").failed()
+            #expect(nobody.errors.contains("user \"nosuch\""), "\(nobody)")
             let other = try await project.escale(
                 "exec",
                 "-e",

@@ -41,6 +41,51 @@ import Testing
         }
     }
 
+    @Test("limits of memory, processors, processes and files hold")
+    func limits() async throws {
+        try await EscaleFixture.with { escale in
+            let project = try escale.project(
+                "app",
+                """
+                services:
+                  limited:
+                    image: busybox
+                    command: sleep 600
+                    stop_signal: SIGKILL
+                    mem_limit: 40m
+                    pids_limit: 10
+                    cpus: 0.5
+                    cpu_shares: 512
+                    cpuset: "0"
+                    oom_score_adj: 500
+                    shm_size: 8m
+                    ulimits: {nofile: {soft: 100, hard: 200}, core: 0}
+                  deployed:
+                    image: busybox
+                    command: sleep 600
+                    stop_signal: SIGKILL
+                    deploy: {resources: {limits: {memory: 40m, cpus: "0.5", pids: 10}}}
+                """
+            )
+            try await project.up()
+            let process = "ulimit -Sn; ulimit -Hn; ulimit -Sc; cat /proc/1/oom_score_adj"
+            #expect(try await project.shell("limited", process) == "100\n200\n0\n500")
+            let processors = try await project.shell("limited", "grep Cpus_allowed_list /proc/self/status")
+            #expect(processors.hasSuffix("\t0"), "\(processors)")
+            let size = "df -k /dev/shm | tail -n 1 | awk '{print $2}'"
+            #expect(try await project.shell("limited", size) == "8192")
+            for service in ["limited", "deployed"] {
+                let quota = "cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || true"
+                #expect(try await project.shell(service, quota).hasPrefix("50000"))
+                let eating = try await project.escale("exec", service, "tail", "/dev/zero")
+                #expect(eating.status == 137, "\(eating)")
+                let forking = try await project.escale(
+                    "exec", service, "sh", "-c", "for i in $(seq 20); do sleep 1 & done; wait")
+                #expect(forking.text.contains("can't fork"), "\(forking)")
+            }
+        }
+    }
+
     @Test("user, working_dir, read_only, tmpfs, cap_drop and init")
     func process() async throws {
         try await EscaleFixture.with { escale in

@@ -23,6 +23,26 @@ import Testing
         try expectGolden("hardened", RuntimeSpec(spec, files: Self.files))
     }
 
+    @Test func aContainerWithLimits() throws {
+        var spec = plain()
+        var limits = ContainerLimits()
+        limits.memory = ByteCount(compose: "64m")
+        limits.memoryReservation = ByteCount(compose: "32m")
+        limits.memoryAndSwap = -1
+        limits.processes = 100
+        limits.cpuQuota = 150_000
+        limits.cpuPeriod = 100_000
+        limits.cpuShares = 512
+        limits.cpuset = "0-1"
+        limits.outOfMemoryScore = -500
+        limits.sharedMemory = ByteCount(compose: "128m")
+        limits.ofEachProcess = [
+            .init(name: "core", soft: 0, hard: nil), .init(name: "nofile", soft: 1024, hard: 4096),
+        ]
+        spec.limits = limits
+        try expectGolden("limits", RuntimeSpec(spec))
+    }
+
     @Test func nestedMounts() throws {
         var spec = plain()
         spec.mounts = [

@@ -54,6 +54,9 @@ struct Bundle: Sendable {
     var work: String { "\(state)/work" }
     var log: String { "\(state)/log" }
     func file(_ name: String) -> String { "\(state)/\(name)" }
+    /// What is run in the container besides its own program.
+    func commandFile(_ name: String) -> String { "\(directory)/\(Self.commandPrefix)\(name)" }
+    private static let commandPrefix = "command-"
 
     /// The overlay that is the container's root, for a private mount namespace.
     func overlay(of blueprint: ContainerBlueprint) -> PrivateMount {
@@ -95,9 +98,20 @@ struct Bundle: Sendable {
         return spec
     }
 
-    func write(_ spec: RuntimeSpec) throws(EscaleError) {
+    /// Removes the files of commands that have been read long ago. Best effort: they go with the container.
+    func removeOldCommands() {
+        for name in (try? Files.list(directory)) ?? [] where name.hasPrefix(Self.commandPrefix) {
+            var info = stat()
+            let path = "\(directory)/\(name)"
+            if stat(path, &info) == 0, time(nil) - info.st_mtim.tv_sec > 60 { try? Files.remove(path) }
+        }
+    }
+
+    func write(_ spec: RuntimeSpec) throws(EscaleError) { try write(spec, to: "\(directory)/config.json") }
+
+    func write(_ part: some Encodable, to file: String) throws(EscaleError) {
         do {
-            try Files.write("\(directory)/config.json", try JSONEncoder().encode(spec), mode: 0o600)
+            try Files.write(file, try JSONEncoder().encode(part), mode: 0o600)
         } catch {
             throw EscaleError(wrapping: error)
         }

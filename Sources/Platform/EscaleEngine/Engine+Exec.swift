@@ -3,17 +3,18 @@ package import EscaleOCI
 package import EscaleSystem
 import Glibc
 
-/// A command to run inside a running container.
+/// A command to run inside a running container, with all that the container's own process has: its user and groups, its
+/// environment, directory, capabilities and limits, but for what is given here.
 package struct ContainerCommand: Hashable, Sendable {
     package var arguments: [String]
     package var terminal: Bool
-    /// `nil` for the container's own.
-    package var user: String?
+    package var user: ResolvedUser?
     package var workingDirectory: String?
+    /// Besides the container's own.
     package var environment: [String: String]
 
     package init(
-        _ arguments: [String], terminal: Bool = false, user: String? = nil, workingDirectory: String? = nil,
+        _ arguments: [String], terminal: Bool = false, user: ResolvedUser? = nil, workingDirectory: String? = nil,
         environment: [String: String] = [:]
     ) {
         self.arguments = arguments
@@ -26,31 +27,51 @@ package struct ContainerCommand: Hashable, Sendable {
 
 extension Engine {
     /// The runtime's command that runs something in a container, with the caller's own terminal and streams.
-    package func execCommand(_ command: ContainerCommand, in id: ContainerID, pidFile: String? = nil) -> Command {
-        var arguments = ["exec"]
-        if command.terminal { arguments.append("--tty") }
-        if let user = command.user { arguments += ["--user", user] }
-        if let directory = command.workingDirectory { arguments += ["--cwd", directory] }
-        for (key, value) in command.environment.sorted(by: { $0.key < $1.key }) { arguments += ["--env", "\(key)=\(value)"] }
-        if let pidFile { arguments += ["--pid-file", pidFile] }
-        return runtimeCommand(arguments + [id.rawValue] + command.arguments)
+    ///
+    /// What it runs is in a file of the container's that the runtime reads at its start: the command has to be run
+    /// within a minute. Blocks.
+    package func execCommand(_ command: ContainerCommand, in container: ContainerSpec) throws(EscaleError) -> Command {
+        let bundle = bundle(container.id)
+        bundle.removeOldCommands()
+        let file = bundle.commandFile(hexadecimal(UInt64.random(in: 0 ... .max)))
+        try bundle.write(RuntimeSpec.Process(container, running: command), to: file)
+        return runtimeCommand(["exec", "--process", file, container.id.rawValue])
     }
 
     /// Runs a health check's command as the container's user in its directory; one that takes too long is killed.
     package func probe(
         _ arguments: [String], in container: ContainerSpec, timeout: Duration
     ) async throws -> CommandResult {
-        let pidFile = "\(bundle(container.id).directory)/probe.pid"
-        let command = execCommand(
-            ContainerCommand(
-                arguments, user: "\(container.user):\(container.group)",
-                workingDirectory: container.workingDirectory),
-            in: container.id, pidFile: pidFile)
+        let bundle = bundle(container.id)
+        let pidFile = "\(bundle.directory)/probe.pid"
+        let file = bundle.commandFile("probe")
+        try await blocking {
+            try bundle.write(RuntimeSpec.Process(container, running: ContainerCommand(arguments)), to: file)
+        }
+        let command = runtimeCommand(["exec", "--process", file, "--pid-file", pidFile, container.id.rawValue])
         let result = try await command.run(outputLimit: 4096, timeout: timeout)
         try await blocking {
             if result.timedOut, let pid = Int32((try? Files.readText(pidFile)) ?? "") { kill(pid, SIGKILL) }
             try Files.remove(pidFile)
         }
         return result
+    }
+}
+
+extension RuntimeSpec.Process {
+    /// As the container's own, but for what the command says.
+    fileprivate init(_ container: ContainerSpec, running command: ContainerCommand) {
+        var spec = container
+        spec.arguments = command.arguments
+        spec.initProgram = nil
+        spec.terminal = command.terminal
+        spec.environment.merge(command.environment) { _, given in given }
+        if let directory = command.workingDirectory { spec.workingDirectory = directory }
+        if let user = command.user {
+            spec.user = user.uid
+            spec.group = user.gid
+            spec.additionalGroups = user.additionalGroups
+        }
+        self.init(spec)
     }
 }

@@ -16,6 +16,8 @@ package struct HostFacts: Sendable {
     package let runtime: String
     package let conmon: String
     package let cgroups: CgroupLayout
+    /// Whether the kernel can limit what a control group has in swap.
+    package let countsSwap: Bool
     package let seccomp: SeccompProfile?
     /// Host path of a static init; `nil` where none is installed.
     package let initProgram: String?
@@ -39,7 +41,7 @@ package struct HostFacts: Sendable {
         }
         guard let conmon = program("conmon") else { throw .missingPackage("conmon", for: "container supervision") }
         return HostFacts(
-            runtime: runtime, conmon: conmon, cgroups: cgroupLayout(), seccomp: try seccompProfile(),
+            runtime: runtime, conmon: conmon, cgroups: cgroupLayout(), countsSwap: countsSwap(), seccomp: try seccompProfile(),
             initProgram: ["/usr/libexec/podman/catatonit", "/usr/bin/catatonit", "/usr/bin/tini-static"]
                 .first(where: Files.exists))
     }
@@ -54,6 +56,13 @@ package struct HostFacts: Sendable {
     private static func cgroupLayout() -> CgroupLayout {
         if Files.exists("/sys/fs/cgroup/cgroup.controllers") { return .v2 }
         return Files.exists("/sys/fs/cgroup/unified/cgroup.controllers") ? .hybrid : .v1
+    }
+
+    private static func countsSwap() -> Bool {
+        let root = "/sys/fs/cgroup"
+        if Files.exists("\(root)/memory/memory.memsw.limit_in_bytes") { return true }
+        // With v2 the root itself has no limits; any group below it shows which there are.
+        return ((try? Files.list(root)) ?? []).contains { Files.exists("\(root)/\($0)/memory.swap.max") }
     }
 
     private static func seccompProfile() throws(EscaleError) -> SeccompProfile? {

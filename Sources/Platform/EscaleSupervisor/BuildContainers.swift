@@ -64,7 +64,7 @@ package actor BuildContainers {
         try await platform.network.create(Self.network, of: Self.project)
         var generator = SystemRandomNumberGenerator()
         let id = ContainerID(using: &generator)
-        let user = try await user(of: command)
+        let user = try await platform.user(command.user, inLayers: command.layers)
         var environment = ["HOME": user.home]
         environment.merge(command.environment) { $1 }
         let spec = ContainerSpec(
@@ -83,18 +83,6 @@ package actor BuildContainers {
         running[id] = container
         try await publish()
         return container
-    }
-
-    private func user(of command: BuildCommand) async throws -> ResolvedUser {
-        let tree = MergedTree(
-            directories: command.layers.map { "\(platform.engine.directories.layers)/\($0)" })
-        let text = command.user.isEmpty ? "0" : command.user
-        return try await blocking {
-            func file(_ path: String) throws -> String {
-                try tree.read(path).map { String(decoding: $0, as: UTF8.self) } ?? ""
-            }
-            return try resolveUser(text, passwd: file("/etc/passwd"), group: file("/etc/group"))
-        }
     }
 
     private func execute(

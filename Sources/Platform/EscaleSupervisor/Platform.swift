@@ -3,6 +3,7 @@ package import EscaleEngine
 package import EscaleGateway
 package import EscaleImages
 package import EscaleNetwork
+import EscaleOCI
 package import EscaleSystem
 
 /// The parts that every project's supervisor works with; one set for the daemon.
@@ -38,5 +39,20 @@ package struct Platform: Sendable {
         network = AddressBook(
             controller: controller, gateway: gateway, instance: instance, store: store, records: try store.networks())
         events = EventLog(store: store, log: log)
+    }
+}
+
+extension Platform {
+    /// Who a name, or number, is to the files of an image: `USER[:GROUP]`; nobody asked for is root.
+    ///
+    /// - Parameter layers: as overlayfs wants them, topmost first.
+    func user(_ text: String, inLayers layers: [String]) async throws -> ResolvedUser {
+        let tree = MergedTree(directories: layers.map { "\(engine.directories.layers)/\($0)" })
+        return try await blocking {
+            func file(_ path: String) throws -> String {
+                try tree.read(path).map { String(decoding: $0, as: UTF8.self) } ?? ""
+            }
+            return try resolveUser(text.isEmpty ? "0" : text, passwd: file("/etc/passwd"), group: file("/etc/group"))
+        }
     }
 }

@@ -58,7 +58,8 @@ extension ProjectSupervisor {
         var generator = SystemRandomNumberGenerator()
         let id = ContainerID(using: &generator)
         let image = try platform.images.image(recipe.imageID.description)
-        let user = try await user(of: recipe, image)
+        let layers = platform.images.lowerDirectories(of: image)
+        let user = try await platform.user(recipe.service.user ?? recipe.image.user ?? "", inLayers: layers)
         let hostname = recipe.service.hostname ?? id.short
         var spec = ContainerSpec(
             id: id, arguments: try recipe.arguments(),
@@ -69,13 +70,13 @@ extension ProjectSupervisor {
         spec.terminal = recipe.service.tty
         spec.capabilities = try Capabilities.resolved(
             adding: recipe.service.addedCapabilities, dropping: recipe.service.droppedCapabilities)
+        spec.limits = recipe.limits(countsSwap: platform.engine.facts.countsSwap)
         if recipe.service.useInit {
             guard let program = platform.engine.facts.initProgram else {
                 throw EscaleError.missingPackage("tini", for: "`init: true`")
             }
             spec.initProgram = program
         }
-        let layers = platform.images.lowerDirectories(of: image)
         spec.mounts = try await mounts(of: recipe, slot: replica.slot, layers: layers)
         let names = recipe.service.networks.compactMap { attachment in
             recipe.project.networks.first { $0.key == attachment.network }?.name
@@ -210,15 +211,6 @@ extension ProjectSupervisor {
                 hint: "bring the project up again: `escale up -d`")
         }
         return recipe
-    }
-
-    private func user(of recipe: Recipe, _ image: StoredImage) async throws -> ResolvedUser {
-        let text = recipe.service.user ?? recipe.image.user ?? ""
-        let images = platform.images
-        let (passwd, group) = try await blocking {
-            (try images.readFile("/etc/passwd", in: image.layers) ?? "", try images.readFile("/etc/group", in: image.layers) ?? "")
-        }
-        return try resolveUser(text.isEmpty ? "0" : text, passwd: passwd, group: group)
     }
 
     private func mounts(of recipe: Recipe, slot: Int, layers: [String]) async throws -> [ContainerSpec.Mount] {

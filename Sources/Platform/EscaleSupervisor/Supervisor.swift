@@ -161,15 +161,15 @@ package actor Supervisor {
         guard let container = await projects[name]?.runningContainer(request.service, slot: request.index) else {
             throw EscaleError.replicaMissing(ReplicaID(service: request.service, slot: request.index))
         }
-        let spec = container.blueprint.spec
-        // The runtime takes root and its own directory where none is given, and forgets the container's environment
-        // where one is.
-        let command = platform.engine.execCommand(
-            ContainerCommand(
-                request.command, terminal: request.tty, user: request.user ?? "\(spec.user):\(spec.group)",
-                workingDirectory: request.workingDirectory ?? spec.workingDirectory,
-                environment: spec.environment.merging(request.environment) { _, given in given }),
-            in: container.id)
+        var words = ContainerCommand(
+            request.command, terminal: request.tty, workingDirectory: request.workingDirectory,
+            environment: request.environment)
+        if let user = request.user {
+            words.user = try await platform.user(user, inLayers: container.blueprint.layers)
+        }
+        let command = try await blocking { [engine = platform.engine, words] in
+            try engine.execCommand(words, in: container.blueprint.spec)
+        }
         return ExecPlan(
             executable: command.executable, arguments: command.arguments,
             unmounts: command.namespace?.unmounts ?? [])

@@ -208,6 +208,7 @@ struct Callers {
     {
         var records: [TrafficClient.Record] = []
         for (name, client) in clients {
+            _ = try await poll(until: { $0.requests > 5 }) { client.soFar }
             let record = try await client.stop()
             #expect(
                 record.failures.isEmpty,

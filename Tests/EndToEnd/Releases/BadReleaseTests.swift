@@ -77,24 +77,12 @@ import Testing
         }
     }
 
-    /// Compose's limits aren't executed yet: the test sets the control group's while the release is watched.
     @Test("the new version runs out of memory")
     func outOfMemory() async throws {
-        try await expectFailure(saying: ["exit code 137", "out of memory"], losing: 6, first: { $0.replicas = 1 }, change: {
+        try await expectFailure(saying: ["exit code 137", "out of memory"], losing: 6, first: { $0.replicas = 1 }) {
             $0.update = "monitor: 10s, failure_action: rollback"
-            $0.serve = "httpd -p 80 -h /www; until [ -e /go ]; do sleep 0.05; done; exec tail /dev/zero"
-        }) { project in
-            let new = try await poll(until: { $0 != nil }) {
-                try await project.containers().first { $0.generation == 2 && $0.state == .running }
-            }
-            let container = try #require(new ?? nil)
-            let group = try await Leftovers.cgroups(project.fixture.instance()).filter {
-                $0.hasSuffix("/\(container.id.rawValue)")
-            }
-            let files = group.flatMap { ["\($0)/memory.max", "\($0)/memory.limit_in_bytes"] }
-            let file = try #require(files.first(where: Files.exists), "no control group counts memory: \(group)")
-            try Files.write(file, Array("30000000".utf8))
-            _ = try await project.escale("exec", "web", "touch", "/go")
+            $0.more = ["mem_limit: 30m"]
+            $0.serve = "httpd -p 80 -h /www; sleep 0.7; exec tail /dev/zero"
         }
     }
 
@@ -166,7 +154,6 @@ import Testing
     ///   - lost: how many requests may fail besides, of each caller.
     ///   - first: what the version before has, besides.
     ///   - change: what is bad about the new one.
-    ///   - meanwhile: done while `up` runs.
     private func expectFailure(
         saying words: [String],
         asking path: String = "/",
@@ -175,7 +162,6 @@ import Testing
         releases: Int = 2,
         first: (inout Site) -> Void = { _ in },
         change: (inout Site) -> Void,
-        meanwhile: @Sendable (TestProject) async throws -> Void = { _ in },
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         try await EscaleFixture.with { escale in
@@ -190,9 +176,7 @@ import Testing
             site.version = "two"
             change(&site)
             try project.write("compose.yaml", site.yaml)
-            let up = try await project.begin("up", "-d")
-            try await meanwhile(project)
-            let result = try await up.result()
+            let result = try await project.escale("up", "-d")
             try result.failed(sourceLocation: sourceLocation)
             expectText(words, in: result, sourceLocation)
             try await project.hasOneVersion(replicas: site.replicas, sourceLocation: sourceLocation)
@@ -211,7 +195,6 @@ import Testing
             // Nothing of it reaches anybody any more.
             let later = Callers(site)
             try await later.see("one", sourceLocation: sourceLocation)
-            try await Task.sleep(for: .milliseconds(200))
             for record in try await later.stop("afterwards", sourceLocation: sourceLocation) {
                 #expect(record.bodies == ["one"], sourceLocation: sourceLocation)
             }

@@ -3,46 +3,38 @@ extension ComposeAttribute {
 
     /// What a service may use, or is to have, of the machine.
     static let resourceAttributes: [ComposeAttribute] =
-        warned(
+        executed(
             .service,
-            "cpu_count",
-            "cpu_percent",
             "cpu_period",
             "cpu_quota",
-            "cpu_rt_period",
-            "cpu_rt_runtime",
             "cpu_shares",
             "cpus",
+            "cpuset",
             "mem_limit",
             "mem_reservation",
             "memswap_limit",
+            "oom_score_adj",
             "pids_limit",
+            "shm_size",
+            "ulimits"
+        )
+        + executed(.ulimit, "soft", "hard")
+        + warned(
+            .service,
+            "cpu_count",
+            "cpu_percent",
+            "cpu_rt_period",
+            "cpu_rt_runtime",
             instead: withoutLimit,
             harmless: ["0"]
         )
-        + warned(
-            .service,
-            "blkio_config",
-            "cpuset",
-            "mem_swappiness",
-            "storage_opt",
-            "ulimits",
-            instead: withoutLimit
-        )
+        + warned(.service, "blkio_config", "mem_swappiness", "storage_opt", instead: withoutLimit)
         + warned(
             .service,
             "oom_kill_disable",
             instead: "the kernel may end the service's processes when memory runs out",
             harmless: ["false"]
         )
-        + warned(
-            .service,
-            "oom_score_adj",
-            instead: "the kernel chooses by itself what to end when memory runs out",
-            harmless: ["0"]
-        )
-        + warned(.service, "shm_size", instead: "/dev/shm has its usual size of 64 MB", harmless: ["64m"])
-        + warned(.ulimit, "soft", "hard", instead: withoutLimit)
         + warned(
             .blockIO,
             "weight",
@@ -97,11 +89,11 @@ extension ComposeAttribute {
             instead: "pauses between restarts grow by themselves, from 100 ms up to a minute"
         )
         + executed(.deployResources, "limits", "reservations")
-        + warned(.limits, "cpus", "memory", "pids", instead: withoutLimit, harmless: ["0"])
+        + executed(.limits, "cpus", "memory", "pids")
+        + executed(.reservations, "memory")
         + warned(
             .reservations,
             "cpus",
-            "memory",
             instead: "nothing is set aside for the service, but a release that needs more than is left is refused",
             harmless: ["0"]
         )

@@ -36,6 +36,7 @@ package struct ContainerSpec: Codable, Hashable, Sendable {
     package var terminal = false
     /// Full names, `CAP_…`.
     package var capabilities: [String] = Capabilities.standard
+    package var limits: ContainerLimits?
     /// Host path of a static init to run as the first process.
     package var initProgram: String?
 

@@ -24,6 +24,36 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
         var cwd: String
         var capabilities: CapabilitySets
         var noNewPrivileges: Bool
+        var rlimits: [ProcessLimit]?
+        var oomScoreAdj: Int?
+
+        /// The container's first process; its init, where it has one, is not yet in the arguments.
+        package init(_ spec: ContainerSpec) {
+            terminal = spec.terminal
+            user = User(uid: spec.user, gid: spec.group, additionalGids: spec.additionalGroups)
+            args = spec.arguments
+            env = spec.environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            cwd = spec.workingDirectory
+            capabilities = CapabilitySets(
+                bounding: spec.capabilities, effective: spec.capabilities, permitted: spec.capabilities)
+            noNewPrivileges = false
+            oomScoreAdj = spec.limits?.outOfMemoryScore
+            let limits = spec.limits?.ofEachProcess ?? []
+            rlimits = limits.isEmpty ? nil : limits.map(ProcessLimit.init)
+        }
+    }
+
+    package struct ProcessLimit: Codable, Hashable, Sendable {
+        var type: String
+        var soft: UInt64
+        var hard: UInt64
+
+        /// The specification has no word for "none"; the largest number is `RLIM_INFINITY`.
+        init(_ limit: ContainerLimits.Process) {
+            type = "RLIMIT_\(limit.name.uppercased())"
+            soft = limit.soft ?? .max
+            hard = limit.hard ?? .max
+        }
     }
 
     package struct Root: Codable, Hashable, Sendable {
@@ -48,7 +78,27 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
         var access: String
     }
 
-    package struct Resources: Codable, Hashable, Sendable { var devices: [DeviceRule] }
+    package struct Memory: Codable, Hashable, Sendable {
+        var limit: Int64?
+        var reservation: Int64?
+        var swap: Int64?
+    }
+
+    package struct Processors: Codable, Hashable, Sendable {
+        var quota: Int64?
+        var period: UInt64?
+        var shares: UInt64?
+        var cpus: String?
+    }
+
+    package struct ProcessCount: Codable, Hashable, Sendable { var limit: Int }
+
+    package struct Resources: Codable, Hashable, Sendable {
+        var devices: [DeviceRule]
+        var memory: Memory?
+        var cpu: Processors?
+        var pids: ProcessCount?
+    }
 
     package struct Linux: Codable, Hashable, Sendable {
         var cgroupsPath: String
@@ -76,30 +126,21 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
     package init(
         _ spec: ContainerSpec, rootPath: String, cgroup: String, files: [String: String], profile: SeccompProfile?
     ) {
-        var arguments = spec.arguments
-        var mounts = Self.standardMounts
+        process = Process(spec)
+        var mounts = Self.standardMounts(sharedMemory: spec.limits?.sharedMemory)
         if let program = spec.initProgram {
-            arguments = [Self.initPath, "--"] + arguments
+            process.args = [Self.initPath, "--"] + process.args
             mounts.append(Self.bind(program, Self.initPath, readOnly: true))
         }
         let own = files.sorted { $0.key < $1.key }.map { Self.bind($0.value, $0.key, readOnly: spec.readOnlyRoot) }
         mounts += Self.parentsFirst(own + spec.mounts.compactMap(Self.mount))
-        process = Process(
-            terminal: spec.terminal,
-            user: User(uid: spec.user, gid: spec.group, additionalGids: spec.additionalGroups),
-            args: arguments,
-            env: spec.environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" },
-            cwd: spec.workingDirectory,
-            capabilities: CapabilitySets(
-                bounding: spec.capabilities, effective: spec.capabilities, permitted: spec.capabilities),
-            noNewPrivileges: false)
         root = Root(path: rootPath, readonly: spec.readOnlyRoot)
         hostname = spec.hostname
         self.mounts = mounts
         linux = Linux(
             cgroupsPath: cgroup,
             namespaces: ["pid", "network", "ipc", "uts", "mount"].map(Namespace.init),
-            resources: Resources(devices: Self.devices),
+            resources: Self.resources(spec.limits),
             sysctl: Self.sysctls,
             seccomp: profile?.filter(capabilities: Set(spec.capabilities)),
             maskedPaths: Self.maskedPaths,
@@ -137,7 +178,22 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
             options: ["rbind", "rprivate", readOnly ? "ro" : "rw"])
     }
 
-    private static let standardMounts = [
+    private static func resources(_ limits: ContainerLimits?) -> Resources {
+        var resources = Resources(devices: devices)
+        guard let limits else { return resources }
+        let memory = Memory(
+            limit: limits.memory?.rawValue, reservation: limits.memoryReservation?.rawValue, swap: limits.memoryAndSwap)
+        if memory != Memory() { resources.memory = memory }
+        let processors = Processors(
+            quota: limits.cpuQuota, period: limits.cpuPeriod, shares: limits.cpuShares, cpus: limits.cpuset)
+        if processors != Processors() { resources.cpu = processors }
+        resources.pids = limits.processes.map(ProcessCount.init)
+        return resources
+    }
+
+    private static func standardMounts(sharedMemory: ByteCount?) -> [Mount] {
+        let size = (sharedMemory ?? ByteCount(64 << 20)).rawValue
+        return [
         Mount(destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"]),
         Mount(
             destination: "/dev", type: "tmpfs", source: "tmpfs",
@@ -147,14 +203,15 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
             options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
         Mount(
             destination: "/dev/shm", type: "tmpfs", source: "shm",
-            options: ["nosuid", "noexec", "nodev", "mode=1777", "size=67108864"]),
+            options: ["nosuid", "noexec", "nodev", "mode=1777", "size=\(size)"]),
         Mount(
             destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"]),
         Mount(destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"]),
         Mount(
             destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup",
             options: ["nosuid", "noexec", "nodev", "relatime", "ro"]),
-    ]
+        ]
+    }
 
     /// Docker's: the usual character devices, terminals, and `mknod` of anything, which opens nothing.
     private static let devices: [DeviceRule] = {
