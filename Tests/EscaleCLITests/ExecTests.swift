@@ -54,7 +54,7 @@ struct ExecTests {
                 Self.program,
                 ["--root", daemon.root.directory ?? "", "-p", "shop", "exec", "-T", "web", "cat"]
             )
-            let result = try await command.run(input: Array("hello\n".utf8), timeout: .seconds(20))
+            let result = try await command.run(input: Array("hello\n".utf8), timeout: .seconds(60))
             #expect(result.text == "got hello\n")
             #expect(result.status == 7)
         }

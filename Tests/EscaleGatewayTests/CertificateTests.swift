@@ -23,7 +23,7 @@ import Testing
             }
             func shown(_ name: String) async throws -> String {
                 let script = "openssl s_client -connect \(f.address(1)):8443 -servername \(name) </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -subject"
-                return try await Command("/bin/sh", ["-c", script]).run(timeout: .seconds(20)).text
+                return try await Command("/bin/sh", ["-c", script]).run(timeout: .seconds(60)).text
             }
             let certificates = [try await issue("a.example", "a"), try await issue("b.example", "b")]
             var state = f.state([f.server(10)])

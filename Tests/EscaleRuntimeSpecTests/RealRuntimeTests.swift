@@ -41,11 +41,11 @@ import Testing
                 spec, rootPath: "\(directory)/rootfs", cgroup: "/escale-test/\(id)",
                 files: ["/etc/hosts": "\(directory)/state/hosts"], profile: facts.seccomp)
             try Files.write("\(directory)/config.json", try JSONEncoder().encode(runtimeSpec))
-            return try await runtime(["run", "--bundle", directory, id]).run(timeout: .seconds(20))
+            return try await runtime(["run", "--bundle", directory, id]).run(timeout: .seconds(60))
         }
 
         func cleanUp() async throws {
-            _ = try await runtime(["delete", "--force", id]).run(timeout: .seconds(20))
+            _ = try await runtime(["delete", "--force", id]).run(timeout: .seconds(60))
             for controller in try Files.list("/sys/fs/cgroup") {
                 // Gone already where the runtime has taken it away; the parent stays while another test uses it.
                 rmdir("/sys/fs/cgroup/\(controller)/escale-test/\(id)")

@@ -174,7 +174,7 @@ actor World {
         let child = try await command(in: box, python("serve.py", [ready, name, "\(port)"]))
             .blockingSpawn([null, log, log])
         cleanUp.append { await stop(child) }
-        for _ in 0..<2000 where !Files.exists(ready) { try await Task.sleep(for: .milliseconds(5)) }
+        for _ in 0..<12000 where !Files.exists(ready) { try await Task.sleep(for: .milliseconds(5)) }
         let output = try Files.readText("\(scratch)/log-\(name)")
         try #require(Files.exists(ready), "\(output)")
     }
@@ -206,7 +206,7 @@ actor World {
     func stick(from box: Box, to host: String, _ port: Int, while body: () async throws -> Void) async throws -> String {
         let file = "\(scratch)/stick"
         async let output = run(in: box, python("stick.py", [host, "\(port)", file]))
-        for _ in 0..<2000 where !Files.exists("\(file).asked") { try await Task.sleep(for: .milliseconds(5)) }
+        for _ in 0..<12000 where !Files.exists("\(file).asked") { try await Task.sleep(for: .milliseconds(5)) }
         try await body()
         try Files.write(file, [])
         return try await output.split(separator: "\n").joined()
@@ -217,7 +217,7 @@ actor World {
     }
 
     func run(in box: Box?, _ arguments: [String]) async throws -> String {
-        try await command(in: box, arguments).run(timeout: .seconds(60)).text
+        try await command(in: box, arguments).run(timeout: .seconds(300)).text
     }
 
     private func python(_ script: String, _ arguments: [String]) -> [String] {

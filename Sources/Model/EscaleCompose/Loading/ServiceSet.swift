@@ -50,7 +50,12 @@ final class ServiceSet {
         if let known = extended[name] { return known }
         guard let own = services[name] else { return nil }
         guard let field = own.mapping?["extends"], !MergeTags.isReset(field) else { return own }
-        let node = base(of: name, field, chain).map { base in
+        let reader = Field(path: "services.\(name).extends", node: field, context: context)
+        if reader.warnIfEmpty() {
+            extended[name] = own.removing("extends")
+            return extended[name]
+        }
+        let node = base(of: name, reader, chain).map { base in
             context.history.note(
                 .init(reason: .extends, position: field.position, value: field.scalar?.text),
                 at: "services.\(name)"
@@ -67,10 +72,9 @@ final class ServiceSet {
         return node ?? own
     }
 
-    private func base(of name: String, _ node: YAMLNode, _ chain: [Link]) -> YAMLNode? {
-        let field = Field(path: "services.\(name).extends", node: node, context: context)
-        guard !field.warnIfEmpty(), let reference = ExtendsReference(field) else { return nil }
-        let chain = chain + [Link(set: self, name: name, position: node.position)]
+    private func base(of name: String, _ field: Field, _ chain: [Link]) -> YAMLNode? {
+        guard let reference = ExtendsReference(field) else { return nil }
+        let chain = chain + [Link(set: self, name: name, position: field.position)]
         var set = self
         if let file = reference.file {
             guard let other = library.services(of: file, for: scope) else { return nil }
@@ -81,14 +85,14 @@ final class ServiceSet {
             return nil
         }
         if let first = chain.firstIndex(where: { $0.set === set && $0.name == reference.service }) {
-            report(cycle: Array(chain[first...]), at: node.position)
+            report(cycle: Array(chain[first...]), at: field.position)
             return nil
         }
         guard chain.count < LoadBudget.depth else {
             context.error(
                 "compose.extends.depth",
                 "more than \(LoadBudget.depth) services extend one another in a row",
-                at: node.position,
+                at: field.position,
                 hint: "extend the first one directly"
             )
             return nil
