@@ -1,15 +1,15 @@
 # Everything a developer needs; each line of work is in scripts/. As root, on Debian 12 with a Swift toolchain.
 .PHONY: run test stop clean bench fmt help
 .DEFAULT_GOAL := help
+EXAMPLE ?= student-list
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
-run: ## build Escale, run the example application, check it
+run: ## build Escale, run an example application, check it (EXAMPLE=student-list, breizhsport or todo)
 	@scripts/setup.sh
 	@scripts/build.sh
-	@scripts/example.sh up
-	@scripts/next-steps.sh
+	@EXAMPLE=$(EXAMPLE) scripts/example.sh up
 
 test: ## the same set-up, then every test
 	@scripts/setup.sh test
@@ -17,7 +17,7 @@ test: ## the same set-up, then every test
 	@scripts/busybox-image.sh
 	@scripts/test.sh
 
-stop: ## take the example down and stop the daemon
+stop: ## take the examples down and stop the daemon
 	@scripts/example.sh stop
 
 clean: ## stop, and remove Escale's state and all build output

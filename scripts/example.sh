@@ -1,16 +1,27 @@
 #!/usr/bin/env bash
-# Runs the example application, examples/student-list, with the escale that scripts/build.sh built.
-# usage: scripts/example.sh up|stop|clean
-#   up     base image if it is missing, build, start, wait until healthy, check the page
-#   stop   takes the application down (its data stays) and stops the daemon
+# Runs an example application with the escale that scripts/build.sh built.
+# usage: [EXAMPLE=student-list|breizhsport|todo] scripts/example.sh up|stop|clean
+#   up     base image if it is missing, build, start, wait until healthy, check the page; says what to try next
+#   stop   takes the applications down that run (their data stays) and stops the daemon
 #   clean  stop, and all of Escale's state with it
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 readonly base=debian:bookworm-slim
-readonly url=http://localhost:8080
-readonly app="$ROOT/examples/student-list"
+readonly example=${EXAMPLE:-student-list}
+readonly app="$ROOT/examples/$example"
 escale() { "$ESCALE_BIN/escale" "$@"; }
+
+# Where each is, what its page has to show, which service to try things on.
+case "$example" in
+    student-list)
+        name="The student list" url=http://localhost:8080 asked=(--data submit=list) shown='Alice is 12 years old'
+        service=website
+        ;;
+    breizhsport) name="Breizhsport" url=http://localhost:8081 asked=() shown='Breizhsport' service=api ;;
+    todo) name="The todo list" url=http://localhost:8082 asked=() shown='Todo' service=web ;;
+    *) fail "there is no example \"$example\"" "EXAMPLE is one of: $(cd "$ROOT/examples" && echo *)" ;;
+esac
 
 have_base_image() { escale image ls --format json | grep -q "$base\""; }
 
@@ -22,19 +33,36 @@ base_image() {
 
 check_page() {
     local page
-    page=$(curl --silent --show-error --max-time 10 --data submit=list "$url/") ||
-        fail "$url does not answer" "cd examples/student-list && $ESCALE_BIN/escale ps"
-    grep -q 'Alice is 12 years old' <<<"$page" ||
-        fail "the page at $url does not show the students" "cd examples/student-list && $ESCALE_BIN/escale logs"
+    page=$(curl --silent --show-error --max-time 10 ${asked[@]+"${asked[@]}"} "$url/") ||
+        fail "$url does not answer" "cd examples/$example && $ESCALE_BIN/escale ps"
+    grep -q "$shown" <<<"$page" ||
+        fail "the page at $url does not show \"$shown\"" "cd examples/$example && $ESCALE_BIN/escale logs"
+}
+
+next_steps() {
+    cat <<TEXT
+
+$name runs:  $url
+
+Worth trying next, from examples/$example:
+
+  export PATH=$ESCALE_BIN:\$PATH; cd examples/$example
+  escale ps                          what runs, how healthy it is
+  escale logs -f $service             its log, live, while you use the page
+  escale up -d --scale $service=3     more replicas behind the same port
+
+examples/$example/README.md says more. \`make stop\` takes it down; its data stays. \`make test\` runs every test.
+TEXT
 }
 
 up() {
     step "base image"
     base_image
-    step "building and starting examples/student-list"
+    step "building and starting examples/$example"
     (cd "$app" && escale up -d --build --wait)
     step "checking the page"
     check_page
+    next_steps
 }
 
 stop() {
@@ -42,7 +70,10 @@ stop() {
         echo "Escale is not built here: nothing was stopped. (\`make run\` builds it.)"
         return
     fi
-    (cd "$app" && escale down)
+    local directory
+    for directory in "$ROOT"/examples/*/; do
+        (cd "$directory" && escale down)
+    done
     escale system stop
 }
 

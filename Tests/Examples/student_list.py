@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""The student list from end to end, with three replicas of each service.
+
+usage: student_list.py
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+from support import Client, Example, Failure, expect, request, wait_until
+
+
+def students(site):
+    """Status and text of the page with the list."""
+    return request(site.port, "POST", "/", form="submit=list")
+
+
+def lists(site, name):
+    wait_until(f"{name} to be listed", lambda: name in students(site)[1])
+
+
+def a_second_up_changes_nothing(site):
+    def identities():
+        return sorted((one["id"], one["pid"], one["startedAt"]) for one in site.containers())
+
+    before = identities()
+    site.up()
+    expect(identities() == before, f"a second up replaced containers: {before}, then {identities()}")
+    site.say("a second up changes nothing")
+
+
+def says_when_the_api_is_away(site):
+    pids = [one["pid"] for one in site.running("api")]
+    children = subprocess.run(["pgrep", "-P", ",".join(map(str, pids))], capture_output=True, text=True).stdout.split()
+    every = pids + [int(pid) for pid in children]
+    for pid in every:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        status, page = students(site)
+    finally:
+        for pid in every:
+            os.kill(pid, signal.SIGCONT)
+    expect(status == 502 and 'role="alert"' in page, f"without its API the page is {status}: {page[-600:]}")
+    expect(not any(word in page for word in ("Warning", "Fatal", "Stack trace")), f"the page shows PHP's words: {page}")
+    lists(site, "Alice is 12 years old")
+    site.say("without its API the page says so; with it, the list is back")
+
+
+def survives(site):
+    # Each of the two callers may have had a request in the replica that dies.
+    with Client(site.port, "/", form="submit=list") as client:
+        for service in ("website", "api"):
+            seconds = site.kill(service)
+            site.say(f"{service} killed, all well again after {seconds:.1f} s: {client.lost(2, f'{service} was killed')}")
+
+
+def main():
+    try:
+        with Example("student-list", "WEBSITE_PORT", "compose.yaml", "compose.prod.yaml") as site:
+            site.up()
+            expect(len(site.running("api")) == len(site.running("website")) == 3, "not three replicas each")
+            site.say("up from nothing, three replicas each")
+            site.browse()
+            a_second_up_changes_nothing(site)
+            says_when_the_api_is_away(site)
+            site.up("--scale", "website=4")
+            expect(len(site.running("website")) == 4, "not 4 replicas of the website")
+
+            data = {"Alice": 12, "Bob": 13, "Chloé": 14, "Yann": 15}
+            change = "cat > /data/new && mv /data/new /data/student_age.json"
+            site.escale("exec", "-T", "api", "sh", "-c", change, typed=json.dumps(data))
+            lists(site, "Yann is 15 years old")
+            site.say("the data was changed in place")
+
+            site.edit("website/public/index.php", "<h1>", "<h1>Our ")
+            site.edit("api/app.py", '"""The student list', '"""Our student list')
+            with Client(site.port, "/", form="submit=list") as client:
+                site.up()
+                site.page_says("/", "<h1>Our ")
+                site.say(f"a release of both: {client.lost(0, 'the release')}")
+            survives(site)
+            with Client(site.port, "/") as client:
+                site.escale("rollback")
+                wait_until("the former page", lambda: "<h1>Our " not in site.get("/")[1])
+                site.say(f"rolled back: {client.lost(0, 'the rollback')}")
+            site.escale("down")
+            site.up()
+            lists(site, "Yann is 15 years old")
+            site.say("down and up again: the data is there")
+    except Failure as failure:
+        sys.exit(f"failed: {failure}")
+
+
+if __name__ == "__main__":
+    main()

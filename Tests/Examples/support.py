@@ -1,0 +1,261 @@
+"""An example application as its team runs it: through `escale` and its port, and nothing else.
+
+Python's standard library only. As root, after scripts/setup.sh test and scripts/build.sh.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE = 120  # seconds, for anything that takes a moment; a busy machine may need many of them
+
+
+class Failure(Exception):
+    """What was expected did not happen."""
+
+
+def expect(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+def wait_until(what, condition):
+    deadline = time.monotonic() + PATIENCE
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise Failure(f"waited {PATIENCE} s in vain for {what}")
+        time.sleep(0.1)
+    return value
+
+
+class Example:
+    """A copy of an example's directory, so that a release can change its files, and its project on an Escale.
+
+    The Escale is the one that ESCALE_ROOT names, which needs the base image, or else one of its own that goes at the end.
+    """
+
+    def __init__(self, name, port_variable, *files):
+        self.name = name
+        self._scratch = tempfile.TemporaryDirectory(prefix="escale-example.", dir="/var/tmp")
+        self.directory = Path(self._scratch.name) / name
+        shutil.copytree(ROOT / "examples" / name, self.directory)
+        self.port = free_port()
+        self._program = Path(os.environ.get("ESCALE_BIN", ROOT / ".build/release")) / "escale"
+        self._files = files
+        self._owns = "ESCALE_ROOT" not in os.environ
+        self._environment = {**os.environ, port_variable: str(self.port)}
+        if self._owns:
+            self._environment["ESCALE_ROOT"] = f"{self._scratch.name}/root"
+        self._began = time.monotonic()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        if self._owns:
+            self.escale("image", "bootstrap", "debian:bookworm-slim")
+        return self
+
+    def __exit__(self, kind, error, _):
+        if isinstance(error, (Failure, OSError, AssertionError)):
+            for words in (["ps", "-a"], ["release", "ls"], ["logs", "--tail", "30"]):
+                print(self.escale(*words, check=False).stdout[-6000:], file=sys.stderr)
+        if self._owns:
+            self.escale("system", "reset", "--yes", check=False)
+        else:
+            self.escale("down", "-v", check=False)
+        self._scratch.cleanup()
+
+    def say(self, text):
+        print(f"  {time.monotonic() - self._began:5.0f} s  {text}", flush=True)
+
+    def escale(self, *words, check=True, typed=""):
+        arguments = [str(self._program), "--progress", "plain"]
+        for file in self._files:
+            arguments += ["-f", file]
+        done = subprocess.run(
+            [*arguments, *words], cwd=self.directory, env=self._environment, input=typed,
+            capture_output=True, text=True, timeout=600)
+        if check and done.returncode != 0:
+            raise Failure(f"escale {' '.join(words)} ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        return done
+
+    def up(self, *words):
+        return self.escale("up", "-d", "--build", "--wait", *words)
+
+    def edit(self, path, old, new):
+        file = self.directory / path
+        text = file.read_text(encoding="utf-8")
+        expect(old in text, f"{path} has no \"{old}\" to change")
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+    # What runs
+
+    def containers(self, service=None):
+        every = json.loads(self.escale("ps", "-a", "--format", "json").stdout)
+        return [one for one in every if service in (None, one["service"])]
+
+    def running(self, service):
+        return [one for one in self.containers(service) if one["state"] == "running"]
+
+    def is_whole(self):
+        """Whether all that shall run does, and is healthy where it is checked."""
+        return all(
+            (one["state"] == "running" and one.get("health") in (None, "healthy"))
+            or (one["state"] == "exited" and one.get("exitCode") == 0)
+            for one in self.containers())
+
+    def kill(self, service):
+        """Kills the first process of one of the service's containers, and waits until all is well again."""
+        victim = self.running(service)[0]
+        os.kill(victim["pid"], signal.SIGKILL)
+        began = time.monotonic()
+        wait_until(f"{service} to be gone", lambda: all(
+            one["pid"] != victim["pid"] for one in self.running(service)))
+        wait_until(f"everything to be well after {service} was killed", self.is_whole)
+        return time.monotonic() - began
+
+    # From outside
+
+    def get(self, path):
+        """Status and text of one request."""
+        return request(self.port, "GET", path)
+
+    def page_says(self, path, text):
+        return wait_until(f"{path} to say \"{text}\"", lambda: text in self.get(path)[1])
+
+    def browse(self):
+        """Uses the page in a browser, by the script of Tests/Browser that has the example's name."""
+        script = ROOT / "Tests/Browser" / f"{self.name.replace('-', '_')}.py"
+        done = subprocess.run([sys.executable, str(script), self.url], capture_output=True, text=True, timeout=600)
+        for line in done.stdout.splitlines():
+            self.say(f"  browser: {line}")
+        expect(done.returncode == 0, f"in the browser: {done.stdout}{done.stderr}")
+
+    @contextlib.contextmanager
+    def cut_off(self, service):
+        """Lets no packet through to or from the service's containers meanwhile, as a firewall or a pulled plug would."""
+        table = f"escale_example_{os.getpid()}"
+        addresses = []
+        for one in self.running(service):
+            shown = subprocess.run(
+                ["nsenter", f"--net=/proc/{one['pid']}/ns/net", "ip", "-o", "-4", "address", "show", "scope", "global"],
+                check=True, capture_output=True, text=True).stdout
+            addresses += [line.split()[3].partition("/")[0] for line in shown.splitlines() if " lo " not in line]
+        expect(addresses, f"{service} has no address")
+        members = ", ".join(addresses)
+        rules = (f"table ip {table} {{\nchain cut {{\ntype filter hook forward priority -10\n"
+                 f"ip saddr {{ {members} }} drop\nip daddr {{ {members} }} drop\n}}\n}}\n")
+        subprocess.run(["nft", "-f", "-"], input=rules, check=True, text=True)
+        try:
+            yield
+        finally:
+            subprocess.run(["nft", "delete", "table", "ip", table], check=True)
+
+
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def request(port, method, path, body=None, form=None):
+    """Status and text; the body is sent as JSON, or a form as browsers do."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        data, headers = form, {"Accept": "application/json, text/html"}
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        elif body is not None:
+            data, headers["Content-Type"] = json.dumps(body), "application/json"
+        connection.request(method, path, data, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+    finally:
+        connection.close()
+
+
+class Client:
+    """Two callers that ask for the paths in turn, one with new connections, one with a kept one, and note what fails.
+
+    With a form they send that; then nobody in between may ask again.
+    """
+
+    def __init__(self, port, *paths, form=None):
+        self._port = port
+        self._paths = paths
+        self._form = form
+        self._ends = threading.Event()
+        self.requests = 0
+        self.failures = []
+        self._threads = [threading.Thread(target=self._call, args=[keeps]) for keeps in (False, True)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ends.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self, keeps):
+        connection = None
+        turn = 0
+        while not self._ends.wait(0.02):
+            path = self._paths[turn % len(self._paths)]
+            turn += 1
+            try:
+                if connection is None:
+                    connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+                try:
+                    self._ask(connection, path)
+                    answer = connection.getresponse()
+                except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+                    # A kept connection may be closed by the other side at any time between two requests; any client
+                    # opens another one then. The first request of a connection has no such excuse.
+                    if connection.sock is None or not getattr(connection, "used", False):
+                        raise
+                    connection.close()
+                    connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+                    self._ask(connection, path)
+                    answer = connection.getresponse()
+                text = answer.read()
+                connection.used = True
+                if answer.status != 200:
+                    self.failures.append(f"{path}: {answer.status} {text[:120]!r}")
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(f"{path}: {error!r}")
+                connection = None
+            self.requests += 1
+            if not keeps and connection is not None:
+                connection.close()
+                connection = None
+
+    def _ask(self, connection, path):
+        if self._form is None:
+            connection.request("GET", path, headers={"Accept": "application/json, text/html"})
+        else:
+            connection.request("POST", path, self._form, {"Content-Type": "application/x-www-form-urlencoded"})
+
+    def lost(self, most, what):
+        """Checks how many requests failed since the last time, a few later ones among them."""
+        enough = self.requests + 10
+        wait_until("some more requests", lambda: self.requests >= enough)
+        failures, self.failures = self.failures, []
+        expect(len(failures) <= most, f"{what}: {len(failures)} of {self.requests} requests failed: {failures[:5]}")
+        requests, self.requests = self.requests, 0
+        return f"{len(failures)} of {requests} requests failed"

@@ -1,0 +1,1 @@
+"""Breizhsport: products, carts and orders over PostgreSQL."""
