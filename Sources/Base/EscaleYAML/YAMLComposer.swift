@@ -211,7 +211,13 @@ struct YAMLComposer {
     }
 
     private func place(_ mark: YAMLMark) -> SourcePosition {
-        SourcePosition(file: file, line: mark.line + 1, column: mark.column + 1)
+        if mark.isEnd {
+            let lines = YAMLDocument.lines(of: text)
+            if mark.line >= lines.count, let last = lines.last {
+                return SourcePosition(file: file, line: lines.count, column: last.unicodeScalars.count + 1)
+            }
+        }
+        return SourcePosition(file: file, line: mark.line + 1, column: mark.column + 1)
     }
 
     private mutating func report(

@@ -25,6 +25,8 @@ struct YAMLEvent {
 struct YAMLMark {
     let line: Int
     let column: Int
+    /// Behind all of the text: libyaml then counts a line that need not be there.
+    var isEnd = false
 }
 
 /// What libyaml says of text that is not YAML.
@@ -64,7 +66,9 @@ final class YAMLEventReader {
         var event = yaml_event_t()
         guard isReady, yaml_parser_parse(parser, &event) == 1 else { throw fault() }
         defer { yaml_event_delete(&event) }
-        let mark = YAMLMark(line: event.start_mark.line, column: event.start_mark.column)
+        let mark = YAMLMark(
+            line: event.start_mark.line, column: event.start_mark.column,
+            isEnd: parser.pointee.eof != 0 && event.start_mark.index == parser.pointee.mark.index)
         func make(
             _ kind: YAMLEvent.Kind,
             _ anchor: UnsafeMutablePointer<UInt8>? = nil,

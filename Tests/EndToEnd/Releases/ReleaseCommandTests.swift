@@ -94,10 +94,11 @@ import Testing
             try await project.escale("release", "pause").ok()
             // What was begun is finished, such as the end of a replica that drains.
             var before = Set(try await standing(project))
-            for _ in 0..<50 {
+            var quiet = 0
+            while quiet < 15 {
                 try await Task.sleep(for: .milliseconds(200))
                 let now = Set(try await standing(project))
-                if now == before { break }
+                quiet = now == before ? quiet + 1 : 0
                 before = now
             }
             try await Task.sleep(for: .milliseconds(900))

@@ -165,10 +165,12 @@ final class LoadContext {
     /// The text of a file of variables or labels.
     func environmentText(ofFile path: String) -> TextReading {
         let reading = text(ofFile: path)
-        guard case .text(let text) = reading, text.utf8.count > Self.mostEnvironmentBytes else {
-            return reading
+        guard case .text(let text) = reading else { return reading }
+        if text.utf8.count > Self.mostEnvironmentBytes {
+            return .failed("it is larger than \(Self.mostEnvironmentBytes >> 20) MiB")
         }
-        return .failed("it is larger than \(Self.mostEnvironmentBytes >> 20) MiB")
+        // No variable of a program can hold one.
+        return text.utf8.contains(0) ? .failed("it holds a NUL character") : reading
     }
 
     private static let mostEnvironmentBytes = 2 << 20

@@ -9,10 +9,11 @@ struct Section {
     /// The attribute's value; `nil` where the file has none, or where an attribute that does nothing here is empty.
     subscript(_ name: String) -> Field? { known[name] }
 
-    /// Whether an unknown key was reported that is likely to mean one of the names.
+    /// Whether an unknown key was reported that is likely to mean one of the names. One of them without a value is none.
     func misspells(_ names: String...) -> Bool {
         (field.node.mapping?.pairs ?? []).contains { pair in
-            known[pair.key] == nil && Suggestion.nearest(to: pair.key, among: names) != nil
+            known[pair.key] == nil && !names.contains(pair.key)
+                && Suggestion.nearest(to: pair.key, among: names) != nil
         }
     }
 

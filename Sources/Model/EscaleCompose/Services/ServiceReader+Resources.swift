@@ -97,13 +97,19 @@ extension ServiceReader {
                 "\(field.path) is less than mem_limit",
                 hint: "it counts memory and swap together; with the same value there is no swap"
             )
-        } else if section["mem_limit"] == nil, section["deploy"]?.node.mapping?["resources"] == nil {
+        } else if isWithoutLimit(section["mem_limit"]), section["deploy"]?.node.mapping?["resources"] == nil {
             field.error(
                 "compose.memory.conflict",
                 "\(field.path) needs a limit of memory beside it",
                 hint: "write mem_limit too; this one counts memory and swap together"
             )
         }
+    }
+
+    /// Whether a limit is not there, or there and says so.
+    private func isWithoutLimit(_ field: Field?) -> Bool {
+        guard let field else { return true }
+        return field.node.scalar.flatMap { ByteCount(compose: $0.text) }?.rawValue == 0
     }
 
     // MARK: Block devices
