@@ -59,6 +59,11 @@ def survives(app):
         with app.cut_off("redis"):
             time.sleep(2)
         app.say(f"Redis cut off for 2 s: {client.lost(2, 'Redis was cut off')}")
+    with app.cut_off("redis"):
+        status, text = app.get("/api/todos")
+        expect(status == 503 and "away" in text, f"without Redis: {status} {text}")
+        app.say(f"without Redis for long: {status} {text}")
+    wait_until("the list", lambda: app.get("/api/todos")[0] == 200)
     add(app, "after all that")
     counted(app)
     app.say("the worker works")

@@ -7,7 +7,8 @@ import EscaleYAML
 final class ServiceSet {
     private let shown: String
     private let scope: FileScope?
-    private let library: ServiceLibrary
+    // The library keeps the sets of other files; whoever loads keeps the library.
+    private unowned let library: ServiceLibrary
     private let services: [String: YAMLNode]
     private var extended: [String: YAMLNode] = [:]
     private var context: LoadContext { library.context }

@@ -38,7 +38,9 @@ class Handler extends ExceptionHandler
 
     private function lostConnection(QueryException $e): bool
     {
-        // SQLSTATE class 08 is "connection exception", 57P what a server says that stops or starts; MySQL's own are HY000.
-        return (bool) preg_match('/SQLSTATE\[(08|57P|HY000)/', $e->getMessage());
+        // SQLSTATE class 08 is "connection exception", 57P what PostgreSQL says when it stops or starts; the numbers are
+        // MariaDB's for a server that is not there, is gone, or went in the middle.
+        return (bool) preg_match('/SQLSTATE\[(08|57P|HY000\] \[?20(02|06|13)\b)/', $e->getMessage())
+            || (bool) preg_match('/HY000\]: General error: 20(06|13)\b/', $e->getMessage());
     }
 }

@@ -18,9 +18,10 @@ class CountTodos implements ShouldQueue
 
     public function handle(): void
     {
-        Cache::forever('counts', [
+        // One at a time: an older count must not be written after a newer one.
+        Cache::lock('counting', 10)->block(10, static fn () => Cache::forever('counts', [
             'open' => Todo::where('done', false)->count(),
             'done' => Todo::where('done', true)->count(),
-        ]);
+        ]));
     }
 }
