@@ -53,8 +53,7 @@ def survives(site):
     # Each of the two callers may have had a request in the replica that dies.
     with Client(site.port, "/", form="submit=list") as client:
         for service in ("website", "api"):
-            seconds = site.kill(service)
-            site.say(f"{service} killed, all well again after {seconds:.1f} s: {client.lost(2, f'{service} was killed')}")
+            site.kill_each(service, client, most=2)
 
 
 def main():

@@ -117,15 +117,18 @@ class Example:
             or (one["state"] == "exited" and one.get("exitCode") == 0)
             for one in self.containers())
 
-    def kill(self, service):
-        """Kills the first process of one of the service's containers, and waits until all is well again."""
-        victim = self.running(service)[0]
-        os.kill(victim["pid"], signal.SIGKILL)
-        began = time.monotonic()
-        wait_until(f"{service} to be gone", lambda: all(
-            one["pid"] != victim["pid"] for one in self.running(service)))
-        wait_until(f"everything to be well after {service} was killed", self.is_whole)
-        return time.monotonic() - began
+    def kill_each(self, service, client, most):
+        """Kills the first process of each of the service's containers, one after the other, and waits each time until
+        all is well again. No more than so many of the client's requests may fail each time."""
+        for victim in self.running(service):
+            began = time.monotonic()
+            os.kill(victim["pid"], signal.SIGKILL)
+            wait_until(f"{victim['name']} to be gone", lambda: all(
+                one["pid"] != victim["pid"] for one in self.running(service)))
+            wait_until(f"everything to be well after {victim['name']} was killed", self.is_whole)
+            seconds = time.monotonic() - began
+            lost = client.lost(most, f"{victim['name']} was killed")
+            self.say(f"{victim['name']} killed, all well again after {seconds:.1f} s: {lost}")
 
     # From outside
 

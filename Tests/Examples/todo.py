@@ -53,9 +53,10 @@ def releases_under_load(app):
 def survives(app):
     with Client(app.port, "/", "/api/todos") as client:
         # The two callers may each have had a request in what died.
-        for service, most in (("web", 0), ("api", 0), ("worker", 0), ("scheduler", 0), ("redis", 2), ("db", 2)):
-            seconds = app.kill(service)
-            app.say(f"{service} killed, all well again after {seconds:.1f} s: {client.lost(most, f'{service} was killed')}")
+        for service in ("web", "api", "redis", "db"):
+            app.kill_each(service, client, most=2)
+        for service in ("worker", "scheduler"):
+            app.kill_each(service, client, most=0)
         with app.cut_off("redis"):
             time.sleep(2)
         app.say(f"Redis cut off for 2 s: {client.lost(2, 'Redis was cut off')}")
@@ -101,7 +102,8 @@ def with_mariadb():
         app.up()
         add(app, "Déjeuner à midi ☀")
         counted(app)
-        app.kill("db")
+        with Client(app.port, "/", "/api/todos") as client:
+            app.kill_each("db", client, most=2)
         expect([todo["title"] for todo in todos(app)] == ["Déjeuner à midi ☀"], "the todo is not there")
         app.say("with MariaDB: a todo added, counted, and there after the database was killed")
 
