@@ -17,6 +17,12 @@ import Testing
         }
     }
 
+    @Test func noVariableHoldsANUL() {
+        let result = loader(["compose.yaml": "services: {web: {image: $A}}\n", ".env": "A=x\0y\n"]).load()
+        #expect(result.diagnostics.first?.code.rawValue == "compose.env-file.unreadable")
+        #expect(result.diagnostics.first?.message.contains("NUL") == true, "\(result.diagnostics)")
+    }
+
     @Test func theHistoryTellsWhichValueTookWhosePlace() {
         var loader = loader(
             [
