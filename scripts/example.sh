@@ -47,9 +47,9 @@ $name runs:  $url
 Worth trying next, from examples/$example:
 
   export PATH=$ESCALE_BIN:\$PATH; cd examples/$example
-  escale ps                          what runs, how healthy it is
-  escale logs -f $service             its log, live, while you use the page
-  escale up -d --scale $service=3     more replicas behind the same port
+$(printf '  %-34s %s\n' "escale ps" "what runs, how healthy it is" \
+        "escale logs -f $service" "its log, live, while you use the page" \
+        "escale up -d --scale $service=3" "more replicas behind the same port")
 
 examples/$example/README.md says more. \`make stop\` takes it down; its data stays. \`make test\` runs every test.
 TEXT

@@ -19,7 +19,7 @@ import urllib.error
 import urllib.request
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's key of an element's id
-PATIENCE = 60  # seconds, for anything that the page should do
+PATIENCE = 120  # seconds, for anything that takes a moment; a busy machine may need many of them
 
 
 class Failure(Exception):

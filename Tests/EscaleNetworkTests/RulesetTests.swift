@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct RulesetTests {
     private func text(_ state: NetworkState) throws -> String {
-        Ruleset(instance: try Sample.instance(), state: state, resolvers: Sample.resolvers).text
+        Ruleset(instance: try Sample.instance(), state: state, resolvers: Sample.resolvers).table.replacement
     }
 
     /// Everything that depends on the state; the rules themselves are judged by what passes, in the other suites.
@@ -67,7 +67,7 @@ import Testing
 
     @Test(arguments: [Sample.state, NetworkState()]) func theKernelTakesIt(state: NetworkState) async throws {
         let instance = try Sample.instance("zz9")
-        let text = Ruleset(instance: instance, state: state, resolvers: Sample.resolvers).text
+        let text = Ruleset(instance: instance, state: state, resolvers: Sample.resolvers).table.replacement
         // In a namespace of its own, so that nothing of it touches this host.
         let check = Command("/usr/bin/unshare", ["-n", "/usr/sbin/nft", "-f", "-"])
         let result = try await check.run(input: Array(text.utf8))
@@ -78,17 +78,17 @@ import Testing
 
     @Test func anEqualStateChangesNothing() throws {
         let instance = try Sample.instance()
-        let ruleset = Ruleset(instance: instance, state: Sample.state, resolvers: Sample.resolvers)
+        let ruleset = Ruleset(instance: instance, state: Sample.state, resolvers: Sample.resolvers).table
         #expect(ruleset.changes(from: ruleset) == "")
     }
 
     /// Only the service's own chain: what leads there, and every other service, is left as it is.
     @Test func anotherReplicaChangesOneChain() throws {
         let instance = try Sample.instance()
-        let old = Ruleset(instance: instance, state: Sample.state, resolvers: Sample.resolvers)
+        let old = Ruleset(instance: instance, state: Sample.state, resolvers: Sample.resolvers).table
         var state = Sample.state
         state.services[0].backends[0].weight = 0
-        let new = Ruleset(instance: instance, state: state, resolvers: Sample.resolvers)
+        let new = Ruleset(instance: instance, state: state, resolvers: Sample.resolvers).table
         #expect(
             new.changes(from: old) == """
                 flush chain ip escale service-10.210.0.2
@@ -101,16 +101,16 @@ import Testing
     @Test func changesLeadWhereAReplacementWould() async throws {
         let instance = try Sample.instance("zz8")
         var generator = Seeded(7)
-        var before = Ruleset(instance: instance, state: NetworkState(), resolvers: [:])
-        var walk = [before.text]
+        var before = Ruleset(instance: instance, state: NetworkState(), resolvers: [:]).table
+        var walk = [before.replacement]
         var replacements: [String] = []
         for _ in 0..<60 {
             let state = Sample.random(&generator)
-            let after = Ruleset(instance: instance, state: state, resolvers: Sample.resolvers)
-            let changes = after.changes(from: before)
+            let after = Ruleset(instance: instance, state: state, resolvers: Sample.resolvers).table
+            let changes = try #require(after.changes(from: before))
             #expect(!changes.contains("delete table"), "the hooks are touched:\n\(changes)")
             walk.append(changes)
-            replacements.append(after.text)
+            replacements.append(after.replacement)
             before = after
         }
         let walked = try await listings(walk, of: instance.table).dropFirst()

@@ -74,12 +74,30 @@ def survives(shop):
         shop.say(f"the database cut off for 3 s: {client.lost(2, 'the database was cut off')}")
 
 
+def from_inside(shop, path):
+    """The status that the API's first replica gives for a path that nginx does not pass on."""
+    script = ("import http.client as h; c = h.HTTPConnection('127.0.0.1', 5000); "
+              f"c.request('GET', '{path}'); print(c.getresponse().status)")
+    return int(shop.escale("exec", "-T", "api", "python3", "-c", script).stdout)
+
+
 def says_what_is_wrong(shop):
+    expect(from_inside(shop, "/readyz") == 200, "the API is not ready")
     with shop.cut_off("db"):
         status, text = shop.get("/api/products")
         expect(status == 503 and "ne répond pas" in text, f"without the database: {status} {text}")
-        shop.say(f"without the database for long: {status} {text.strip()}")
+        probes = from_inside(shop, "/healthz"), from_inside(shop, "/readyz")
+        expect(probes == (200, 503), f"without the database /healthz and /readyz give {probes}")
+        shop.say(f"without the database for long: {status} {text.strip()}; alive, and not ready")
     wait_until("the shop to be ready", lambda: shop.get("/api/products")[0] == 200)
+
+
+def a_bad_release_goes_back(shop):
+    good, bad = '    app = flask.Flask(__name__)\n', '    raise RuntimeError("no such season")\n    app = flask.Flask(__name__)\n'
+    shop.edit("api/shop/web.py", good, bad)
+    with Client(shop.port, "/", "/api/products") as client:
+        shop.goes_back(client, "no such season")
+    shop.edit("api/shop/web.py", bad, good)
 
 
 def main():
@@ -97,10 +115,9 @@ def main():
             sold = api(shop, "GET", "/api/orders/summary")[1]
             survives(shop)
             says_what_is_wrong(shop)
+            a_bad_release_goes_back(shop)
             with Client(shop.port, "/", "/api/products") as client:
-                shop.escale("rollback")
-                wait_until("the former page", lambda: "nouvelle saison" not in shop.get("/")[1])
-                shop.say(f"rolled back: {client.lost(0, 'the rollback')}")
+                shop.roll_back(client, "/", "nouvelle saison")
             shop.escale("down")
             shop.up()
             expect(api(shop, "GET", "/api/orders/summary")[1] == sold, "orders are missing")

@@ -82,9 +82,7 @@ def main():
                 site.say(f"a release of both: {client.lost(0, 'the release')}")
             survives(site)
             with Client(site.port, "/") as client:
-                site.escale("rollback")
-                wait_until("the former page", lambda: "<h1>Our " not in site.get("/")[1])
-                site.say(f"rolled back: {client.lost(0, 'the rollback')}")
+                site.roll_back(client, "/", "<h1>Our ")
             site.escale("down")
             site.up()
             lists(site, "Yann is 15 years old")

@@ -18,25 +18,14 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE = 120  # seconds, for anything that takes a moment; a busy machine may need many of them
+sys.path.insert(0, str(ROOT / "Tests/Browser"))
 
-
-class Failure(Exception):
-    """What was expected did not happen."""
+from browser import Failure, wait_until  # noqa: E402 - a directory beside this one
 
 
 def expect(condition, message):
     if not condition:
         raise Failure(message)
-
-
-def wait_until(what, condition):
-    deadline = time.monotonic() + PATIENCE
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise Failure(f"waited {PATIENCE} s in vain for {what}")
-        time.sleep(0.1)
-    return value
 
 
 class Example:
@@ -130,6 +119,21 @@ class Example:
             lost = client.lost(most, f"{victim['name']} was killed")
             self.say(f"{victim['name']} killed, all well again after {seconds:.1f} s: {lost}")
 
+    def roll_back(self, client, path, text):
+        """Goes back to the former release, under the client: none of its requests may fail. The path no longer has the
+        text then."""
+        self.escale("rollback")
+        wait_until("the former version", lambda: text not in self.get(path)[1])
+        self.say(f"rolled back: {client.lost(0, 'the rollback')}")
+
+    def goes_back(self, client, saying):
+        """Releases what is in the files, which is bad: `up` has to fail and say why, and no request may fail."""
+        done = self.escale("up", "-d", "--build", check=False)
+        expect(done.returncode == 1, f"a bad release ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+        expect(saying in done.stderr, f"nothing about \"{saying}\": {done.stderr[-3000:]}")
+        wait_until("the former version", self.is_whole)
+        self.say(f"a bad release went back by itself: {client.lost(0, 'the bad release')}")
+
     # From outside
 
     def get(self, path):
@@ -193,7 +197,7 @@ def request(port, method, path, body=None, form=None):
 class Client:
     """Two callers that ask for the paths in turn, one with new connections, one with a kept one, and note what fails.
 
-    With a form they send that; then nobody in between may ask again.
+    With a form they send that; then nobody may ask again.
     """
 
     def __init__(self, port, *paths, form=None):
@@ -203,6 +207,7 @@ class Client:
         self._ends = threading.Event()
         self.requests = 0
         self.failures = []
+        self.reopened = 0  # kept connections that were dropped, and the request asked again: not counted as failures
         self._threads = [threading.Thread(target=self._call, args=[keeps]) for keeps in (False, True)]
 
     def __enter__(self):
@@ -222,24 +227,20 @@ class Client:
             path = self._paths[turn % len(self._paths)]
             turn += 1
             try:
-                if connection is None:
-                    connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
                 try:
-                    self._ask(connection, path)
-                    answer = connection.getresponse()
+                    is_used = connection is not None
+                    connection = connection or http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+                    status, text = self._ask(connection, path)
                 except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
-                    # A kept connection may be closed by the other side at any time between two requests; any client
-                    # opens another one then. The first request of a connection has no such excuse.
-                    if connection.sock is None or not getattr(connection, "used", False):
+                    # A kept connection may be closed by the other side between two requests; browsers and libraries then
+                    # open another one and ask again. What may have changed something is not asked twice.
+                    if not is_used or self._form is not None:
                         raise
-                    connection.close()
+                    self.reopened += 1
                     connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-                    self._ask(connection, path)
-                    answer = connection.getresponse()
-                text = answer.read()
-                connection.used = True
-                if answer.status != 200:
-                    self.failures.append(f"{path}: {answer.status} {text[:120]!r}")
+                    status, text = self._ask(connection, path)
+                if status != 200:
+                    self.failures.append(f"{path}: {status} {text[:120]!r}")
             except (OSError, http.client.HTTPException) as error:
                 self.failures.append(f"{path}: {error!r}")
                 connection = None
@@ -253,6 +254,8 @@ class Client:
             connection.request("GET", path, headers={"Accept": "application/json, text/html"})
         else:
             connection.request("POST", path, self._form, {"Content-Type": "application/x-www-form-urlencoded"})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
 
     def lost(self, most, what):
         """Checks how many requests failed since the last time, a few later ones among them."""
@@ -261,4 +264,6 @@ class Client:
         failures, self.failures = self.failures, []
         expect(len(failures) <= most, f"{what}: {len(failures)} of {self.requests} requests failed: {failures[:5]}")
         requests, self.requests = self.requests, 0
-        return f"{len(failures)} of {requests} requests failed"
+        reopened, self.reopened = self.reopened, 0
+        again = f", {reopened} asked again on a new connection" if reopened else ""
+        return f"{len(failures)} of {requests} requests failed{again}"

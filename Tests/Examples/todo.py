@@ -85,9 +85,7 @@ def in_production():
         survives(app)
         before = todos(app)
         with Client(app.port, "/", "/api/todos") as client:
-            app.escale("rollback")
-            wait_until("the former page", lambda: "second edition" not in app.get("/main.js")[1])
-            app.say(f"rolled back: {client.lost(0, 'the rollback')}")
+            app.roll_back(client, "/main.js", "second edition")
         tidied(app)
         app.escale("down")
         app.up()

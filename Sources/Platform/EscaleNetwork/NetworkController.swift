@@ -24,7 +24,7 @@ package actor NetworkController {
     /// The latest state asked for, in force or not, the one in force, and the rules made from that.
     private var latest: NetworkState?
     private var current: NetworkState?
-    private var rules: Ruleset?
+    private var rules: PacketTable?
 
     private var bookFile: String { "\(directory)/network.json" }
 
@@ -158,14 +158,15 @@ package actor NetworkController {
         book.territory.formUnion(territory)
         if book != before { try saveBook() }
 
+        let table = ruleset.table
         let known = rules
         let listening = Set(resolvers.values)
         try await blocking { [routing, tables, log] in
             try routing.prepare(territory.sorted())
             try routing.add(listening)
-            try Self.enforce(ruleset, after: known, tables, log)
+            try Self.enforce(table, after: known, tables, log)
         }
-        rules = ruleset
+        rules = table
         try await names.converge(state, resolvers, territory: territory.sorted())
         try await forgetFlows(from: current, to: state)
 
@@ -182,20 +183,19 @@ package actor NetworkController {
     }
 
     private nonisolated static func enforce(
-        _ ruleset: Ruleset, after known: Ruleset?, _ tables: NFTables, _ log: Log
+        _ table: PacketTable, after known: PacketTable?, _ tables: NFTables, _ log: Log
     ) throws(EscaleError) {
-        guard let known else {
-            try tables.run(ruleset.text)
+        guard let known, let changes = table.changes(from: known) else {
+            try tables.run(table.replacement)
             return
         }
-        let changes = ruleset.changes(from: known)
         if changes.isEmpty { return }
         do {
             try tables.run(changes)
         } catch {
             // Somebody else wrote into our table.
             log.warning("rules replaced", ["because": "\(error)"])
-            try tables.run(ruleset.text)
+            try tables.run(table.replacement)
         }
     }
 

@@ -1,5 +1,5 @@
 /// An nftables table of IPv4 rules as a value: two of them can be compared, and one made into the other.
-struct PacketTable: Hashable, Sendable {
+package struct PacketTable: Hashable, Sendable {
     /// A named set, or with `verdicts` a map from its elements to where a packet goes on.
     struct Elements: Hashable, Sendable {
         enum Kind: String, Hashable, Sendable { case set, map }
@@ -35,7 +35,7 @@ struct PacketTable: Hashable, Sendable {
     ///
     /// A packet on its way through may meet the new chains before they hold and the old ones when they no longer do:
     /// it then passes as if there were no table. ``changes(from:)`` is free of that.
-    var replacement: String {
+    package var replacement: String {
         let table = "table ip \(name)"
         let blocks = elements.map(\.declaration) + chains.map(\.declaration)
         return "add \(table)\ndelete \(table)\n\(table) {\n" + blocks.joined(separator: "\n") + "}\n"
@@ -43,7 +43,7 @@ struct PacketTable: Hashable, Sendable {
 
     /// Commands that make the other table into this one in one transaction, touching only where they differ; empty
     /// where they don't. `nil` if that needs a ``replacement``: hooks and the sets themselves stay as they were made.
-    func changes(from old: PacketTable) -> String? {
+    package func changes(from old: PacketTable) -> String? {
         guard old.name == name, old.elements.map(\.shape) == elements.map(\.shape) else { return nil }
         let before = Dictionary(old.chains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let names = Set(chains.map(\.name))

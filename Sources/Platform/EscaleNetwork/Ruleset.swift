@@ -18,17 +18,13 @@ package struct Ruleset: Sendable {
         self.resolvers = resolvers
     }
 
-    /// Commands that replace the table, whatever it holds, in one transaction.
-    package var text: String { table.replacement }
-
-    /// Commands that make the table of the other ruleset into this one's in one transaction; empty if they are equal.
+    /// What the kernel is to hold.
     ///
-    /// No connection passes untranslated meanwhile. A packet is judged by either the old or the new rules, but what it
-    /// finds in sets and maps may be the new already, so: the chains where packets come in never change, what leads to
-    /// a service stays in place, and its chain ends with a target that no map has to be asked for.
-    package func changes(from old: Ruleset) -> String { table.changes(from: old.table) ?? text }
-
-    private var table: PacketTable {
+    /// On the way from one state's table to another's no connection passes untranslated. A packet is judged by either
+    /// the old or the new rules, but what it finds in sets and maps may be the new already, so: the chains where packets
+    /// come in never change, what leads to a service stays in place, and its chain ends with a target that no map has
+    /// to be asked for.
+    package var table: PacketTable {
         PacketTable(name: instance.table, elements: sets + natMaps, chains: natChains + hookChains)
     }
 

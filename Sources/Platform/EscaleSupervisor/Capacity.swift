@@ -24,19 +24,19 @@ extension ProjectSupervisor {
         let before = Self.reservations(in: record?.project)
         let after = Self.reservations(in: made.project)
         let taken = running.reduce(0) { $0 + (before[$1.replica.service]?.cpus ?? 0) }
-        var memory: Int64 = 0
+        var memory = 0.0  // what a file may reserve is more than Int64 holds, times the replicas
         var cpus = 0.0
         for change in made.release.changes where change.surge > 0 {
             let own = running.filter { $0.replica.service == change.service }.compactMap { usage[$0.id]??.rawValue }
             let reserved = after[change.service]
-            memory += max(own.max() ?? 0, reserved?.memory?.rawValue ?? 0) * Int64(change.surge)
+            memory += Double(max(own.max() ?? 0, reserved?.memory?.rawValue ?? 0)) * Double(change.surge)
             cpus += (reserved?.cpus ?? 0) * Double(change.surge)
         }
         let (free, disk) = try await blocking { (try Self.availableMemory(), Self.freeDisk(state)) }
-        if let free, memory > free.rawValue {
+        if let free, memory > Double(free.rawValue) {
             throw EscaleError(
                 .init("release.capacity"),
-                "the replicas that this release runs beside the present ones need about \(ByteCount(memory)), and \(free) of memory are free",
+                "the replicas that this release runs beside the present ones need about \(ByteCount(Int64(exactly: memory.rounded()) ?? .max)), and \(free) of memory are free",
                 hint: "lower `update_config.parallelism`, use `order: stop-first`, or free memory")
         }
         let processors = Double(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1))

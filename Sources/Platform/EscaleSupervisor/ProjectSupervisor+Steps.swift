@@ -70,7 +70,13 @@ extension ProjectSupervisor {
         spec.terminal = recipe.service.tty
         spec.capabilities = try Capabilities.resolved(
             adding: recipe.service.addedCapabilities, dropping: recipe.service.droppedCapabilities)
-        spec.limits = recipe.limits(countsSwap: platform.engine.facts.countsSwap)
+        let countsSwap = platform.engine.facts.countsSwap
+        spec.limits = recipe.limits(countsSwap: countsSwap)
+        if !countsSwap, recipe.service.resources?.memoryAndSwap != nil {
+            emit(
+                title(replica), .warning, "Without memswap_limit",
+                reason: "this kernel does not count swap; boot it with swapaccount=1, or remove the line")
+        }
         if recipe.service.useInit {
             guard let program = platform.engine.facts.initProgram else {
                 throw EscaleError.missingPackage("tini", for: "`init: true`")

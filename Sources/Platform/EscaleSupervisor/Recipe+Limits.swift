@@ -5,35 +5,37 @@ import EscaleOCI
 extension Recipe {
     /// What the service's replicas may use of the machine each; `nil` where the file says nothing about it.
     ///
+    /// Where the file says 0 for no limit, the project says nothing.
+    ///
     /// - Parameter countsSwap: whether the kernel can limit swap. Where it can, a container with a memory limit gets as
     ///   much swap again, as with Docker.
     func limits(countsSwap: Bool) -> ContainerLimits? {
         let own = service.resources
         let deployed = service.deploy?.limits
         var limits = ContainerLimits()
-        limits.memory = (deployed?.memory ?? own?.memory).nonZero
-        limits.memoryReservation = (service.deploy?.reservations?.memory ?? own?.memoryReservation).nonZero
+        limits.memory = deployed?.memory ?? own?.memory
+        limits.memoryReservation = service.deploy?.reservations?.memory ?? own?.memoryReservation
         if countsSwap {
             limits.memoryAndSwap =
                 switch own?.memoryAndSwap {
                 case .unlimited: -1
-                case .at(let both) where both.rawValue > 0: both.rawValue
-                case .at, nil: limits.memory.map { $0.rawValue.multipliedReportingOverflow(by: 2) }
+                case .at(let both): both.rawValue
+                case nil: limits.memory.map { $0.rawValue.multipliedReportingOverflow(by: 2) }
                     .map { $0.overflow ? Int64.max : $0.partialValue }
                 }
         }
-        if case .at(let count) = deployed?.processes ?? own?.processes, count > 0 { limits.processes = count }
-        if let cpus = deployed?.cpus ?? own?.cpus, cpus > 0 {
+        if case .at(let count) = deployed?.processes ?? own?.processes { limits.processes = count }
+        if let cpus = deployed?.cpus ?? own?.cpus {
             limits.cpuPeriod = 100_000
             limits.cpuQuota = Int64(max(cpus * 100_000, 1000).rounded())
         } else {
-            if let period = own?.cpuPeriod, period > .zero { limits.cpuPeriod = UInt64(period / .microseconds(1)) }
-            if case .at(let quota) = own?.cpuQuota, quota > .zero { limits.cpuQuota = Int64(quota / .microseconds(1)) }
+            limits.cpuPeriod = own?.cpuPeriod.map { UInt64($0 / .microseconds(1)) }
+            if case .at(let quota) = own?.cpuQuota { limits.cpuQuota = Int64(quota / .microseconds(1)) }
         }
-        if let shares = own?.cpuShares, shares > 0 { limits.cpuShares = UInt64(shares) }
+        limits.cpuShares = own?.cpuShares.flatMap { UInt64(exactly: $0) }
         limits.cpuset = own?.cpuset
         limits.outOfMemoryScore = own?.outOfMemoryScore
-        limits.sharedMemory = own?.sharedMemory.nonZero
+        limits.sharedMemory = own?.sharedMemory.flatMap { $0.rawValue > 0 ? $0 : nil }
         limits.ofEachProcess = (own?.ulimits ?? [:]).sorted { $0.key < $1.key }.map { name, limit in
             ContainerLimits.Process(name: name, soft: Self.number(limit.soft), hard: Self.number(limit.hard))
         }
@@ -46,9 +48,4 @@ extension Recipe {
         case .at(let value): UInt64(max(value, 0))
         }
     }
-}
-
-extension ByteCount? {
-    /// In a compose file 0 means: no limit.
-    fileprivate var nonZero: ByteCount? { flatMap { $0.rawValue > 0 ? $0 : nil } }
 }

@@ -18,8 +18,12 @@ extension Field {
     /// A number of processors; `nil` also for 0, which is no limit.
     func processors() -> Double? {
         guard let number = number() else { return nil }
-        guard number >= 0 else {
-            error("compose.range", "\(path) is \(node.scalar?.text ?? ""); it must be at least 0")
+        let range = 0.0...65536
+        guard range.contains(number) else {
+            error(
+                "compose.range", "\(path) is \(node.scalar?.text ?? ""); it must be 0 to 65536",
+                hint: "write how many processors, such as 1.5"
+            )
             return nil
         }
         return number == 0 ? nil : number
