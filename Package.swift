@@ -58,6 +58,7 @@ let cLibraries: [Target] = [
     systemLibrary("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
     systemLibrary("CNetlink", pkgConfig: "libnl-route-3.0", apt: "libnl-route-3-dev"),
     systemLibrary("CNFTables", pkgConfig: "libnftables", apt: "libnftables-dev"),
+    systemLibrary("CCrypt", pkgConfig: "libcrypt", apt: "libcrypt-dev"),
     .target(name: "CEscaleLinux", path: "Sources/CEscaleLinux"),
 ]
 
@@ -78,7 +79,7 @@ let model: [Target] = [
 let system: [Target] = [
     library("System", "EscaleSystem", ["EscaleCore", "CEscaleLinux"]),
     library("System", "EscaleArchive", ["EscaleCore", "EscaleSystem", "CArchive"]),
-    library("System", "EscaleCrypto", ["EscaleCore", "CCrypto"]),
+    library("System", "EscaleCrypto", ["EscaleCore", "CCrypto", "CCrypt"]),
     library("System", "EscaleHTTP", ["EscaleCore", "EscaleSystem", "CCurl", "CMicroHTTPD"]),
     library("System", "EscaleNetlink", ["EscaleCore", "EscaleSystem", "CEscaleLinux", "CNetlink", "CNFTables"]),
     library("System", "EscaleStore", ["EscaleCore", "CSQLite"]),
@@ -88,6 +89,12 @@ let platform: [Target] = [
     library(
         "Platform", "EscaleImages",
         ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleCrypto"]),
+    library(
+        "Platform", "EscaleRegistry",
+        [
+            "EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleOCI", "EscaleSystem", "EscaleCrypto", "EscaleHTTP",
+            "EscaleImages",
+        ]),
     library("Platform", "EscaleNetwork", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
     library(
         "Platform", "EscaleGateway",
@@ -114,12 +121,15 @@ let edge: [Target] = [
     library("Edge", "EscaleClient", ["EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleSystem", "EscaleHTTP"]),
     library(
         "Edge", "EscaleCLI",
-        ["EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleClient", "EscaleCompose", "EscaleCrypto", "EscaleSystem"]),
+        [
+            "EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleClient", "EscaleCompose", "EscaleOCI", "EscaleCrypto",
+            "EscaleSystem",
+        ]),
     library(
         "Edge", "EscaleDaemon",
         [
             "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleOCI", "EscaleSystem", "EscaleHTTP", "EscaleImages",
-            "EscaleBuild", "EscaleNetwork", "EscaleEngine", "EscaleGateway", "EscaleSupervisor",
+            "EscaleBuild", "EscaleNetwork", "EscaleEngine", "EscaleGateway", "EscaleSupervisor", "EscaleRegistry",
         ]),
 ]
 

@@ -17,13 +17,22 @@ static size_t c_mhd_keep_escapes(void *context, struct MHD_Connection *connectio
     return strlen(text);
 }
 
-/* A thread that accepts on `listener`, and one per connection. */
+/* A thread that accepts on `listener`, and one per connection; with a certificate and its key (PEM), over TLS. */
 static inline struct MHD_Daemon *c_mhd_start(
     int listener, unsigned int connection_limit, unsigned int idle_seconds,
-    MHD_AccessHandlerCallback handle, MHD_RequestCompletedCallback completed, void *context)
+    MHD_AccessHandlerCallback handle, MHD_RequestCompletedCallback completed, void *context,
+    const char *certificate, const char *key)
 {
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)key},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(
-        MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ITC, 0, NULL, NULL, handle, context,
+        MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ITC | (certificate ? MHD_USE_TLS : 0),
+        0, NULL, NULL, handle, context,
+        MHD_OPTION_ARRAY, certificate ? tls : none,
         MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listener,
         MHD_OPTION_CONNECTION_LIMIT, connection_limit,
         MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds,

@@ -50,7 +50,31 @@ extension API {
                 request.build || !has(name) ? BuildItem(service: service.name, build: build, image: name) : nil
             }
         }
+        try await pullImages(request, progress)
         _ = try await build(items, noCache: false, progress)
+    }
+
+    /// Pulls what the services' `pull_policy`, or the command, asks for.
+    private func pullImages(_ request: UpRequest, _ progress: @escaping Progress) async throws {
+        let wanted = request.project.closure(of: request.services)
+        var seen: Set<ImageReference> = []
+        for service in request.project.services where wanted.contains(service.name) && service.build == nil {
+            let name = service.imageName(in: request.project.name)
+            let settings = service.imageSettings
+            let policy = PullPolicy(settings, override: request.pull)
+            let platform = try settings?.platform.map { try ImagePlatform($0) } ?? .host
+            guard let reference = try? ImageReference(name),
+                policy.pulls(has: has(name), last: self.platform.images.lastPull(reference), now: .now),
+                seen.insert(reference).inserted
+            else { continue }
+            do {
+                _ = try await pull(reference, platform, request.credentials[reference.host], progress)
+            } catch let error as EscaleError where error.code.rawValue.hasPrefix("http.") {
+                throw EscaleError(
+                    .imageNotFound, "there is no image \"\(name)\" here, and it can't be pulled: \(error.message)",
+                    hint: "build it, or bring it in with `escale image load`; `escale image ls` lists what is here")
+            }
+        }
     }
 
     private typealias BuildItem = EscaleAPI.BuildRequest.Item

@@ -5,6 +5,7 @@ import EscaleCore
 import EscaleEngine
 import EscaleHTTP
 import EscaleImages
+import EscaleRegistry
 import EscaleSupervisor
 import EscaleSystem
 import FoundationEssentials
@@ -15,6 +16,8 @@ struct API: Sendable {
     let supervisor: Supervisor
     let platform: Platform
     let builder: Builder
+    let registries: Registries
+    let registry: RegistryServer
     let root: EscaleRoot
     let pool: String
     let startedAt: Timestamp
@@ -53,6 +56,10 @@ struct API: Sendable {
         case (_, 5...6) where path.starts(with: ["v1", "projects"]) && path[3] == "releases":
             return try await release(try ProjectName(validating: path[2]), Array(path.dropFirst(4)), request)
         case (.post, 2) where path == ["v1", "build"]: return try build(request)
+        case (.get, 3) where path == ["v1", "system", "df"]: return try json(try await diskUsage())
+        case (.post, 3) where path == ["v1", "registries", "login"]: return try await logIn(try decode(request))
+        case (_, 2...3) where path.starts(with: ["v1", "registry"]):
+            return try await registry(path.count == 3 ? path[2] : "", request)
         case (_, 2...3) where path.starts(with: ["v1", "images"]):
             return try await image(path.count == 3 ? path[2] : "", request)
         default: throw Self.noSuchRoute(request)

@@ -6,6 +6,7 @@ import EscaleGateway
 import EscaleHTTP
 import EscaleImages
 import EscaleNetwork
+import EscaleRegistry
 import EscaleSupervisor
 import EscaleSystem
 import FoundationEssentials
@@ -50,9 +51,12 @@ package enum Daemon {
             gateway: gateway, instance: instance, log: log)
         let supervisor = Supervisor(platform: platform)
         try await supervisor.adopt()
+        let registry = RegistryServer(store: images, file: "\(root.state)/registry.json")
+        if let error = await registry.resume() { log.warning("the registry doesn't serve", ["reason": error.message]) }
         let api = API(
             supervisor: supervisor, platform: platform,
-            builder: Builder(store: images, runner: ContainerBuildRunner(containers: supervisor.builds)), root: root, pool: "\(instance.pool)", startedAt: .now,
+            builder: Builder(store: images, runner: ContainerBuildRunner(containers: supervisor.builds)),
+            registries: Registries(store: images), registry: registry, root: root, pool: "\(instance.pool)", startedAt: .now,
             ending: ending)
         let server = HTTPServer(address: .unix(path: root.socket), handler: api.answer)
         try server.start()

@@ -17,6 +17,12 @@ package struct UpRequest: Codable, Sendable {
     package var strategy: ReleaseSettings.Strategy?
     /// Return when a release of running services has begun, instead of when it is over.
     package var detachFromRelease: Bool
+    /// When images are pulled, whatever the file says; `nil` for what it says.
+    package var pull: PullMode?
+    /// By registry.
+    package var credentials: [String: RegistryCredential] = [:]
+
+    package enum PullMode: String, Codable, Sendable, CaseIterable { case always, missing, never }
 
     package init(
         project: Project, services: [ServiceName] = [], wait: Bool = false, waitTimeout: Duration? = nil,

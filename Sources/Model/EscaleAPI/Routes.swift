@@ -74,9 +74,25 @@ package struct ProgressEvent: Codable, Hashable, Sendable {
     package var text: String
     /// Why, where there is a reason worth telling: `image changed`, `waits for api to be healthy`.
     package var reason: String?
+    /// How far a transfer is.
+    package var amount: Amount?
     package var at: Timestamp
 
-    package init(_ subject: String, _ state: State, _ text: String, reason: String? = nil, at: Timestamp) {
+    /// Bytes of bytes.
+    package struct Amount: Codable, Hashable, Sendable {
+        package var done: Int64
+        package var total: Int64
+
+        package init(done: Int64, total: Int64) {
+            self.done = done
+            self.total = total
+        }
+    }
+
+    package init(
+        _ subject: String, _ state: State, _ text: String, reason: String? = nil, amount: Amount? = nil, at: Timestamp
+    ) {
+        self.amount = amount
         self.subject = subject
         self.state = state
         self.text = text

@@ -1,4 +1,4 @@
-/// What a `.dockerignore` leaves out of the build context. The last line that matches a path decides; `!` takes back.
+/// What a `.dockerignore` leaves out of the build context. The last line that matches decides; `!` takes back.
 package struct Dockerignore: Hashable, Sendable {
     private struct Rule: Hashable, Sendable {
         let pattern: PathPattern
@@ -8,10 +8,13 @@ package struct Dockerignore: Hashable, Sendable {
     private let rules: [Rule]
     /// Whether some line takes back: then a directory that is left out may still hold something that isn't.
     package let hasExceptions: Bool
+    /// The patterns of the lines that take back, without their `!`.
+    let exceptions: [String]
 
     /// Broken patterns are passed over.
     package init(_ text: String = "") {
         var rules: [Rule] = []
+        var exceptions: [String] = []
         let plain = text.hasPrefix("\u{FEFF}") ? text.dropFirst() : text[...]
         for line in plain.split(whereSeparator: { $0 == "\n" || $0 == "\r\n" }) {
             guard line.first != "#" else { continue }
@@ -23,8 +26,10 @@ package struct Dockerignore: Hashable, Sendable {
                 continue
             }
             rules.append(Rule(pattern: compiled, isException: isException))
+            if isException { exceptions.append(clean) }
         }
         self.rules = rules
+        self.exceptions = exceptions
         hasExceptions = rules.contains(where: \.isException)
     }
 
@@ -46,7 +51,9 @@ package struct Dockerignore: Hashable, Sendable {
     }
 }
 
-/// The path without `.`, `..`, doubled and surrounding slashes, as Go's `filepath.Clean` has it; `..` stops at the top.
+/// The path without `.`, `..`, doubled and surrounding slashes, as Go's `filepath.Clean` has it.
+///
+/// `..` stops at the top.
 package func cleanPath(_ path: String) -> String {
     var parts: [Substring] = []
     for part in path.split(separator: "/") {

@@ -2,91 +2,99 @@ import EscaleCore
 
 /// One instruction's text: lines joined where they continue, comments left out, heredocs taken off.
 struct LogicalLine {
-    var text: String
-    var firstLine: Int
+    /// A stretch of the text that is one line's in the file.
+    private struct Piece {
+        /// Where in the text it begins, in UTF-8 bytes.
+        let start: Int
+        let line: Int
+        let column: Int
+    }
+
+    private(set) var text = ""
+    let firstLine: Int
     var lastLine: Int
     /// The first column, counted from 1.
-    var column: Int
-    var heredocs: [Heredoc]
+    let column: Int
+    var heredocs: [Heredoc] = []
+    /// The first empty line that it goes on over.
+    var emptyLine: Int?
+    private var pieces: [Piece] = []
+
+    init(firstLine: Int, column: Int) {
+        self.firstLine = firstLine
+        self.lastLine = firstLine
+        self.column = column
+    }
+
+    /// Joins a line of the file to the text, whose beginning has no blanks.
+    mutating func append(_ content: Substring, line: Int) {
+        let kept = text.isEmpty ? content.drop { $0.isWhitespace } : content
+        guard !kept.isEmpty else { return }
+        let before = content.unicodeScalars.count - kept.unicodeScalars.count
+        pieces.append(Piece(start: text.utf8.count, line: line, column: before + 1))
+        text += kept
+    }
+
+    mutating func trimEnd() { while text.last?.isWhitespace == true { text.removeLast() } }
+
+    /// Where in the file a place of the text is.
+    func position(of index: String.Index, file: String) -> SourcePosition {
+        let offset = text.utf8.distance(from: text.startIndex, to: min(index, text.endIndex))
+        guard let piece = pieces.last(where: { $0.start <= offset }) else {
+            return SourcePosition(file: file, line: firstLine, column: column)
+        }
+        let start = text.utf8.index(text.startIndex, offsetBy: piece.start)
+        let scalars = text.unicodeScalars[start..<min(index, text.endIndex)].count
+        return SourcePosition(file: file, line: piece.line, column: piece.column + scalars)
+    }
+
+    /// The instruction's name, as written.
+    var keyword: Substring { text.prefix { !$0.isWhitespace } }
 }
 
 /// Parser directives and the lines below them.
 struct LogicalLines {
-    private(set) var escape: Character = "\\"
+    let directives: ParserDirectives
     private(set) var lines: [LogicalLine] = []
-    private(set) var diagnostics: [Diagnostic] = []
+    private(set) var diagnostics: [Diagnostic]
+    /// The file's lines.
+    let source: [Substring]
     private let file: String
-    private let source: [Substring]
     private var next = 0
 
     init(_ text: String, file: String) {
         self.file = file
         let plain = text.hasPrefix("\u{FEFF}") ? text.dropFirst() : text[...]
         source = plain.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
-        readDirectives()
-        next = 0
+        directives = ParserDirectives(source, file: file)
+        diagnostics = directives.diagnostics
         while let line = readLine() { lines.append(line) }
     }
 
-    /// `# name=value` at the very top; the first other line ends them, a comment too.
-    private mutating func readDirectives() {
-        var seen: Set<String> = []
-        for (index, line) in source.enumerated() {
-            let trimmed = line.trimmed
-            guard trimmed.first == "#", let equals = trimmed.firstIndex(of: "=") else { return }
-            let name = trimmed[trimmed.index(after: trimmed.startIndex)..<equals].trimmed.lowercased()
-            let value = String(trimmed[trimmed.index(after: equals)...].trimmed)
-            guard ["escape", "syntax", "check"].contains(name) else { return }
-            let position = SourcePosition(file: file, line: index + 1, column: 1)
-            if !seen.insert(name).inserted {
-                diagnostics.append(
-                    .error(
-                        "dockerfile.directive",
-                        "the parser directive \"\(name)\" is given twice",
-                        position
-                    )
-                )
-            }
-            guard name == "escape" else { continue }
-            if value == "\\" || value == "`" {
-                escape = Character(value)
-            } else {
-                diagnostics.append(
-                    .error("dockerfile.directive", "the escape character must be \\ or `", position)
-                )
-            }
-        }
-    }
+    var escape: Character { directives.escape }
 
     private mutating func readLine() -> LogicalLine? {
-        while next < source.count, source[next].trimmed.isEmpty || source[next].trimmed.first == "#" {
-            next += 1
-        }
+        while next < source.count, source[next].trimmed.isEmpty || source[next].isComment { next += 1 }
         guard next < source.count else { return nil }
         let first = next
-        var text = ""
+        let blanks = source[first].prefix { $0.isWhitespace }.unicodeScalars.count
+        var line = LogicalLine(firstLine: first + 1, column: blanks + 1)
         var continues = true
         while continues, next < source.count {
-            let line = source[next]
+            let content = source[next]
             next += 1
             // Within an instruction comments and empty lines are as if they weren't there.
-            if next - 1 > first, line.trimmed.isEmpty || line.trimmed.first == "#" { continue }
-            let (piece, goesOn) = withoutContinuation(line)
-            text += piece
+            if next - 1 > first, content.isComment { continue }
+            if next - 1 > first, content.trimmed.isEmpty {
+                if next < source.count { line.emptyLine = line.emptyLine ?? next }
+                continue
+            }
+            let (piece, goesOn) = withoutContinuation(content)
+            line.append(piece, line: next)
+            line.lastLine = next
             continues = goesOn
         }
-        var last = next
-        while last > first + 1, source[last - 1].trimmed.isEmpty || source[last - 1].trimmed.first == "#" {
-            last -= 1
-        }
-        let column = source[first].unicodeScalars.prefix { $0 == " " || $0 == "\t" }.count + 1
-        var line = LogicalLine(
-            text: String(Substring(text).trimmed),
-            firstLine: first + 1,
-            lastLine: last,
-            column: column,
-            heredocs: []
-        )
+        line.trimEnd()
         readHeredocs(of: &line)
         return line
     }
@@ -100,48 +108,65 @@ struct LogicalLines {
     }
 
     private mutating func readHeredocs(of line: inout LogicalLine) {
-        let keyword = line.text.prefix { !$0.isBlank }.uppercased()
-        guard ["RUN", "COPY", "ADD"].contains(keyword), line.text.contains("<<") else { return }
-        let rest = line.text.dropFirst(keyword.count)
-        guard rest.trimmed.first != "[" else { return }
-        for word in splitWords(rest, escape: escape) {
-            guard var heredoc = Heredoc(announcedBy: word) else { continue }
-            var closed = false
-            while next < source.count, !closed {
-                let content = source[next]
-                next += 1
-                closed = (heredoc.stripsTabs ? content.drop { $0 == "\t" } : content) == heredoc.name
-                if !closed { heredoc.rawContent += content + "\n" }
-            }
-            line.lastLine = next
-            if !closed {
-                diagnostics.append(
-                    .error(
-                        "dockerfile.heredoc",
-                        "the text that begins with \(word) has no line \"\(heredoc.name)\" to end it",
-                        SourcePosition(file: file, line: line.firstLine, column: line.column)
-                    )
-                )
-            }
-            line.heredocs.append(heredoc)
+        guard line.text.contains("<<") else { return }
+        var keyword = line.keyword
+        var rest = line.text[keyword.endIndex...]
+        if keyword.uppercased() == "ONBUILD" {
+            rest = rest.trimmed
+            keyword = rest.prefix { !$0.isWhitespace }
+            rest = rest[keyword.endIndex...]
         }
+        guard ["RUN", "COPY", "ADD"].contains(keyword.uppercased()) else { return }
+        let text = InstructionText(rest.trimmed, heredocs: [], escape: escape)
+        guard text.rest.first != "[" else { return }
+        for word in text.words {
+            guard let heredoc = Heredoc(announcedBy: String(word)) else { continue }
+            read(heredoc, announcedAt: word.startIndex, of: &line)
+        }
+    }
+
+    private mutating func read(
+        _ announced: Heredoc,
+        announcedAt index: String.Index,
+        of line: inout LogicalLine
+    ) {
+        var heredoc = announced
+        while next < source.count {
+            let content = source[next]
+            next += 1
+            line.lastLine = next
+            if (heredoc.stripsTabs ? content.drop { $0 == "\t" } : content) == heredoc.name {
+                line.heredocs.append(heredoc)
+                return
+            }
+            heredoc.rawContent += content + "\n"
+        }
+        line.heredocs.append(heredoc)
+        diagnostics.append(
+            .error(
+                "dockerfile.heredoc",
+                "the text that begins with \(heredoc.word) has no line \"\(heredoc.name)\" to end it",
+                line.position(of: index, file: file),
+                hint: "its last line must be \(heredoc.name) and nothing else"
+            )
+        )
     }
 }
 
 extension Heredoc {
-    /// `<<NAME`, `<<-NAME`, `<<"NAME"`, with the number of a descriptor before it or not.
+    /// `<<NAME`, `<<-NAME`, `<<"NAME"`, `<<\NAME`, with the number of a descriptor before it or not.
     init?(announcedBy word: String) {
         var rest = word.drop { $0.isASCII && $0.isNumber }
         guard rest.hasPrefix("<<") else { return nil }
         rest = rest.dropFirst(2)
         let stripsTabs = rest.first == "-"
         if stripsTabs { rest = rest.dropFirst() }
-        guard !rest.isEmpty, !rest.contains("<") else { return nil }
-        let quote = rest.first
-        let isQuoted = (quote == "\"" || quote == "'") && rest.count > 2 && rest.last == quote
-        let name = isQuoted ? rest.dropFirst().dropLast() : rest
-        guard name.allSatisfy({ $0.isLetter || $0.isNumber || "_-.".contains($0) }) else { return nil }
-        self.init(name: String(name), word: word, expands: !isQuoted, stripsTabs: stripsTabs)
+        let isQuoted = rest.contains { "\"'\\".contains($0) }
+        let name = isQuoted ? rest.filter { !"\"'\\".contains($0) } : String(rest)
+        guard !name.isEmpty, name.allSatisfy({ $0.isLetter || $0.isNumber || "_-.".contains($0) }) else {
+            return nil
+        }
+        self.init(name: name, word: word, expands: !isQuoted, stripsTabs: stripsTabs)
     }
 }
 
@@ -159,10 +184,6 @@ extension Diagnostic {
     }
 }
 
-extension Character {
-    var isBlank: Bool { self == " " || self == "\t" }
-}
-
 extension StringProtocol where SubSequence == Substring {
     /// Without white space at either end.
     var trimmed: Substring {
@@ -171,4 +192,6 @@ extension StringProtocol where SubSequence == Substring {
         while let last = rest.last, last.isWhitespace { rest.removeLast() }
         return rest
     }
+
+    var isComment: Bool { trimmed.first == "#" }
 }

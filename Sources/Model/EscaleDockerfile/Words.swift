@@ -1,10 +1,11 @@
 /// Splits at blanks outside of quotes. Words keep their quotes and escapes.
-func splitWords(_ text: some StringProtocol, escape: Character) -> [String] {
-    var words: [String] = []
-    var word = ""
+func splitWords(_ text: Substring, escape: Character) -> [Substring] {
+    var words: [Substring] = []
+    var start: Substring.Index?
     var quote: Character?
     var isEscaped = false
-    for character in text {
+    for index in text.indices {
+        let character = text[index]
         if isEscaped {
             isEscaped = false
         } else if character == escape, quote != "'" {
@@ -14,13 +15,13 @@ func splitWords(_ text: some StringProtocol, escape: Character) -> [String] {
         } else if character == "\"" || character == "'" {
             quote = character
         } else if character.isWhitespace {
-            if !word.isEmpty { words.append(word) }
-            word = ""
+            if let first = start { words.append(text[first..<index]) }
+            start = nil
             continue
         }
-        word.append(character)
+        start = start ?? index
     }
-    if !word.isEmpty { words.append(word) }
+    if let first = start { words.append(text[first...]) }
     return words
 }
 
@@ -98,6 +99,6 @@ private struct StringArrayParser {
     private mutating func unit() -> UInt32? {
         let digits = String(rest.prefix(4))
         rest = rest.dropFirst(4)
-        return digits.count == 4 ? UInt32(digits, radix: 16) : nil
+        return digits.count == 4 && digits.allSatisfy(\.isHexDigit) ? UInt32(digits, radix: 16) : nil
     }
 }

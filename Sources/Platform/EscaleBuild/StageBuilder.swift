@@ -80,7 +80,7 @@ struct StageBuilder: Sendable {
         case .workingDirectory(let path): try await setWorkingDirectory(path, step, &state)
         case .argument, .environment, .label, .user, .expose, .volume, .command, .entrypoint, .healthcheck,
             .shell,
-            .stopSignal:
+            .stopSignal, .maintainer, .onBuild:
             try state.apply(instruction.kind, escape: build.escape, arguments: build.arguments)
             state.record(step.text)
             await build.report(.stepCached(step))

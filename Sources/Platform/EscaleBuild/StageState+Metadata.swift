@@ -41,6 +41,8 @@ extension StageState {
             if !hasOwnCommand { config.config.command = nil }
         case .healthcheck(let check): config.config.healthcheck = ImageHealthcheck(check)
         case .shell(let words): config.config.shell = words
+        case .maintainer(let word): config.author = try expand(word)
+        case .onBuild(let text): config.config.onBuild = (config.config.onBuild ?? []) + [text]
         case .stopSignal(let word): config.config.stopSignal = try expand(word)
         case .workingDirectory, .copy, .run: break
         }

@@ -11,8 +11,7 @@ extension EscaleError {
         Self(
             .imageNotFound,
             "there is no image \"\(text)\" here",
-            hint: "build it, or bring it in with `escale image import` or `escale image bootstrap`; "
-                + "pulling from registries is not there yet"
+            hint: "build it, or bring it in with `escale pull`, `escale image load` or `escale image bootstrap`"
         )
     }
 
@@ -44,8 +43,8 @@ extension EscaleError {
     static func wrongArchive(_ path: String, _ kind: String) -> Self {
         Self(
             Code("image.archive-kind"),
-            "\(path) is \(kind), and only archives of a root file system can be imported yet",
-            hint: "export a container's file system instead: `docker export CONTAINER > rootfs.tar`"
+            "\(path) is \(kind), not the archive of a root file system",
+            hint: "use `escale image load -i \(path)`"
         )
     }
 
@@ -54,6 +53,28 @@ extension EscaleError {
             Code("image.store-damaged"),
             "the image store's \(path) can't be used: \(reason)",
             hint: "move it aside and import or build the images again"
+        )
+    }
+
+    /// A digest was promised, and another one came.
+    package static func wrongDigest(_ what: String, expected: Digest, found: Digest) -> Self {
+        Self(
+            Code("image.digest"),
+            "the \(what) has the digest \(found), not the promised \(expected)",
+            hint: "it is damaged or not what it says it is; fetch it again"
+        )
+    }
+
+    /// - Parameter reason: a sentence's end, such as `it has no layers`.
+    package static func badManifest(_ reason: String) -> Self {
+        Self(Code("image.manifest"), "the image is not valid: \(reason)", hint: "it was not taken in; make or fetch it again")
+    }
+
+    static func archiveBomb(_ name: String, _ plain: Int64, _ compressed: Int64) -> Self {
+        Self(
+            Code("archive.too-large"),
+            "\(name) is too large: \(ByteCount(plain)) came out of \(ByteCount(compressed)) and there is more",
+            hint: "it was made to fill the disk; don't use it"
         )
     }
 

@@ -50,16 +50,7 @@ extension ImageStore {
         let added = Timestamp.now
         try update { state in
             let entry = state.index.images[id.description] ?? .init(manifest: manifestDigest, added: added)
-            state.index.images[id.description] = entry
-            state.images[id] = try StoredImage(
-                id: id,
-                manifest: entry.manifest,
-                references: state.images[id]?.references ?? [],
-                config: config,
-                added: entry.added,
-                layers: state.layers
-            )
-            state.give(references, to: id)
+            try state.put(entry, id: id, config: config, references: references)
         }
         return try image(id.description)
     }
@@ -77,6 +68,24 @@ extension ImageStore {
 }
 
 extension ImageStore.State {
+    /// Adds an image, or replaces what is known of it.
+    mutating func put(
+        _ entry: ImageIndex.Entry,
+        id: Digest,
+        config: ImageConfig,
+        references: [ImageReference]
+    ) throws {
+        index.images[id.description] = entry
+        images[id] = try StoredImage(
+            id: id,
+            entry: entry,
+            references: images[id]?.references ?? [],
+            config: config,
+            layers: layers
+        )
+        give(references, to: id)
+    }
+
     mutating func give(_ references: [ImageReference], to id: Digest) {
         for reference in references {
             if let previous = index.references[reference.canonical], previous != id {

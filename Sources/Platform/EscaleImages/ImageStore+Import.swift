@@ -87,3 +87,8 @@ private func refuseSavedImage(_ directory: String, _ path: String) throws {
         throw EscaleError.wrongArchive(path, "an archive made by `docker save`")
     }
 }
+
+extension ImagePlatform {
+    /// This machine's.
+    package static var host: ImagePlatform { ImagePlatform(architecture: hostArchitecture()) }
+}

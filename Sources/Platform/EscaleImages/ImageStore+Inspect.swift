@@ -9,9 +9,7 @@ extension ImageStore {
             Inspection(
                 Id: image.id.description,
                 RepoTags: image.references.filter { $0.tag != nil }.map(\.familiar),
-                RepoDigests: Set(image.references.map(\.familiarName)).sorted().map {
-                    "\($0)@\(image.manifest)"
-                },
+                RepoDigests: image.sources.compactMap { try? ImageReference($0).familiar },
                 Comment: image.config.history.last?.comment ?? "",
                 Created: image.created,
                 Author: image.config.author ?? "",

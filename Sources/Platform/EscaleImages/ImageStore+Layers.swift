@@ -83,27 +83,17 @@ extension ImageStore {
             try Files.remove(upper)
             return digest
         }
-        let place = "\(layersDirectory)/\(Self.layerName(digest))"
-        if rename(upper, place) != 0 {
-            let error = Errno.current
-            // Another build has just made the same layer.
-            guard error.code == ENOTEMPTY || error.code == EEXIST else {
-                throw error.during("move a layer to \(place)")
-            }
-            try Files.remove(upper)
-        }
         let record = LayerRecord(
             layer: digest,
             archiveBytes: archiveBytes,
             contentBytes: measure.contentBytes,
             unsyncedSince: bootID
         )
-        try write(record)
-        state.withLock { $0.layers[digest] = record }
+        try putInPlace(upper, record)
         return digest
     }
 
-    private func write(_ record: LayerRecord) throws {
+    func write(_ record: LayerRecord) throws {
         try Files.replace("\(layersDirectory)/\(Self.layerName(record.layer)).json", try encodeJSON(record))
     }
 

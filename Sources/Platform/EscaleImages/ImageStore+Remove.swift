@@ -54,12 +54,15 @@ extension ImageStore {
 
     /// Deletes images without a name and all of the build cache that no image is made of.
     ///
+    /// - Parameter all: also images with names that no container was made from.
     /// - Returns: what was deleted, and how much that freed.
-    package func prune(inUse: Set<Digest> = []) async throws -> (removal: ImageRemoval, freed: ByteCount) {
+    package func prune(all: Bool = false, inUse: Set<Digest> = []) async throws -> (removal: ImageRemoval, freed: ByteCount) {
         try await blocking {
             let layersBefore = self.state.withLock { $0.layers }
             var removal = ImageRemoval()
-            removal.deleted = self.list().filter { $0.references.isEmpty && !inUse.contains($0.id) }.map(\.id)
+            let unused = self.list().filter { ($0.references.isEmpty || all) && !inUse.contains($0.id) }
+            removal.deleted = unused.map(\.id)
+            removal.untagged = unused.flatMap(\.references)
             if self.state.withLock({ $0.leases == 0 }) {
                 for name in try Files.list("\(self.root)/cache") {
                     try Files.remove("\(self.root)/cache/\(name)")
@@ -108,30 +111,36 @@ extension ImageStore {
         try collect()
     }
 
-    /// Removes blobs and layers that neither an image nor the build cache names.
+    /// Removes what nothing needs any more. Nothing happens while a build, a pull or a push is under way: it is done after
+    /// them.
+    package func collectGarbage() async throws { try await blocking { try self.collect() } }
+
+    /// Removes blobs and layers that neither an image, a registry's repository nor the build cache names.
     private func collect() throws {
         let cached = Set(try cacheRecords().flatMap(\.record.layers))
-        // The layers leave the state and get out of the way in one step, so that no build starts to use one.
+        // They leave the state and get out of the way in one step, so that nobody starts to use one.
         let area = try makeWorkArea()
         defer { discard(area) }
-        let blobs = try state.withLock { state -> Set<String> in
+        try state.withLock { state in
             state.collectionIsDue = state.leases > 0
+            guard state.leases == 0 else { return }
             let used = state.images.values.reduce(into: cached) { $0.formUnion($1.layers) }
-            if state.leases == 0 {
-                for layer in state.layers.keys where !used.contains(layer) {
-                    let name = Self.layerName(layer)
-                    try Files.remove("\(layersDirectory)/\(name).json")
-                    try check("remove layer \(layer.short)") {
-                        rename("\(layersDirectory)/\(name)", "\(area.path)/\(name)")
-                    }
-                    state.layers[layer] = nil
+            for layer in state.layers.keys where !used.contains(layer) {
+                let name = Self.layerName(layer)
+                try Files.remove("\(layersDirectory)/\(name).json")
+                try check("remove layer \(layer.short)") {
+                    rename("\(layersDirectory)/\(name)", "\(area.path)/\(name)")
+                }
+                state.layers[layer] = nil
+            }
+            var blobs = try repositories.heldBlobs()
+            blobs.formUnion(state.images.values.flatMap { [$0.id.hex, $0.manifest.hex] })
+            blobs.formUnion(state.layers.values.compactMap { $0.original?.digest.hex })
+            for name in try Files.list("\(root)/blobs/sha256") where !blobs.contains(name) {
+                try check("remove blob \(name)") {
+                    rename("\(root)/blobs/sha256/\(name)", "\(area.path)/\(name).blob")
                 }
             }
-            return Set(state.images.values.flatMap { [$0.id.hex, $0.manifest.hex] })
-        }
-        guard state.withLock({ $0.leases == 0 }) else { return }
-        for name in try Files.list("\(root)/blobs/sha256") where !blobs.contains(name) {
-            try Files.remove("\(root)/blobs/sha256/\(name)")
         }
     }
 }

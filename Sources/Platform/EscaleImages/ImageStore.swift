@@ -38,6 +38,7 @@ package final class ImageStore: Sendable {
         let index = try Self.readIndex("\(root)/index.json")
         try Files.remove("\(root)/tmp")
         try Files.createDirectories("\(root)/tmp", mode: 0o700)
+        for directory in ["downloads", "uploads"] { try removeOldFiles("\(root)/\(directory)", olderThan: 7 * 86400) }
         let layers = try Self.readLayers("\(root)/layers", bootID: bootID)
         var problems: [String] = []
         var images: [Digest: StoredImage] = [:]
@@ -92,7 +93,8 @@ package final class ImageStore: Sendable {
 
 extension StoredImage {
     fileprivate func has(_ digest: Digest, as reference: ImageReference) -> Bool {
-        manifest == digest
+        if sources.contains("\(reference.host)/\(reference.repository)@\(digest)") { return true }
+        return manifest == digest
             && references.contains { $0.host == reference.host && $0.repository == reference.repository }
     }
 }
@@ -142,10 +144,9 @@ extension ImageStore {
         let references = try index.references.filter { $0.value == id }.map { try ImageReference($0.key) }
         return try StoredImage(
             id: id,
-            manifest: entry.manifest,
+            entry: entry,
             references: references,
             config: config,
-            added: entry.added,
             layers: layers
         )
     }
@@ -154,10 +155,9 @@ extension ImageStore {
 extension StoredImage {
     init(
         id: Digest,
-        manifest: Digest,
+        entry: ImageIndex.Entry,
         references: [ImageReference],
         config: ImageConfig,
-        added: Timestamp,
         layers: [Digest: LayerRecord]
     ) throws {
         var size: Int64 = 0
@@ -167,11 +167,12 @@ extension StoredImage {
         }
         self.init(
             id: id,
-            manifest: manifest,
+            manifest: entry.manifest,
+            sources: entry.sources ?? [],
             references: references.sorted(),
             config: config,
             size: ByteCount(size),
-            created: config.created ?? added
+            created: config.created ?? entry.added
         )
     }
 }

@@ -7,6 +7,8 @@ package struct StoredImage: Hashable, Sendable {
     package let id: Digest
     /// The digest of its manifest, which a registry would know it by.
     package let manifest: Digest
+    /// Where it was pulled from or pushed to, such as `docker.io/library/nginx@sha256:…`; sorted.
+    package var sources: [String] = []
     /// Sorted; empty for an image whose names were given to others.
     package var references: [ImageReference]
     package let config: ImageConfig
@@ -26,6 +28,11 @@ struct LayerRecord: Codable, Hashable, Sendable {
     /// The size of its uncompressed archive.
     let archiveBytes: Int64
     let contentBytes: Int64
+    /// The archive that the layer came as, whose blob is kept: its bytes can't be made again from the files. `nil` for a
+    /// layer that was made here.
+    var original: Descriptor?
+    /// What the layer came to when it was compressed for a registry.
+    var compressed: Descriptor?
     /// The boot during which its files were written, until they are known to be on the disk.
     var unsyncedSince: String?
 }
@@ -33,8 +40,9 @@ struct LayerRecord: Codable, Hashable, Sendable {
 /// The store's one mutable file: which images there are and what they are called.
 struct ImageIndex: Codable, Sendable {
     struct Entry: Codable, Sendable {
-        let manifest: Digest
+        var manifest: Digest
         let added: Timestamp
+        var sources: [String]?
     }
 
     var version = 1
@@ -42,4 +50,6 @@ struct ImageIndex: Codable, Sendable {
     var images: [String: Entry] = [:]
     /// By canonical reference.
     var references: [String: Digest] = [:]
+    /// When each reference was last asked for at its registry.
+    var pulled: [String: Timestamp]?
 }

@@ -1,11 +1,32 @@
 import CArchive
-import EscaleCore
+package import EscaleCore
 
 extension EscaleError {
     static func unsafePath(_ path: String) -> Self {
         Self(
             Code("archive.unsafe"),
             "the archive has an entry outside of its root: \(path)",
+            hint: "the archive is damaged or was made to do harm; don't use it"
+        )
+    }
+
+    package static func truncatedArchive(_ name: String) -> Self {
+        Self(
+            Code("archive.unreadable"),
+            "\(name) is truncated: it ends before its content does",
+            hint: "fetch or make it again"
+        )
+    }
+
+    static func damagedEntry(_ name: String) -> Self {
+        Self(Code("archive.unreadable"), "\(name) is damaged: an entry has no readable name")
+    }
+
+    /// More files, or larger ones, than a layer may have.
+    package static func archiveTooLarge(_ name: String, _ reason: String = "a file of it is larger than a disk") -> Self {
+        Self(
+            Code("archive.too-large"),
+            "\(name) is too large: \(reason)",
             hint: "the archive is damaged or was made to do harm; don't use it"
         )
     }

@@ -17,7 +17,7 @@ func withUTF8<Value>(_ body: () throws -> Value) rethrows -> Value {
 /// Reads a tar archive from start to end: plain or compressed with gzip, zstd, xz or bzip2. Blocks.
 package final class ArchiveReader {
     private let handle: OpaquePointer
-    private let file: FileDescriptor
+    private let feed: ArchiveFeed
     private let name: String
 
     package convenience init(path: String) throws(EscaleError) {
@@ -25,22 +25,31 @@ package final class ArchiveReader {
     }
 
     /// - Parameter name: what messages call it.
-    package init(_ file: FileDescriptor, name: String) throws(EscaleError) {
+    package convenience init(_ file: FileDescriptor, name: String) throws(EscaleError) {
+        try self.init(FileSource(file, name: name), name: name)
+    }
+
+    /// - Parameter name: what messages call it.
+    package init(_ source: any ByteSource, name: String) throws(EscaleError) {
         guard let handle = archive_read_new() else { throw Errno(ENOMEM).during("read \(name)") }
         self.handle = handle
-        self.file = file
         self.name = name
+        feed = ArchiveFeed(source)
         archive_read_support_filter_gzip(handle)
         archive_read_support_filter_zstd(handle)
         archive_read_support_filter_xz(handle)
         archive_read_support_filter_bzip2(handle)
         archive_read_support_format_tar(handle)
-        guard archive_read_open_fd(handle, file.number, 1 << 17) == ARCHIVE_OK else {
-            throw .archive("read \(name)", handle)
-        }
+        // An archive of nothing at all is a layer that changes nothing.
+        archive_read_support_format_empty(handle)
+        guard feed.open(handle) == ARCHIVE_OK else { throw failure() }
     }
 
     deinit { archive_read_free(handle) }
+
+    private func failure() -> EscaleError {
+        feed.failure.map { EscaleError(wrapping: $0) } ?? .archive("read \(name)", handle)
+    }
 
     /// The next entry; `nil` at the end. Paths come without leading slashes and `.` components.
     package func next() throws(EscaleError) -> TreeEntry? {
@@ -49,13 +58,19 @@ package final class ArchiveReader {
         if status == ARCHIVE_EOF { return nil }
         // A warning means that something of the entry could not be converted; its bytes are there all the same.
         guard status == ARCHIVE_OK || status == ARCHIVE_WARN, let entry else {
-            throw .archive("read \(name)", handle)
+            throw failure()
         }
-        return TreeEntry(entry)
+        guard let parsed = TreeEntry(entry) else { throw .damagedEntry(name) }
+        return parsed
     }
 
+    /// Where the content of the entry that came last begins in an archive that isn't compressed, in bytes.
+    package var contentOffset: Int64 { archive_filter_bytes(handle, 0) }
+
     /// Writes the content of the entry that came last; holes stay holes.
-    package func copyContent(to target: FileDescriptor) throws(EscaleError) {
+    ///
+    /// - Parameter limit: how long the file may become, holes included.
+    package func copyContent(to target: FileDescriptor, limit: Int64 = .max) throws(EscaleError) {
         var end: Int64 = 0
         while true {
             var start: UnsafeRawPointer?
@@ -64,8 +79,10 @@ package final class ArchiveReader {
             let status = archive_read_data_block(handle, &start, &count, &offset)
             if status == ARCHIVE_EOF { break }
             guard status == ARCHIVE_OK || status == ARCHIVE_WARN else {
-                throw .archive("read \(name)", handle)
+                throw failure()
             }
+            // A map of a sparse file may say anything.
+            guard offset >= 0, offset <= limit - Int64(count) else { throw .archiveTooLarge(name) }
             var done = 0
             while done < count {
                 done += try check("write an unpacked file") {
@@ -85,7 +102,7 @@ package final class ArchiveReader {
             let count = bytes.withUnsafeMutableBytes {
                 archive_read_data(handle, $0.baseAddress?.advanced(by: used), limit - used)
             }
-            guard count >= 0 else { throw .archive("read \(name)", handle) }
+            guard count >= 0 else { throw failure() }
             if count == 0 { break }
             used += count
         }
@@ -98,7 +115,9 @@ private func bytes(_ text: UnsafePointer<CChar>?) -> PathBytes? {
 }
 
 extension TreeEntry {
-    fileprivate init(_ entry: OpaquePointer) {
+    /// `nil` for one whose name or link can't be read.
+    fileprivate init?(_ entry: OpaquePointer) {
+        guard let path = bytes(archive_entry_pathname(entry)) else { return nil }
         let clean = { (path: PathBytes) in PathBytes(path.components.joined(separator: [UInt8(ascii: "/")])) }
         let major = UInt32(truncatingIfNeeded: archive_entry_rdevmajor(entry))
         let minor = UInt32(truncatingIfNeeded: archive_entry_rdevminor(entry))
@@ -118,7 +137,7 @@ extension TreeEntry {
                 }
         }
         self.init(
-            path: clean(bytes(archive_entry_pathname(entry)) ?? []),
+            path: clean(path),
             kind: kind,
             permissions: UInt32(archive_entry_perm(entry)),
             owner: UInt32(truncatingIfNeeded: archive_entry_uid(entry)),

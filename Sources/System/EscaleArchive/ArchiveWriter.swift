@@ -7,28 +7,43 @@ import Glibc
 ///
 /// The format is pax with extended headers only where an entry needs one; times are whole seconds.
 package final class ArchiveWriter {
-    package enum Compression: Sendable { case none, gzip, zstd }
-
     private let handle: OpaquePointer
     private let sink: Sink
     private var isOpen = true
+    private var hasRawEntry = false
+
+    enum Format { case tar, raw }
 
     /// - Parameter sink: takes the bytes; what it throws comes out of the call that wrote them.
-    package init(
+    package convenience init(
         compression: Compression = .none,
+        sink: @escaping (UnsafeRawBufferPointer) throws -> Void
+    ) throws(EscaleError) {
+        try self.init(compression: compression, format: .tar, sink: sink)
+    }
+
+    init(
+        compression: Compression,
+        format: Format,
         sink: @escaping (UnsafeRawBufferPointer) throws -> Void
     ) throws(EscaleError) {
         guard let handle = archive_write_new() else { throw Errno(ENOMEM).during("write an archive") }
         self.handle = handle
         self.sink = Sink(sink)
-        archive_write_set_format_pax_restricted(handle)
-        archive_write_set_format_option(handle, "pax", "xattrheader", "SCHILY")
+        switch format {
+        case .tar:
+            archive_write_set_format_pax_restricted(handle)
+            archive_write_set_format_option(handle, "pax", "xattrheader", "SCHILY")
+        case .raw: archive_write_set_format_raw(handle)
+        }
         switch compression {
         case .none: archive_write_add_filter_none(handle)
         case .gzip:
             archive_write_add_filter_gzip(handle)
             archive_write_set_filter_option(handle, "gzip", "timestamp", nil)
         case .zstd: archive_write_add_filter_zstd(handle)
+        case .xz: archive_write_add_filter_xz(handle)
+        case .bzip2: archive_write_add_filter_bzip2(handle)
         }
         archive_write_set_bytes_per_block(handle, 1 << 17)
         archive_write_set_bytes_in_last_block(handle, 1)
@@ -81,6 +96,36 @@ package final class ArchiveWriter {
             guard archive_write_data(handle, buffer.baseAddress, count) == count else { throw failure() }
             rest -= Int64(count)
         }
+    }
+
+    /// Adds to the one entry of a raw archive.
+    func writeRaw(_ bytes: UnsafeRawBufferPointer) throws {
+        if !hasRawEntry {
+            hasRawEntry = true
+            guard let raw = archive_entry_new() else { throw Errno(ENOMEM).during("compress") }
+            defer { archive_entry_free(raw) }
+            archive_entry_set_pathname(raw, "data")
+            archive_entry_set_filetype(raw, S_IFREG)
+            try expect(archive_write_header(handle, raw))
+        }
+        var done = 0
+        while done < bytes.count {
+            let count = archive_write_data(handle, bytes.baseAddress?.advanced(by: done), bytes.count - done)
+            guard count > 0 else { throw failure() }
+            done += count
+        }
+    }
+
+    /// Adds an entry whose content comes in pieces of its size in total, from the body.
+    package func add(_ entry: TreeEntry, writing body: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void) throws {
+        guard let raw = archive_entry_new() else { throw Errno(ENOMEM).during("write an archive") }
+        defer { archive_entry_free(raw) }
+        entry.fill(raw)
+        try expect(withUTF8 { archive_write_header(handle, raw) })
+        try body { bytes in
+            guard archive_write_data(handle, bytes.baseAddress, bytes.count) == bytes.count else { throw failure() }
+        }
+        try expect(archive_write_finish_entry(handle))
     }
 
     /// Writes the archive's end. To be called once.

@@ -16,31 +16,85 @@ private let whiteoutPrefix = Array(".wh.".utf8)
 private let opaqueMark = Array(".wh..wh..opq".utf8)
 private let aufsPrefix = Array(".wh..wh.".utf8)
 
+/// How much a layer may bring. An archive that says more is refused before the disk is full.
+package struct LayerLimits: Hashable, Sendable {
+    /// Of all files together, holes included.
+    package var contentBytes: Int64
+    package var entries: Int
+    /// The uncompressed archive's size.
+    package var archiveBytes: Int64
+    /// How many times as large as the compressed archive the uncompressed one may be, once it is over a gibibyte.
+    package var ratio: Int64
+
+    package init(
+        contentBytes: Int64 = 1 << 40,
+        entries: Int = 1_000_000,
+        archiveBytes: Int64 = 1 << 38,
+        ratio: Int64 = 250
+    ) {
+        self.contentBytes = contentBytes
+        self.entries = entries
+        self.archiveBytes = archiveBytes
+        self.ratio = ratio
+    }
+}
+
 /// Unpacks a layer's archive into a directory, with whiteouts as overlayfs has them. Needs root. Blocks.
 ///
 /// Nothing is ever written outside of the directory. Sockets, the root's own entry and unknown devices' whiteout
 /// forms are left out.
-/// - Throws: `archive.unsafe`, `archive.unreadable`, `system.*`; what was unpacked until then stays.
-package func unpackLayer(_ archive: ArchiveReader, into directory: String) throws {
+/// - Parameter name: what messages call the archive.
+/// - Throws: `archive.unsafe`, `archive.unreadable`, `archive.too-large`, `system.*`; what was unpacked until then
+///   stays.
+@discardableResult
+package func unpackLayer(
+    _ archive: ArchiveReader,
+    into directory: String,
+    name: String = "the archive",
+    limits: LayerLimits = LayerLimits()
+) throws -> LayerMeasure {
     let writer = TreeWriter(try RootedDirectory(directory))
+    var measure = LayerMeasure()
     while let entry = try archive.next() {
-        let slash = entry.path.lastIndex(of: UInt8(ascii: "/"))
-        let name = slash.map { entry.path[($0 + 1)...] } ?? entry.path[...]
-        let parent = Array(slash.map { entry.path[..<$0] } ?? [])
-        guard !entry.path.components.contains(where: { $0.elementsEqual("..".utf8) }) else {
-            throw EscaleError.unsafePath(entry.pathText)
+        measure.entries += 1
+        if case .file(let size) = entry.kind {
+            guard size >= 0, size <= limits.contentBytes - measure.contentBytes else {
+                throw EscaleError.archiveTooLarge(name)
+            }
+            measure.contentBytes += size
         }
-        if name.elementsEqual(opaqueMark) {
-            try writer.markOpaque(parent)
-        } else if name.starts(with: aufsPrefix) || name.elementsEqual(whiteoutPrefix) {
-            continue
-        } else if name.starts(with: whiteoutPrefix) {
-            try writer.putWhiteout(parent.appending(name.dropFirst(whiteoutPrefix.count)))
-        } else if entry.kind != .characterDevice(major: 0, minor: 0) {
-            try writer.put(entry) { try archive.copyContent(to: $0) }
+        guard measure.entries <= limits.entries else {
+            throw EscaleError.archiveTooLarge(name, "it has more than \(limits.entries) entries")
         }
+        try unpack(entry, archive, writer, limits)
     }
     try writer.finish()
+    return measure
+}
+
+private func unpack(
+    _ entry: TreeEntry,
+    _ archive: ArchiveReader,
+    _ writer: TreeWriter,
+    _ limits: LayerLimits
+) throws {
+    let slash = entry.path.lastIndex(of: UInt8(ascii: "/"))
+    let name = slash.map { entry.path[($0 + 1)...] } ?? entry.path[...]
+    let parent = Array(slash.map { entry.path[..<$0] } ?? [])
+    guard !entry.path.components.contains(where: { $0.elementsEqual("..".utf8) }) else {
+        throw EscaleError.unsafePath(entry.pathText)
+    }
+    if name.elementsEqual(opaqueMark) { return try writer.markOpaque(parent) }
+    if name.starts(with: aufsPrefix) || name.elementsEqual(whiteoutPrefix) { return }
+    if name.starts(with: whiteoutPrefix) {
+        let hidden = name.dropFirst(whiteoutPrefix.count)
+        guard !hidden.elementsEqual("..".utf8), !hidden.elementsEqual(".".utf8) else {
+            throw EscaleError.unsafePath(entry.pathText)
+        }
+        return try writer.putWhiteout(parent.appending(hidden))
+    }
+    guard entry.kind != .characterDevice(major: 0, minor: 0) else { return }
+    try writer.put(entry) { try archive.copyContent(to: $0, limit: limits.contentBytes) }
 }
 
 /// Writes a layer's directory as the one canonical archive of its content: the layer's identity. Blocks.
@@ -50,7 +104,7 @@ package func unpackLayer(_ archive: ArchiveReader, into directory: String) throw
 @discardableResult
 package func packLayer(
     _ directory: String,
-    compression: ArchiveWriter.Compression = .none,
+    compression: Compression = .none,
     to sink: (UnsafeRawBufferPointer) throws -> Void
 ) throws -> LayerMeasure {
     try withoutActuallyEscaping(sink) { sink in

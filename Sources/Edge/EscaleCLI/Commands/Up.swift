@@ -20,6 +20,7 @@ enum Up: CLICommand {
         var scale: [ServiceName: Int] = [:]
         var strategy: ReleaseSettings.Strategy?
         var noWait = false
+        var pull: UpRequest.PullMode?
         var yes = false
     }
 
@@ -64,6 +65,7 @@ enum Up: CLICommand {
             \.noWait,
             "Return when a release has begun, instead of when it is over; implies --detach"
         ),
+        .choice("pull", \.pull, "When to pull images, whatever the file says"),
         .toggle("yes", "y", \.yes, "Accepted for habit: nothing asks anyway"),
     ]
     static let unavailable = [
@@ -80,7 +82,6 @@ enum Up: CLICommand {
         Unavailable("--menu"), Unavailable("--no-attach"),
         Unavailable("--no-build", instead: "leave --build away: existing images are used as they are"),
         Unavailable("--no-deps"), Unavailable("--no-recreate"), Unavailable("--no-start"),
-        Unavailable("--pull", instead: "bring images in with `escale image import`"),
         Unavailable("--quiet-pull", instead: "use the global flag `--progress quiet`"),
         Unavailable("--renew-anon-volumes", "-V"),
         Unavailable("--watch", "-w"),
@@ -98,7 +99,7 @@ enum Up: CLICommand {
         var project = try session.project(selecting: operands)
         try scale(&project, options.scale)
         let target = Session.Target(name: project.name, project: project)
-        let request = UpRequest(
+        var request = UpRequest(
             project: project,
             services: try target.services(operands),
             wait: options.wait,
@@ -109,6 +110,9 @@ enum Up: CLICommand {
             strategy: options.strategy,
             detachFromRelease: options.noWait
         )
+        request.pull = options.pull
+        request.credentials = try await session.credentials(
+            for: project.services.map { $0.imageName(in: project.name) })
         let started = Timestamp.now
         let result = try await session.withRelease { try await client.up(request, progress: $0) }
         if !result.orphans.isEmpty && !options.removeOrphans {

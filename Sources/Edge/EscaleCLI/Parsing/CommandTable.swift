@@ -5,13 +5,19 @@ enum CommandTable {
     static let commands: [CommandEntry] = [
         CommandEntry(Up.self), CommandEntry(Down.self), CommandEntry(Stop.self), CommandEntry(Rollback.self),
         CommandEntry(Ps.self), CommandEntry(Logs.self), CommandEntry(Exec.self), CommandEntry(Events.self),
-        CommandEntry(Build.self), CommandEntry(Images.self), CommandEntry(Port.self),
+        CommandEntry(Build.self), CommandEntry(Pull.self), CommandEntry(Push.self), CommandEntry(Images.self), CommandEntry(Port.self),
         CommandEntry(Config.self), CommandEntry(Init.self), CommandEntry(Ls.self), CommandEntry(VersionCommand.self),
+        CommandEntry(Tag.self), CommandEntry(Login.self), CommandEntry(Logout.self),
         CommandEntry(ReleaseLs.self), CommandEntry(ReleaseShow.self), CommandEntry(ReleaseDiff.self),
         CommandEntry(ReleaseWatch.self), CommandEntry(ReleasePromote.self), CommandEntry(ReleasePause.self),
         CommandEntry(ReleaseResume.self), CommandEntry(ReleaseAbort.self),
         CommandEntry(ImageLs.self), CommandEntry(ImageRm.self), CommandEntry(ImageInspect.self),
-        CommandEntry(ImageImport.self), CommandEntry(ImageBootstrap.self),
+        CommandEntry(ImageHistory.self), CommandEntry(ImagePull.self), CommandEntry(ImagePush.self),
+        CommandEntry(ImageTag.self), CommandEntry(ImageLoad.self), CommandEntry(ImageSave.self),
+        CommandEntry(ImageImport.self), CommandEntry(ImageBootstrap.self), CommandEntry(ImagePrune.self),
+        CommandEntry(ImageFsck.self),
+        CommandEntry(RegistryServe.self), CommandEntry(RegistryStop.self), CommandEntry(RegistryStatusCommand.self),
+        CommandEntry(SystemDf.self),
         CommandEntry(SystemInfoCommand.self), CommandEntry(SystemStop.self), CommandEntry(SystemReset.self),
     ]
 
@@ -19,6 +25,7 @@ enum CommandTable {
     static let groups: [(name: String, summary: String)] = [
         ("release", "See and steer how new versions of services take over"),
         ("image", "Work with the images on this host"),
+        ("registry", "Serve this host's images to others"),
         ("system", "Look after Escale itself"),
     ]
 

@@ -40,8 +40,6 @@ extension Unavailable {
         Unavailable("kill", instead: "end the project at once with `escale stop -t 0`"),
         Unavailable("pause"),
         Unavailable("publish"),
-        Unavailable("pull", instead: "bring images in with `escale image import` or `escale build`"),
-        Unavailable("push"),
         Unavailable("restart", instead: "use `escale up -d --force-recreate SERVICE`"),
         Unavailable("rm", instead: "remove the whole project with `escale down`"),
         Unavailable("run", instead: "run it in a running container with `escale exec SERVICE COMMAND`"),

@@ -1,13 +1,17 @@
 import CCurl
 import EscaleCore
+import EscaleSystem
 import Glibc
 
 /// What a transfer is to do; crosses from the task to libcurl's thread.
 struct TransferRequest: Sendable {
     let endpoint: HTTPClient.Endpoint
     let request: HTTPRequest
+    let upload: HTTPClient.Upload?
     let connectTimeout: Duration
     let timeout: Duration?
+    let stall: Duration?
+    let usesProxies: Bool
     let incoming: IncomingResponse
 }
 
@@ -18,6 +22,8 @@ final class CurlTransfer {
     private let body: UnsafeMutableRawBufferPointer
     private var fields: UnsafeMutablePointer<curl_slist>?
     private var head: IncomingResponse.Head?
+    /// How much of the upload was read so far.
+    private var uploaded: Int64 = 0
 
     /// `nil` when libcurl has no memory.
     init?(_ request: TransferRequest) {
@@ -47,11 +53,14 @@ final class CurlTransfer {
             c_curl_set_string(easy, CURLOPT_UNIX_SOCKET_PATH, path)
             base = "http://localhost"
         case .tcp(let host, let port):
-            base = host.contains(":") ? "http://[\(host)]:\(port)" : "http://\(host):\(port)"
+            base = "http://" + Self.authority(host, port)
+        case .tls(let host, let port, let trust):
+            base = "https://" + Self.authority(host, port)
+            configure(trust)
         }
         c_curl_set_string(easy, CURLOPT_URL, base + request.request.target)
-        c_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, "http")
-        c_curl_set_string(easy, CURLOPT_PROXY, "")  // not even one from the environment
+        c_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+        if !request.usesProxies { c_curl_set_string(easy, CURLOPT_PROXY, "") }
         c_curl_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
         c_curl_set_long(easy, CURLOPT_PATH_AS_IS, 1)
         c_curl_set_long(easy, CURLOPT_NOSIGNAL, 1)
@@ -64,6 +73,24 @@ final class CurlTransfer {
         if let timeout = request.timeout {
             c_curl_set_long(easy, CURLOPT_TIMEOUT_MS, Self.milliseconds(timeout))
         }
+        if let stall = request.stall {
+            c_curl_set_long(easy, CURLOPT_LOW_SPEED_LIMIT, 1)
+            c_curl_set_long(easy, CURLOPT_LOW_SPEED_TIME, max(1, Self.milliseconds(stall) / 1000))
+        }
+    }
+
+    private static func authority(_ host: String, _ port: UInt16) -> String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+
+    private func configure(_ trust: TLSTrust) {
+        if !trust.verifies {
+            c_curl_set_long(easy, CURLOPT_SSL_VERIFYPEER, 0)
+            c_curl_set_long(easy, CURLOPT_SSL_VERIFYHOST, 0)
+        }
+        if let file = trust.authority { c_curl_set_string(easy, CURLOPT_CAINFO, file) }
+        if let file = trust.certificate { c_curl_set_string(easy, CURLOPT_SSLCERT, file) }
+        if let file = trust.key { c_curl_set_string(easy, CURLOPT_SSLKEY, file) }
     }
 
     private func configureMessage() {
@@ -72,6 +99,9 @@ final class CurlTransfer {
         case .head: c_curl_set_long(easy, CURLOPT_NOBODY, 1)
         case .get where message.body.isEmpty, .delete where message.body.isEmpty:
             c_curl_set_long(easy, CURLOPT_HTTPGET, 1)
+        case _ where request.upload != nil:
+            c_curl_set_long(easy, CURLOPT_POST, 1)
+            c_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, Int(request.upload?.count ?? 0))
         default:
             c_curl_set_long(easy, CURLOPT_POST, 1)
             c_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, request.request.body.count)
@@ -98,6 +128,14 @@ final class CurlTransfer {
             Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue().receiveHeader(line)
             return line.count
         }
+        if request.upload != nil {
+            c_curl_set_pointer(easy, CURLOPT_READDATA, context)
+            c_curl_set_callback(easy, CURLOPT_READFUNCTION) { data, size, count, context in
+                guard let context else { return 0 }
+                let buffer = UnsafeMutableRawBufferPointer(start: data, count: size * count)
+                return Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue().readUpload(buffer)
+            }
+        }
         c_curl_set_pointer(easy, CURLOPT_WRITEDATA, context)
         c_curl_set_callback(easy, CURLOPT_WRITEFUNCTION) { data, size, count, context in
             guard let context else { return 0 }
@@ -105,6 +143,18 @@ final class CurlTransfer {
             let transfer = Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
             return transfer.request.incoming.offer(bytes) ? bytes.count : Int(CURL_WRITEFUNC_PAUSE)
         }
+    }
+
+    /// Fills libcurl's buffer with the next bytes of the upload.
+    private func readUpload(_ buffer: UnsafeMutableRawBufferPointer) -> Int {
+        guard let upload = request.upload else { return 0 }
+        let wanted = min(Int64(buffer.count), upload.count - uploaded)
+        guard wanted > 0 else { return 0 }
+        let count = pread(upload.file.number, buffer.baseAddress, Int(wanted), Int(upload.offset + uploaded))
+        guard count > 0 else { return Int(CURL_READFUNC_ABORT) }
+        uploaded += Int64(count)
+        upload.progress(count)
+        return count
     }
 
     /// One line of the head, its line break included; an empty one ends it.

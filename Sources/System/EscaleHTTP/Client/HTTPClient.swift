@@ -1,13 +1,38 @@
 package import EscaleCore
+package import EscaleSystem
 
-/// An HTTP/1.1 client of one server, on a Unix socket or TCP; keeps connections open between requests.
+/// An HTTP/1.1 client of one server, on a Unix socket, TCP or TLS; keeps connections open between requests.
 ///
-/// libcurl runs on one thread of the client's own. It doesn't follow redirects, decompress or use proxies,
-/// and sends nothing twice but a GET or HEAD whose kept connection turns out to be closed.
+/// libcurl runs on one thread of the client's own. It doesn't follow redirects or decompress, and sends nothing twice but
+/// a GET or HEAD whose kept connection turns out to be closed. It uses the proxies that the environment names
+/// (`HTTPS_PROXY` and its like) only if asked.
 package final class HTTPClient: Sendable {
     package enum Endpoint: Hashable, Sendable {
         case unix(path: String)
         case tcp(host: String, port: UInt16)
+        case tls(host: String, port: UInt16, TLSTrust)
+    }
+
+    /// A body that is a part of a file and is read as it is sent.
+    package struct Upload: Sendable {
+        package var file: FileDescriptor
+        /// In bytes, from the file's beginning.
+        package var offset: Int64
+        package var count: Int64
+        /// Hears how many more bytes were read to be sent.
+        package var progress: @Sendable (Int) -> Void
+
+        package init(
+            _ file: FileDescriptor,
+            from offset: Int64,
+            count: Int64,
+            progress: @escaping @Sendable (Int) -> Void = { _ in }
+        ) {
+            self.file = file
+            self.offset = offset
+            self.count = count
+            self.progress = progress
+        }
     }
 
     /// A whole answer. Any status is an answer, not an error.
@@ -26,13 +51,18 @@ package final class HTTPClient: Sendable {
 
     private let endpoint: Endpoint
     private let connectTimeout: Duration
+    private let usesProxies: Bool
     private let thread: CurlThreadOwner
 
     /// Makes no connection yet.
     ///
     /// - Throws: `http.invalid-request` for a socket path that is too long, `internal` without a thread to be
     ///   had.
-    package init(_ endpoint: Endpoint, connectTimeout: Duration = .seconds(5)) throws(EscaleError) {
+    package init(
+        _ endpoint: Endpoint,
+        connectTimeout: Duration = .seconds(5),
+        usesProxies: Bool = false
+    ) throws(EscaleError) {
         if case .unix(let path) = endpoint, path.utf8.count > UnixAddress.longestPath {
             throw EscaleError(
                 .httpInvalidRequest,
@@ -42,6 +72,7 @@ package final class HTTPClient: Sendable {
         }
         self.endpoint = endpoint
         self.connectTimeout = connectTimeout
+        self.usesProxies = usesProxies
         thread = try CurlThreadOwner()
     }
 
@@ -54,10 +85,12 @@ package final class HTTPClient: Sendable {
     ///   `http.too-large`, `http.invalid-request`, `CancellationError`.
     package func send(
         _ request: HTTPRequest,
+        upload: Upload? = nil,
         timeout: Duration? = nil,
+        stall: Duration? = nil,
         bodyLimit: ByteCount = ByteCount(256 << 20)
     ) async throws -> Response {
-        let response = try await stream(request, timeout: timeout)
+        let response = try await stream(request, upload: upload, timeout: timeout, stall: stall)
         var body: [UInt8] = []
         for try await chunk in response.body {
             guard Int64(body.count + chunk.count) <= bodyLimit.rawValue else {
@@ -73,9 +106,17 @@ package final class HTTPClient: Sendable {
 
     /// Sends the request and returns when the answer's headers are there.
     ///
-    /// - Parameter timeout: for the whole exchange, the body included; `nil` for none.
+    /// - Parameters:
+    ///   - upload: sent instead of the request's body.
+    ///   - timeout: for the whole exchange, the body included; `nil` for none.
+    ///   - stall: for how long not a byte may come or go; `nil` for ever.
     /// - Throws: as ``send(_:timeout:bodyLimit:)``; the same errors may come from the body later.
-    package func stream(_ request: HTTPRequest, timeout: Duration? = nil) async throws -> StreamedResponse {
+    package func stream(
+        _ request: HTTPRequest,
+        upload: Upload? = nil,
+        timeout: Duration? = nil,
+        stall: Duration? = nil
+    ) async throws -> StreamedResponse {
         if let field = request.headers.fields.first(where: { !$0.isValid }) {
             throw EscaleError(.httpInvalidRequest, "the header \"\(field.name)\" can't be sent")
         }
@@ -84,8 +125,11 @@ package final class HTTPClient: Sendable {
         let transfer = TransferRequest(
             endpoint: endpoint,
             request: request,
+            upload: upload,
             connectTimeout: connectTimeout,
             timeout: timeout,
+            stall: stall,
+            usesProxies: usesProxies,
             incoming: incoming
         )
         thread.submit(.start(transfer))

@@ -22,6 +22,11 @@ extension EscaleError {
             )
         case CURLE_COULDNT_CONNECT, CURLE_COULDNT_RESOLVE_HOST:
             return Self(.httpConnectFailed, "cannot connect to \(peer): \(cause)")
+        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE:
+            let reason = String(cString: curl_easy_strerror(result))
+            return Self(.httpUntrusted, "\(peer) is not trusted: \(reason)")
+        case CURLE_SSL_CONNECT_ERROR:
+            return Self(.httpNoTLS, "\(peer) does not speak TLS, or not as this host does: \(cause)")
         case CURLE_OPERATION_TIMEDOUT:
             return Self(.httpTimeout, "\(peer) took too long to answer \(request)")
         case CURLE_GOT_NOTHING, CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_PARTIAL_FILE:
@@ -39,7 +44,7 @@ extension HTTPClient.Endpoint: CustomStringConvertible {
     package var description: String {
         switch self {
         case .unix(let path): path
-        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .tcp(let host, let port), .tls(let host, let port, _): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         }
     }
 }

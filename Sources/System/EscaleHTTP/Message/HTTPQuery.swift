@@ -24,7 +24,7 @@ package struct HTTPQuery: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     }
 
     /// As it stands after `?`; empty without parameters.
-    var encoded: String {
+    package var encoded: String {
         parameters.map { PercentCoding.encode($0.name) + "=" + PercentCoding.encode($0.value) }
             .joined(separator: "&")
     }

@@ -6,6 +6,20 @@ package struct HTTPRequest: Hashable, Sendable {
     package var query: HTTPQuery
     package var headers: HTTPHeaders
     package var body: [UInt8]
+    /// Path and query exactly as somebody else wrote them, instead of the two above.
+    private var foreignTarget: String?
+
+    /// A request for a URL's target as it is, such as one that a server gave. Its signature would not outlive any change.
+    package init(_ method: HTTPMethod, target: String, headers: HTTPHeaders = [:], body: [UInt8] = []) {
+        self.init(
+            method,
+            encodedPath: String(target.prefix { $0 != "?" }),
+            query: [:],
+            headers: headers,
+            body: body
+        )
+        foreignTarget = target
+    }
 
     /// - Parameter path: decoded, with its slashes. For parts that may hold a slash use
     ///   ``init(_:segments:query:headers:body:)``.
@@ -58,7 +72,8 @@ package struct HTTPRequest: Hashable, Sendable {
     package var segments: [String] { encodedPath.split(separator: "/").map { PercentCoding.decode($0) } }
 
     /// What stands in the request line.
-    var target: String {
+    package var target: String {
+        if let foreignTarget { return foreignTarget }
         let query = query.encoded
         return query.isEmpty ? encodedPath : encodedPath + "?" + query
     }

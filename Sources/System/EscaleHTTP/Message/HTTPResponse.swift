@@ -1,7 +1,11 @@
+package import EscaleSystem
+
 /// What a handler answers: status and headers, then a body of bytes or a stream.
 package struct HTTPResponse: Sendable {
     package enum Body: Sendable {
         case bytes([UInt8])
+        /// A part of a file, which the kernel sends. It must not become shorter meanwhile.
+        case file(FileDescriptor, from: Int64, count: Int64)
         /// Runs in the handler's task once the head is on its way. What it writes is sent at once, in chunks.
         /// The body ends when it returns; when it throws, the connection is cut so that the client sees a
         /// broken answer.
@@ -48,6 +52,13 @@ package struct HTTPStatus: RawRepresentable, Hashable, Sendable, CustomStringCon
     package static let created = Self(rawValue: 201)
     package static let accepted = Self(rawValue: 202)
     package static let noContent = Self(rawValue: 204)
+    package static let partialContent = Self(rawValue: 206)
+    package static let movedPermanently = Self(rawValue: 301)
+    package static let temporaryRedirect = Self(rawValue: 307)
+    package static let unauthorized = Self(rawValue: 401)
+    package static let rangeNotSatisfiable = Self(rawValue: 416)
+    package static let tooManyRequests = Self(rawValue: 429)
+    package static let insufficientStorage = Self(rawValue: 507)
     package static let badRequest = Self(rawValue: 400)
     package static let forbidden = Self(rawValue: 403)
     package static let notFound = Self(rawValue: 404)

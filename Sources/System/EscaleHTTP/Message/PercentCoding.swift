@@ -1,7 +1,7 @@
 /// `%XX` escapes of RFC 3986.
-enum PercentCoding {
+package enum PercentCoding {
     /// Escapes everything but unreserved characters, so that the text may stand anywhere in a URL.
-    static func encode(_ text: String) -> String {
+    package static func encode(_ text: String) -> String {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count)
         for byte in text.utf8 {
@@ -15,7 +15,7 @@ enum PercentCoding {
     }
 
     /// Replaces the escapes; what isn't one stays as it is, and bytes that aren't UTF-8 are replaced.
-    static func decode(_ text: some StringProtocol) -> String {
+    package static func decode(_ text: some StringProtocol) -> String {
         let source = Array(text.utf8)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(source.count)

@@ -4,9 +4,11 @@ import Synchronization
 final class HTTPService: Sendable {
     let bodyLimit: Int
     let handler: HTTPServer.Handler
+    let receiver: HTTPServer.ReceiverChoice?
     private let active = Atomic(0)
 
-    init(bodyLimit: Int, handler: @escaping HTTPServer.Handler) {
+    init(bodyLimit: Int, receiver: HTTPServer.ReceiverChoice?, handler: @escaping HTTPServer.Handler) {
+        self.receiver = receiver
         self.bodyLimit = bodyLimit
         self.handler = handler
     }

@@ -35,30 +35,40 @@ struct ListeningSocket: Sendable {
         }
     }
 
-    /// Listens on 127.0.0.1; port 0 takes a free one.
-    static func loopback(port: UInt16) throws(EscaleError) -> ListeningSocket {
-        let name = "127.0.0.1:\(port)"
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | closeOnExec | nonBlocking, 0)
+    /// Listens at a numeric address, IPv4 or IPv6; port 0 takes a free one.
+    static func tcp(address: String, port: UInt16) throws(EscaleError) -> ListeningSocket {
+        let name = address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
+        var hints = addrinfo()
+        hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var found: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(address, "\(port)", &hints, &found) == 0, let found else {
+            throw EscaleError(
+                .httpListenFailed, "\(address) is not an address to listen at", hint: "write it like 127.0.0.1 or ::1")
+        }
+        defer { freeaddrinfo(found) }
+        let descriptor = socket(found.pointee.ai_family, Int32(SOCK_STREAM.rawValue) | closeOnExec | nonBlocking, 0)
         guard descriptor >= 0 else { throw .listen("listen at", name, errno) }
         var one: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        address.sin_port = port.bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isListening = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.bind(descriptor, $0, length) == 0 && listen(descriptor, backlog) == 0
-                    && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        guard isListening else {
+        guard Glibc.bind(descriptor, found.pointee.ai_addr, found.pointee.ai_addrlen) == 0,
+            listen(descriptor, backlog) == 0, let actual = boundPort(descriptor)
+        else {
             let reason = errno
             Glibc.close(descriptor)
             throw reason == EADDRINUSE ? .addressInUse(name) : .listen("listen at", name, reason)
         }
-        return ListeningSocket(descriptor: descriptor, port: UInt16(bigEndian: address.sin_port), file: nil)
+        return ListeningSocket(descriptor: descriptor, port: actual, file: nil)
+    }
+
+    private static func boundPort(_ descriptor: Int32) -> UInt16? {
+        var address = sockaddr_in6()
+        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        let result = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        }
+        // The port is at the same place in both families' addresses.
+        return result == 0 ? UInt16(bigEndian: address.sin6_port) : nil
     }
 
     /// Removes the socket's file, unless somebody else's has taken its place.

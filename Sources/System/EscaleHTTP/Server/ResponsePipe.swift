@@ -42,7 +42,7 @@ final class ResponsePipe: Sendable {
         state.withLock { $0.response = response }
         signal()
         switch response.body {
-        case .bytes: return
+        case .bytes, .file: return
         case .stream(let produce):
             do {
                 try await produce(HTTPBodyWriter(pipe: self))

@@ -1,4 +1,5 @@
 import CMicroHTTPD
+import EscaleSystem
 import Glibc
 
 /// One request under way. Lives on its connection's thread, from the headers to the end of the answer.
@@ -10,10 +11,12 @@ final class ServerExchange {
     private var request: HTTPRequest
     private var isTooLarge = false
     private var discarded = 0
+    private let receiver: (any HTTPBodyReceiver)?
 
     private init(_ service: HTTPService, _ request: HTTPRequest) {
         self.service = service
         self.request = request
+        receiver = service.receiver?(request)
         service.requestBegan()
     }
 
@@ -21,6 +24,10 @@ final class ServerExchange {
 
     /// Takes in a part of the body. `false` ends the connection: the client sends far more than is accepted.
     private func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if let receiver {
+            receiver.receive(bytes)
+            return true
+        }
         if request.body.count + bytes.count > service.bodyLimit { isTooLarge = true }
         guard isTooLarge else {
             request.body.append(contentsOf: bytes)
@@ -40,8 +47,11 @@ final class ServerExchange {
         }
         c_mhd_set_timeout(connection, 0)  // handlers and streams may take as long as they need
         let client = ClientWatch(socket: c_mhd_socket(connection))
-        let task = Task.detached { [handler = service.handler, request] in
-            await pipe.serve(request, handler)
+        let task = Task.detached { [handler = service.handler, receiver, request] in
+            await pipe.serve(request) { request in
+                guard let receiver else { return await handler(request) }
+                return await receiver.answer(request)
+            }
         }
         request.body = []
         guard let response = pipe.waitForResponse(client) else {
@@ -49,7 +59,7 @@ final class ServerExchange {
             return .NO
         }
         switch response.body {
-        case .bytes:
+        case .bytes, .file:
             return Self.send(response, on: connection)
         case .stream:
             return Self.send(
@@ -88,7 +98,7 @@ extension ServerExchange {
             let exchange = ServerExchange(service, request)
             slot.pointee = Unmanaged.passRetained(exchange).toOpaque()
             c_mhd_set_timeout(connection, idleSeconds)
-            guard let length = request.headers["Content-Length"].flatMap({ Int($0) }),
+            guard exchange.receiver == nil, let length = request.headers["Content-Length"].flatMap({ Int($0) }),
                 length > service.bodyLimit
             else { return .YES }
             exchange.isTooLarge = true
@@ -132,6 +142,12 @@ extension ServerExchange {
             return bytes.withUnsafeMutableBytes {
                 MHD_create_response_from_buffer($0.count, $0.baseAddress, .RESPMEM_MUST_COPY)
             }
+        case .file(let file, let offset, let count):
+            let copy = dup(file.number)
+            guard copy >= 0 else { return nil }
+            let answer = MHD_create_response_from_fd_at_offset64(UInt64(count), copy, UInt64(offset))
+            if answer == nil { close(copy) }
+            return answer
         case .stream:
             guard let source else { return nil }
             let context = Unmanaged.passRetained(source)

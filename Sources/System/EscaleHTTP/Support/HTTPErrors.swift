@@ -8,6 +8,10 @@ extension EscaleError.Code {
     package static let httpConnectFailed = Self("http.connect-failed")
     /// Connecting or the whole exchange took longer than allowed.
     package static let httpTimeout = Self("http.timeout")
+    /// The server's certificate is not to be believed.
+    package static let httpUntrusted = Self("http.untrusted")
+    /// The server and this client find no way to speak TLS; perhaps the server speaks plain HTTP.
+    package static let httpNoTLS = Self("http.no-tls")
     /// The peer went away in the middle of an answer.
     package static let httpInterrupted = Self("http.interrupted")
     /// A body or line is larger than this side accepts.
@@ -25,6 +29,12 @@ extension EscaleError.Code {
 }
 
 extension EscaleError {
+    static let badCertificate = Self(
+        .httpListenFailed,
+        "the server can't use its certificate: it and its key must be PEM texts that belong together",
+        hint: "`openssl x509 -in FILE -noout -text` shows a certificate"
+    )
+
     static let clientGone = Self(.httpClientGone, "the client closed the connection")
 
     static func socketPathTooLong(_ path: String) -> Self {

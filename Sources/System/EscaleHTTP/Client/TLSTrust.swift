@@ -1,0 +1,12 @@
+/// Whom a client believes over TLS, and who it says it is.
+package struct TLSTrust: Hashable, Sendable {
+    /// Whether certificates are checked at all.
+    package var verifies = true
+    /// Files with certificates (PEM) that are believed besides the system's own.
+    package var authority: String?
+    /// Files with the client's own certificate and key (PEM).
+    package var certificate: String?
+    package var key: String?
+
+    package init() {}
+}
