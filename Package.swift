@@ -106,7 +106,7 @@ let platform: [Target] = [
         "Platform", "EscaleBuild",
         [
             "EscaleCore", "EscaleDockerfile", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleCrypto",
-            "EscaleImages",
+            "EscaleHTTP", "EscaleImages",
         ]),
     library(
         "Platform", "EscaleSupervisor",

@@ -143,7 +143,8 @@ class Large:
     def _answers(self, namespace):
         if namespace:
             look = f"import socket; socket.create_connection(('127.0.0.1', {self.port}), 1)"
-            return subprocess.run([*namespace, sys.executable, "-c", look], stderr=subprocess.DEVNULL, check=False).returncode == 0
+            command = [*namespace, sys.executable, "-c", look]
+            return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
         with contextlib.suppress(OSError, http.client.HTTPException):
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
             connection.request("GET", "/v2/")
@@ -243,6 +244,10 @@ class Docker(DockerDaemon):
 
     def __exit__(self, *_):
         self._stop_daemon()
+        for group in list(Path("/sys/fs/cgroup").glob(f"**/{self.cgroup}")):  # some are below this process's own
+            for directory, _, _ in os.walk(group, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(directory)
 
     @property
     def namespace(self):
@@ -342,7 +347,8 @@ def measure(engine, kinds, source, large, runs):
             former, last = last, engine.identity(APPLICATION)
             if last == former:
                 raise SystemExit(f"error: {engine.name} built the same image although a line changed")
-    for kind, action, name in (("load", lambda: engine.load(large.archive), LARGE), ("pull", lambda: engine.pull(large.name), large.name)):
+    for kind, action, name in (("load", lambda: engine.load(large.archive), LARGE),
+                               ("pull", lambda: engine.pull(large.name), large.name)):
         if kind not in kinds or kind not in engine.kinds:
             continue
         with large.served(engine.namespace) if kind == "pull" else contextlib.nullcontext():
@@ -375,7 +381,8 @@ def table(results, runs):
     peaks = results.get("escale", {}).get("memory")
     if peaks:
         peak = max(peaks.values())
-        lines.append(f"{'escaled had at most':30} {peak:6.0f} MB ({', '.join(f'{key} {value:.0f}' for key, value in peaks.items())}), "
+        each = ", ".join(f"{key} {value:.0f}" for key, value in peaks.items())
+        lines.append(f"{'escaled had at most':30} {peak:6.0f} MB ({each}), "
                      f"limit {MEMORY_LIMIT}: {verdict(peak <= MEMORY_LIMIT)}")
     return "\n".join(lines)
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -75,27 +76,56 @@ class Bed:
         return engine
 
     def _end_processes(self):
-        """What runs on a root below the scratch directory: only that, by its number."""
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                program = os.readlink(entry / "exe")
-            except OSError:
-                continue
-            own = any(word == str(self.scratch) or word.startswith(f"{self.scratch}/") for word in words)
-            if own and "escale" in Path(program).name:
-                with contextlib.suppress(OSError):
-                    os.kill(int(entry.name), signal.SIGKILL)
+        for process in processes_of(self.scratch):
+            with contextlib.suppress(OSError):
+                os.kill(process, signal.SIGKILL)
 
     def _unmount(self):
-        for _ in range(3):
-            points = [line.split()[4].encode().decode("unicode_escape")
-                      for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
-            points = [point for point in points if point.startswith(f"{self.scratch}/")]
-            if not points:
-                return
-            for point in reversed(points):
-                subprocess.run(["umount", "-l", point], capture_output=True, check=False)
+        unmount_below(self.scratch)
+
+
+def processes_of(directory, name="escale"):
+    """The numbers of Escale's processes on a root at or below the directory, and of no others."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            program = os.readlink(entry / "exe").removesuffix(" (deleted)")
+        except OSError:
+            continue
+        own = any(word == str(directory) or word.startswith(f"{directory}/") for word in words)
+        if own and Path(program).name.startswith(name):
+            found.append(int(entry.name))
+    return found
+
+
+def end_process(process, seconds=60):
+    """Asks a process that may be nobody's child here to end, kills it where it doesn't, and waits until it is gone with
+    all its files and locks, which is later than /proc shows. Whether it ended by itself."""
+    try:
+        handle = os.pidfd_open(process)
+    except ProcessLookupError:
+        return True
+    try:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, number)
+            if select.select([handle], [], [], seconds)[0]:
+                return number == signal.SIGTERM
+        raise Failure(f"process {process} does not end")
+    finally:
+        os.close(handle)
+
+
+def unmount_below(directory):
+    for _ in range(3):
+        points = [line.split()[4].encode().decode("unicode_escape")
+                  for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
+        points = [point for point in points if point.startswith(f"{directory}/")]
+        if not points:
+            return
+        for point in reversed(points):
+            subprocess.run(["umount", "-l", point], capture_output=True, check=False)
 
 
 class Engine:
@@ -147,16 +177,24 @@ class Engine:
         if self.lives:
             self.daemon.terminate()
         try:
-            self.daemon.wait(30)
+            self.daemon.wait(60)
             return True
         except subprocess.TimeoutExpired:
             self.kill()
             return False
 
     def kill(self):
-        if self.lives:
-            self.daemon.kill()
-        self.daemon.wait()
+        if self.daemon is not None:
+            if self.lives:
+                self.daemon.kill()
+            self.daemon.wait()
+
+    def end_all(self):
+        """This daemon, and one that `escale` started in its place."""
+        ended = self.stop()
+        for process in processes_of(self.root, "escaled"):
+            ended = end_process(process) and ended
+        return ended
 
     def escale(self, *words, check=True, timeout=120, cwd=None):
         environment = {**os.environ, "ESCALE_ROOT": str(self.root), "ESCALE_BIN": str(BINARIES)}

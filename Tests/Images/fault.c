@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -41,10 +43,14 @@ static int forever;
 static char prefix[PATH_MAX];
 static size_t prefix_length;
 
-/* The C library's own function; looked up before main, or at the first call of another library's start. */
-#define REAL(name) \
+/* The C library's own function: looked up before main, or at a call that another library makes as it starts. */
+#define FIND(name) \
     static __typeof__(&name) real_##name; \
-    if (!real_##name) real_##name = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
+    __attribute__((constructor)) static void find_##name(void) { \
+        real_##name = (__typeof__(&name))dlsym(RTLD_NEXT, #name); \
+    }
+#define REAL(name) \
+    if (!real_##name) find_##name()
 
 static long raw(long number, long a, long b, long c, long d, long e, long f) {
 #if defined(__x86_64__)
@@ -186,16 +192,19 @@ __attribute__((constructor)) static void begin(void) {
 }
 
 #define ON_FD(type, name, parameters, fd, ...) \
+    FIND(name) \
     __attribute__((visibility("default"))) type name parameters { \
         REAL(name); \
         return fd_fails(#name, fd) ? (type)-1 : real_##name(__VA_ARGS__); \
     }
 #define ON_PATH(name, parameters, directory, path, ...) \
+    FIND(name) \
     __attribute__((visibility("default"))) int name parameters { \
         REAL(name); \
         return at_fails(#name, directory, path) ? -1 : real_##name(__VA_ARGS__); \
     }
 #define ON_TWO(name, parameters, first, old, second, new, ...) \
+    FIND(name) \
     __attribute__((visibility("default"))) int name parameters { \
         REAL(name); \
         return two_fail(#name, first, old, second, new) ? -1 : real_##name(__VA_ARGS__); \
@@ -214,9 +223,7 @@ ON_FD(int, ftruncate, (int fd, off_t length), fd, fd, length)
 ON_FD(int, ftruncate64, (int fd, off64_t length), fd, fd, length)
 ON_FD(ssize_t, copy_file_range, (int in, off64_t *from, int out, off64_t *to, size_t size, unsigned flags), out, in, from,
       out, to, size, flags)
-ssize_t sendfile(int out, int in, off_t *offset, size_t size);
 ON_FD(ssize_t, sendfile, (int out, int in, off_t *offset, size_t size), out, out, in, offset, size)
-ssize_t sendfile64(int out, int in, off64_t *offset, size_t size);
 ON_FD(ssize_t, sendfile64, (int out, int in, off64_t *offset, size_t size), out, out, in, offset, size)
 
 ON_TWO(rename, (const char *old, const char *new), AT_FDCWD, old, AT_FDCWD, new, old, new)
@@ -230,9 +237,7 @@ ON_PATH(symlink, (const char *target, const char *path), AT_FDCWD, path, target,
 ON_PATH(symlinkat, (const char *target, int directory, const char *path), directory, path, target, directory, path)
 ON_PATH(mkdir, (const char *path, mode_t mode), AT_FDCWD, path, path, mode)
 ON_PATH(mkdirat, (int directory, const char *path, mode_t mode), directory, path, directory, path, mode)
-int mknod(const char *path, mode_t mode, dev_t device);
 ON_PATH(mknod, (const char *path, mode_t mode, dev_t device), AT_FDCWD, path, path, mode, device)
-int mknodat(int directory, const char *path, mode_t mode, dev_t device);
 ON_PATH(mknodat, (int directory, const char *path, mode_t mode, dev_t device), directory, path, directory, path, mode, device)
 ON_PATH(unlink, (const char *path), AT_FDCWD, path, path)
 ON_PATH(unlinkat, (int directory, const char *path, int flags), directory, path, directory, path, flags)
@@ -250,12 +255,14 @@ ON_PATH(rmdir, (const char *path), AT_FDCWD, path, path)
         va_end(more); \
     }
 #define OPEN(name) \
+    FIND(name) \
     __attribute__((visibility("default"))) int name(const char *path, int flags, ...) { \
         REAL(name); \
         MODE(flags) \
         return CREATES(flags) && at_fails(#name, AT_FDCWD, path) ? -1 : real_##name(path, flags, mode); \
     }
 #define OPENAT(name) \
+    FIND(name) \
     __attribute__((visibility("default"))) int name(int directory, const char *path, int flags, ...) { \
         REAL(name); \
         MODE(flags) \

@@ -120,7 +120,9 @@ class World:
 
     def file(self):
         self._work.mkdir(exist_ok=True)
-        return self._work / f"part{len(list(self._work.iterdir()))}"
+        path = self._work / f"part{len(list(self._work.iterdir()))}"
+        path.touch()
+        return path
 
     def cached(self, name):
         return self._cache / name
@@ -176,8 +178,9 @@ def as_layer(world, case, made):
                 while piece := file.read(1 << 20):
                     hasher.update(piece)
             digest = "sha256:" + hasher.hexdigest()
-            oci = Oci(layers=[], image_config=hostile_manifests.config([hostile_manifests.sha256(b"unknown")]), change=lambda manifest: manifest.update(
-                layers=[{"mediaType": hostile_manifests.LAYER_TYPE + "+gzip", "digest": digest, "size": made.stat().st_size}]))
+            layer = {"mediaType": hostile_manifests.LAYER_TYPE + "+gzip", "digest": digest, "size": made.stat().st_size}
+            oci = Oci(layers=[], image_config=hostile_manifests.config([hostile_manifests.sha256(b"unknown")]),
+                      change=lambda manifest: manifest.update(layers=[layer]))
             files = oci.files() + [("blobs/" + digest.replace(":", "/"), made)]
     else:
         files = docker_files([made]) if case.way == "layer-docker" else Oci(made).files()
@@ -262,14 +265,22 @@ class Run:
                 wrong += self._judge(case, done, reason, store, room)
                 if site is not None and site.check and (problem := site.check(world, site)):
                     wrong.append(problem)
+            if done is None:
+                # It may be at it still.
+                engine.end_all()
+                engine.start()
             if engine.lives:
                 tidy(world)
                 if problem := engine.fsck():
                     wrong.append(problem)
                     engine.escale("image", "fsck", "--repair", check=False, timeout=300)
+            if peak > MEMORY:
+                # What the next cases take is to be theirs.
+                engine.stop()
+                engine.start()
         except (Failure, OSError) as failure:
             wrong.append(str(failure))
-        verdict = "FAILED" if wrong else "refused" if done.returncode else "contained"
+        verdict = "FAILED" if wrong or done is None else "refused" if done.returncode else "contained"
         self._say(verdict, case, seconds, "; ".join(wrong) or one_line(reason, 110), peak)
         if wrong:
             self.failures.append(f"{case.name}: " + "\n    ".join(wrong))

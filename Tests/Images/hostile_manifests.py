@@ -5,9 +5,9 @@ import json
 import tarfile
 
 import hostile_archives
-from hostile_archives import ANY, BROKEN, CONTAINED, EITHER, LARGE, OUTSIDE, REFUSED, SIZE, Case
+from hostile_archives import ANY, BROKEN, EITHER, LARGE, OUTSIDE, REFUSED, SIZE, Case
 from registry import Site, give_blob, give_manifest
-from tars import (CONFIG_TYPE, GOOD_LAYER, IMAGE, INDEX_TYPE, LAYER_TYPE, MANIFEST_TYPE, Oci, config, descriptor, diff_id,
+from tars import (GOOD_LAYER, IMAGE, INDEX_TYPE, LAYER_TYPE, MANIFEST_TYPE, Oci, config, descriptor, diff_id,
                   directory, docker_files, entry, files_tar, gnu_long, header, named, padded, sha256, symlink, tar,
                   write_files_tar, zipped)
 
@@ -20,7 +20,7 @@ NAME = r"name|reference|tag|invalid|not valid"
 DIGEST = r"digest|not valid|promised"
 COUNT = r"layers?|diff_ids|count|number|match"
 REGISTRY = r"registry|redirect|answer|http|URL|scheme|protocol|unsupported|refus"
-AUTH = r"auth|realm|token|challenge|login|denied|unauthori[sz]ed|credential|registry"
+AUTH = r"auth|realm|token|challenge|login|denied|unauthori[sz]ed|credential|who|registry"
 
 
 def case(way, outcome, reason=ANY, **more):
@@ -330,7 +330,7 @@ def corrupted(which):
     def make(world):
         oci = Oci()
         data = {"layer": GOOD_LAYER, "config": oci.raw_config, "manifest": oci.raw_manifest}[which]
-        changed = data.replace(b"good", b"evil") if which == "layer" else data.replace(b"linux", b"linus") if which == "config" \
+        changed = data.replace(b"good\n", b"evil\n") if which == "layer" else data.replace(b"linux", b"linus") if which == "config" \
             else data.replace(b'"schemaVersion"', b'"schemaversion"')
         oci.blobs[sha256(data)] = changed
         return files_tar(oci.files())
@@ -553,7 +553,7 @@ def pull_blob_empty(world):
 
 @case("pull", REFUSED, LENGTH, seconds=180)
 def pull_blob_of_the_same_length(world):
-    return layer_served_as(lambda request: request.give(200, GOOD_LAYER.replace(b"good", b"evil")))
+    return layer_served_as(lambda request: request.give(200, GOOD_LAYER.replace(b"good\n", b"evil\n")))
 
 
 @case("pull", REFUSED, LENGTH, seconds=180)
@@ -603,7 +603,7 @@ for name, place in (("file", "file:///etc/passwd"), ("gopher", "gopher://127.0.0
     def make(world, place=place):
         return layer_served_as(lambda request: request.give(307, b"", {"Location": place}))
     make.__name__ = f"pull_blob_redirect_to_{name}"
-    case("pull", REFUSED, REGISTRY + "|connect|Location|header|" + LARGE, seconds=120)(make)
+    case("pull", REFUSED, REGISTRY + "|failed|connect|Location|header|" + LARGE, seconds=120)(make)
 
 
 @case("pull", REFUSED, REGISTRY)
@@ -801,6 +801,6 @@ def pull_layer_with_dotdot(world):
     return Site(Oci(tar(entry("../../esc-written", b"evil"))))
 
 
-@case("pull", CONTAINED, inside=hostile_archives.has("esc-inside"))
+@case("pull", EITHER, hostile_archives.LINK)
 def pull_layer_with_symlink_and_file_through_it(world):
     return Site(Oci(zipped(tar(symlink("d", str(world.canary)), entry("d/esc-inside", b"x")))))

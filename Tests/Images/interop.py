@@ -27,13 +27,14 @@ import urllib.parse
 
 import peer_images as images
 import peer_schemas as schemas
-from peer_registry import (CONFIG, INDEX, MANIFEST, PASSWORD, USER, Authority, Fault, Faults, Tokens, debian_registry,
+from peer_registry import (INDEX, MANIFEST, PASSWORD, USER, Authority, Fault, Faults, Tokens, debian_registry,
                            digest_of, escale_registry, with_query)
-from peer_tools import BUSYBOX, ROOT, Bed, Failure, complaint, expect, run, wait_until
+from peer_tools import BUSYBOX, ROOT, Bed, Escale, Failure, complaint, expect, run
 
 CASES = {}
 MODES = ("plain", "htpasswd", "tls")
 NUMBERS = itertools.count(1)
+NOBODY = "password|unauthori[sz]ed|credentials|denied|log ?in"  # what a refusal says
 
 
 def case(name, *arguments):
@@ -191,8 +192,9 @@ def registry_skopeo_commands(bed):
         listed = json.loads(bed.skopeo("list-tags", *bed.skopeo.options(place), f"docker://{place.address}/{where}").stdout)
         expect(sorted(listed["Tags"]) == ["a", "b", "latest"], f"skopeo lists {listed['Tags']}")
         seen = json.loads(bed.skopeo("inspect", *bed.skopeo.options(place), f"docker://{place.name(where, 'a')}").stdout)
-        expect((seen["Digest"], len(seen["Layers"]), seen["Architecture"]) == (sample.digest, 5, "amd64"), f"skopeo inspects {seen}")
-        config = bed.skopeo("inspect", *bed.skopeo.options(place), "--config", "--raw", f"docker://{place.name(where, 'a')}").stdout
+        expect((seen["Digest"], len(seen["Layers"]), seen["Architecture"]) == (sample.digest, 5, "amd64"),
+               f"skopeo inspects {seen}")
+        config = bed.skopeo.config(place.name(where, "a"), place)
         expect(digest_of(config.encode()) == sample.identity, "the configuration is another one")
         # Skopeo deletes by digest: with the manifest go its tags.
         bed.skopeo("delete", *bed.skopeo.options(place), f"docker://{place.name(where, 'a')}")
@@ -262,8 +264,19 @@ def registry_page(bed):
         expect(answer.headers["Content-Type"].startswith("text/html"), f"the page is {answer.headers['Content-Type']}")
         page = answer.body.decode()
         expect(page.lstrip().lower().startswith("<!doctype html"), f"the page begins with {page[:80]!r}")
-        for text in (where, tag, digest.partition(":")[2][:12]):
+        for text in (where, tag):
             expect(text in page, f"the page says nothing about {text}: {page[-1500:]}")
+        # The digest is there, or on the page that it links for the repository.
+        links = [link for link in re.findall(r'href="(/[^"]*)"', page) if where in urllib.parse.unquote(link)]
+        linked = [place.api("GET", link, headers={"Accept": "text/html"}, status=200).body.decode() for link in links]
+        expect(any(digest.partition(":")[2][:12] in one for one in [page, *linked]),
+               f"no page says {digest}: {[page, *linked][-1][-1500:]}")
+        # What is written in a name or a manifest is text, never markup.
+        place.api.put_manifest(where, "script", {**json.loads(place.api.manifest(where, tag)), "annotations": {
+            "org.opencontainers.image.title": "<script>alert(1)</script>"}})
+        for path in ("/", *links):
+            body = place.api("GET", path, headers={"Accept": "text/html"}, status=200).body
+            expect(b"<script>alert" not in body, f"{path} has an annotation as markup")
 
 
 @case("registry-referrers")
@@ -322,7 +335,8 @@ def registry_ranges(bed):
             answer = place.api("GET", path, headers={"Range": asked}, status=206)
             expect(answer.body == data[start:end], f"{asked}: not those bytes but {len(answer.body)}")
             wanted = f"bytes {start}-{end - 1}/{len(data)}"
-            expect(answer.headers["Content-Range"] == wanted, f"{asked}: Content-Range {answer.headers['Content-Range']}, not {wanted}")
+            found = answer.headers["Content-Range"]
+            expect(found == wanted, f"{asked}: Content-Range {found}, not {wanted}")
         answer = place.api("GET", path, headers={"Range": "bytes=300000-"}, status=416)
         expect(answer.headers["Content-Range"] in (None, f"bytes */{len(data)}"), "416 with another size")
         place.api("GET", path, headers={"Range": "nonsense"}, status=(200, 416))
@@ -352,14 +366,16 @@ def registry_upload_pieces(bed):
 
         for start, end in pieces[:2]:
             answer = patch(start, end)
-            expect(answer.headers["Range"] == f"0-{end - 1}", f"after the piece Range is {answer.headers['Range']}, not 0-{end - 1}")
+            found = answer.headers["Range"]
+            expect(found == f"0-{end - 1}", f"after the piece Range is {found}, not 0-{end - 1}")
             location = answer.headers["Location"]
         location = reached(120_000)
         for start, end in ((150_000, 160_000), (0, 50_000), (119_999, 130_000)):
             patch(start, end, 416)
             location = reached(120_000)
         # Without a Content-Range a piece goes to the end.
-        location = api("PATCH", location, data[120_000:150_000], {"Content-Type": "application/octet-stream"}, 202).headers["Location"]
+        answer = api("PATCH", location, data[120_000:150_000], {"Content-Type": "application/octet-stream"}, 202)
+        location = answer.headers["Location"]
         location = reached(150_000)
         answer = api("PUT", with_query(location, digest=digest_of(data)), data[150_000:], {
             "Content-Type": "application/octet-stream", "Content-Range": "150000-199999"}, 201)
@@ -479,7 +495,7 @@ def registry_errors(bed):
         missing["layers"][0]["digest"] = unknown
         fails("PUT", f"/v2/{where}/manifests/bad", (400, 404), "MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN",
               body=json.dumps(missing).encode(), headers=kind)
-        answer = api("PUT", f"/v2/{where}/manifests/bad", b" " * 8_000_000, kind, (400, 413))
+        api("PUT", f"/v2/{where}/manifests/bad", b" " * 8_000_000, kind, (400, 413))
         api("GET", f"/v2/{where}/manifests/bad", status=404)
         # Names and tags that cannot be
         for name in ("Upper/case", "a//b", "-a", "a/../b", "a/%2e%2e/b", "x" * 300):
@@ -489,7 +505,8 @@ def registry_errors(bed):
             answer = api("PUT", f"/v2/{where}/manifests/{tag}", manifest, kind)
             expect(answer.status in (400, 404), f"the tag {tag[:20]} got {answer.status}")
         api("POST", f"/v2/{where}/manifests/1", b"", status=(404, 405))
-        expect(api("GET", "/v2/", status=200).headers["Docker-Distribution-API-Version"] in (None, "registry/2.0"), "not version 2")
+        version = api("GET", "/v2/", status=200).headers["Docker-Distribution-API-Version"]
+        expect(version in (None, "registry/2.0"), f"the API's version is {version}")
 
 
 @case("registry-delete")
@@ -517,7 +534,7 @@ def registry_delete(bed):
 def registry_tags(bed):
     with escale_registry(bed) as place:
         api, where = place.api, repository("tags")
-        tags = ["v1", "v10", "v2", "Latest", "a_b", "0.1-rc.1", "latest"]
+        tags = ["v1", "v10", "v2", "main", "a_b", "0.1-rc.1", "latest"]
         for tag in tags:
             api.small_image(where, tag)
         path = f"/v2/{where}/tags/list"
@@ -591,15 +608,41 @@ def docker_registry_htpasswd(bed):
         expect(place.address not in config.get("auths", {}), "`logout` left the secret")
         expect((config.get("detachKeys"), list(config["auths"])) == ("ctrl-e,e", ["registry.example"]), f"`logout` left {config}")
         file.unlink()
-        complaint(bed.escale.pull(name, check=False), "password|unauthori[sz]ed|credentials|denied|log ?in")
+        complaint(bed.escale.pull(name, check=False), NOBODY)
 
 
 @case("docker-registry-tls")
 def docker_registry_tls(bed):
     with debian_registry(bed, authority=authority(bed)) as place:
         to_and_fro(bed, place)
-        missing = place.name("interop/no-such")
-        complaint(bed.escale("pull", missing, check=False), "certificate")
+
+
+@case("docker-registry-tls-verified")
+def docker_registry_tls_verified(bed):
+    """By names that are not the loopback interface's, whose registries need no certificate that is known."""
+    with debian_registry(bed, authority=authority(bed)) as place:
+        sample, where = images.sample(bed), repository("verified")
+        bed.skopeo.push(sample.source, place.name(where), place)
+        ca = place.ca.read_text("ascii")
+        names = {name: f"{name}.test:{place.port}" for name in ("registry", "stranger", "other")}
+        # The authority is known for the first and the third; the certificate is not the third's.
+        escale = Escale(bed.scratch, "escale-tls")
+        try:
+            escale.start_with_etc(bed.directory("etc"), {
+                "hosts": "".join(f"127.0.0.1 {name}.test\n" for name in names) + "127.0.0.1 localhost\n",
+                **{f"escale/certs.d/{names[name]}/ca.crt": ca for name in ("registry", "other")}})
+            escale("pull", f"{names['registry']}/{where}")
+            expect(escale.identity(f"{names['registry']}/{where}:latest") == sample.identity, "another image was pulled")
+            escale("tag", f"{names['registry']}/{where}:latest", f"{names['registry']}/{where}:copy")
+            escale("push", f"{names['registry']}/{where}:copy")
+            place.api.manifest(where, "copy")
+            complaint(escale("pull", f"{names['stranger']}/{where}", check=False), "certificate")
+            complaint(escale("pull", f"{names['other']}/{where}", check=False), "certificate|name")
+            escale("tag", f"{names['registry']}/{where}:latest", f"{names['stranger']}/{where}:never")
+            complaint(escale("push", f"{names['stranger']}/{where}:never", check=False), "certificate")
+            expect(place.api("GET", f"/v2/{where}/manifests/never").status == 404, "it was pushed all the same")
+        finally:
+            escale.close()
 
 
 @case("docker-registry-tls-docker-directory")
@@ -646,11 +689,11 @@ def docker_registry_wrong_password(bed):
 @case("docker-registry-missing")
 def docker_registry_missing(bed):
     with debian_registry(bed) as place:
-        words = "not found|no such|unknown|does not exist|has no|404"
+        words = "not found|no such|there is no|unknown|does not exist|has no|404"
         complaint(bed.escale("pull", place.name("interop/no-such"), check=False), words, "interop/no-such")
         place.api.small_image("interop/there", "1")
         complaint(bed.escale("pull", place.name("interop/there", "2"), check=False), words)
-        complaint(bed.escale("pull", f"{place.address}/interop/there@{digest_of(b'x')}", check=False), words)
+        complaint(bed.escale("pull", f"{place.address}/interop/there@{digest_of(b'never there')}", check=False), words)
         complaint(bed.escale("push", place.name("interop/never-made"), check=False), words)
     # Nobody is there.
     complaint(bed.escale("pull", place.name("interop/there", "1"), check=False), "connect|refused|reach")
@@ -682,7 +725,7 @@ def docker_registry_token(bed):
         sample.check(bed.escale, public)
         expect(any(user is None and "repository:public/sample:pull" in scopes for user, scopes in tokens.requests),
                f"nobody asked anonymously for the scope: {tokens.requests}")
-        complaint(bed.escale("pull", place.name("private/x"), check=False), "password|unauthori[sz]ed|credentials|denied|log ?in")
+        complaint(bed.escale("pull", place.name("private/x"), check=False), NOBODY)
         complaint(bed.escale.login(place, "wrong", check=False), "password|unauthori[sz]ed|credentials|denied")
         bed.escale.login(place)
         tokens.requests.clear()
@@ -737,7 +780,8 @@ def docker_registry_busy(bed, status):
         name = proxy.place.name(repository("busy"))
         path = name.partition("/")[2].rpartition(":")[0]
         bed.escale.load(other.archive(bed, "oci-archive", name))
-        proxy.faults = [Fault("POST", f"/{path}/blobs/uploads/", status, headers), Fault("PUT", f"/{path}/manifests/", status, headers)]
+        proxy.faults = [Fault("POST", f"/{path}/blobs/uploads/", status, headers),
+                        Fault("PUT", f"/{path}/manifests/", status, headers)]
         bed.escale.push(name)
         asked_again(proxy, "PUT", f"/{path}/manifests/", status, wait)
         expect(not any(fault.left for fault in proxy.faults), "not all faults were met")
@@ -762,7 +806,7 @@ def asked_again(proxy, method, text, status, wait):
 def docker_registry_503_for_good(bed):
     proxy, _, where, end = faulty(bed)
     try:
-        proxy.faults = [Fault("GET", f"/{where}/manifests/", 503, times=1000), Fault("HEAD", f"/{where}/manifests/", 503, times=1000)]
+        proxy.faults = [Fault(method, f"/{where}/manifests/", 503, times=1000) for method in ("GET", "HEAD")]
         complaint(bed.escale.pull(proxy.place.name(where), check=False, timeout=180), "503|unavailable")
         count = len(proxy.requests("GET", f"/{where}/manifests/"))
         expect(count <= 30, f"it asked {count} times")
@@ -787,7 +831,7 @@ def docker_registry_cut(bed):
         start = int(re.match(r"bytes=(\d+)-", ranges[0]["range"])[1])
         expect(0 < start <= large["size"] // 2, f"it went on at {start} of {large['size']}, cut at the half")
         others = {one["digest"]: len(proxy.requests("GET", one["digest"])) for one in layers if one is not large}
-        expect(set(others.values()) == {1}, f"other layers were asked for several times: {others}")
+        expect(max(others.values()) <= 1, f"other layers were asked for several times: {others}")
     finally:
         end()
 
@@ -799,8 +843,8 @@ def docker_registry_corrupt(bed):
         sample, where = images.sample(bed), repository("corrupt")
         bed.skopeo.push(sample.source, place.name(where), place, "--preserve-digests")
         digits = json.loads(sample.layout.read(sample.digest))["layers"][1]["digest"].partition(":")[2]
-        store = max((bed.scratch / "cases").glob(f"docker-registry*/store/docker/registry/v2/blobs/sha256/{digits[:2]}/{digits}/data"),
-                    key=lambda path: path.stat().st_mtime)
+        pattern = f"docker-registry*/store/docker/registry/v2/blobs/sha256/{digits[:2]}/{digits}/data"
+        [store] = (bed.scratch / "cases").glob(pattern)
         data = bytearray(store.read_bytes())
         data[len(data) // 2] ^= 1
         store.write_bytes(data)
@@ -817,7 +861,8 @@ def docker_registry_credential_helper(bed):
     log = bed.directory("helper") / "log"
     helper = bed.escale.helpers / "docker-credential-test"
     answer = json.dumps({"ServerURL": "x", "Username": USER, "Secret": PASSWORD})
-    helper.write_text(f"#!/bin/sh\nread -r server\necho \"$1 $server\" >> {log}\n[ \"$1\" = get ] && echo '{answer}'\nexit 0\n", "ascii")
+    helper.write_text(f"#!/bin/sh\nread -r server\necho \"$1 $server\" >> {log}\n"
+                      f"[ \"$1\" = get ] && echo '{answer}'\nexit 0\n", "ascii")
     helper.chmod(0o755)
     config = bed.escale.config
     config.parent.mkdir(exist_ok=True)
@@ -835,7 +880,7 @@ def docker_registry_credential_helper(bed):
             expect({"store", "erase"} <= set(calls), f"the helper was called with {sorted(set(calls))}")
             expect("auth\"" not in config.read_text("utf-8"), "the secret is in config.json")
             helper.write_text("#!/bin/sh\ncat > /dev/null\necho credentials not found in native keychain\nexit 1\n", "ascii")
-            complaint(bed.escale("pull", place.name("interop/x"), check=False), "password|unauthori[sz]ed|credentials|denied|log ?in")
+            complaint(bed.escale("pull", place.name("interop/x"), check=False), NOBODY)
     finally:
         helper.unlink(missing_ok=True)
         config.unlink(missing_ok=True)
@@ -983,7 +1028,7 @@ def schemas_push(bed):
             expect({"manifest", "config"} <= kinds, f"only {kinds}")
             raw = bed.skopeo.raw(place.name(where), place)
             expect(raw.encode() == place.api.manifest(where, "latest"), "skopeo sees another manifest")
-            config = bed.skopeo("inspect", *bed.skopeo.options(place), "--config", "--raw", f"docker://{place.name(where)}").stdout
+            config = bed.skopeo.config(place.name(where), place)
             schemas.validate("config", config, "the configuration by skopeo")
             expect(digest_of(config.encode()) == bed.escale.identity(image), "the configuration's digest is not the image's ID")
 
@@ -1030,7 +1075,7 @@ def schemas_import(bed):
         check(file, f"an imported image as {form}")
         bed.escale.remove("localhost/imported:1")
         bed.escale.load(file)
-        expect("applet" in bed.escale.run("localhost/imported:1", "busybox", "--help"), "it does not run")
+        expect(bed.escale.run("localhost/imported:1", "echo", "runs").strip() == "runs", "it does not run")
         bed.podman.load(file)
         bed.podman.remove("localhost/imported:1")
 

@@ -39,7 +39,8 @@ class Authority:
         run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Escale test authority",
             "-keyout", directory / "ca.key", "-out", self.ca)
         run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", self.key, "-out", request)
-        extensions.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n", "ascii")
+        extensions.write_text("subjectAltName=DNS:localhost,DNS:registry.test,DNS:stranger.test,IP:127.0.0.1\n"
+                              "extendedKeyUsage=serverAuth\n", "ascii")
         run("openssl", "x509", "-req", "-days", "2", "-in", request, "-CA", self.ca, "-CAkey", directory / "ca.key",
             "-CAcreateserial", "-extfile", extensions, "-out", self.certificate)
         self.certificates = directory / "certs.d"  # as skopeo and podman want it: with nothing but authorities
@@ -123,7 +124,13 @@ class Api:
         try:
             connection.request(method, path, body, sent)
             response = connection.getresponse()
-            answer = Answer(response, response.read())
+            try:
+                body = response.read()
+            except http.client.IncompleteRead as error:  # docker-registry's 416 has the blob's length
+                if response.status < 400:
+                    raise
+                body = error.partial
+            answer = Answer(response, body)
         finally:
             connection.close()
         if status is not None:
@@ -360,10 +367,6 @@ class Faults(_Server):
         self.seen = []  # dictionaries: method, path, range, status, time
         self._lock = threading.Lock()
 
-    def __enter__(self):
-        super().__enter__()
-        return self
-
     @property
     def place(self):
         return Place(self.port, user=self._behind.user, password=self._behind.password)
@@ -386,11 +389,14 @@ class Faults(_Server):
             return self.send(handler, fault.status, b"", fault.headers)
         connection = http.client.HTTPConnection("127.0.0.1", self._behind.port, timeout=60)
         try:
-            # The Host header stays, so that the places that the registry names lead here.
-            headers = {name: value for name, value in handler.headers.items()
-                       if name.lower() not in ("connection", "transfer-encoding", "content-length", "expect")}
-            connection.request(method, path, body or None, {**headers, "Content-Length": str(len(body))}
-                               if body or method in ("POST", "PUT", "PATCH") else headers)
+            # The Host header stays, so that the places that the registry names lead here; a name may come several times.
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            for name, value in handler.headers.items():
+                if name.lower() not in ("connection", "transfer-encoding", "content-length", "expect"):
+                    connection.putheader(name, value)
+            if body or method in ("POST", "PUT", "PATCH"):
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body or None)
             response = connection.getresponse()
             note["status"] = response.status
             handler.send_response(response.status)

@@ -72,7 +72,8 @@ def check_tree(read, descriptor, what):
         check_tree(read, config, what)
         found = []
         for one in document["layers"]:
-            expect(one["mediaType"].startswith("application/vnd.oci.image.layer.v1.tar"), f"{name}: a layer of {one['mediaType']}")
+            expect(one["mediaType"].startswith("application/vnd.oci.image.layer.v1.tar"),
+                   f"{name}: a layer of {one['mediaType']}")
             content = read(one)
             expect((digest_of(content), len(content)) == (one["digest"], one["size"]), f"{name}: a layer is not as described")
             found.append(uncompressed_digest(content, one["mediaType"]))
@@ -82,7 +83,8 @@ def check_tree(read, descriptor, what):
     history = document.get("history")
     if history is not None:
         layers = sum(not one.get("empty_layer") for one in history)
-        expect(layers == len(document["rootfs"]["diff_ids"]), f"{name}: the history has {layers} layers, the image another number")
+        count = len(document["rootfs"]["diff_ids"])
+        expect(layers == count, f"{name}: the history has {layers} layers, the image {count}")
     return {"config"}
 
 
@@ -92,6 +94,8 @@ def check_registry(api, repository, tag, what):
     data, media_type = answer.body, answer.headers["Content-Type"]
 
     def read(descriptor):
+        if descriptor["digest"] == digest_of(data):
+            return data
         kind = "manifests" if descriptor["mediaType"] in (MANIFEST, INDEX) else "blobs"
         return api("GET", f"/v2/{repository}/{kind}/{descriptor['digest']}", status=200).body
 

@@ -7,6 +7,17 @@ extension DaemonClient {
         return try await result(post, as: BuildResult.self, isIdempotent: false, progress: progress)
     }
 
+    /// What gives the caller a shell in what a failed build step left.
+    package func debugBuild(_ request: DebugRequest) async throws -> ExecPlan {
+        try await value(DaemonRequest(.post, "build/debug", to: "look into the failed step").with(request))
+    }
+
+    /// Lets go of what a failed build step left.
+    package func endDebugging(_ request: DebugRequest) async throws {
+        _ = try await value(
+            DaemonRequest(.delete, "build/debug", to: "let go of the failed step").with(request), as: Empty.self)
+    }
+
     package func images() async throws -> [ImageSummary] {
         try await value(DaemonRequest(.get, "images", to: "list images"))
     }

@@ -12,7 +12,7 @@ import Synchronization
 
 typealias Progress = @Sendable (ProgressEvent) -> Void
 
-/// `up` and `build`: images are made first, then containers from them.
+/// `up`: images are made first, then containers from them.
 extension API {
     func up(_ request: HTTPRequest) throws -> HTTPResponse {
         let body: UpRequest = try decode(request)
@@ -20,11 +20,6 @@ extension API {
             try await makeImages(body, progress)
             return try await supervisor.up(body, observer: progress)
         }
-    }
-
-    func build(_ request: HTTPRequest) throws -> HTTPResponse {
-        let body: EscaleAPI.BuildRequest = try decode(request)
-        return lines { progress in BuildResult(images: try await build(body.items, noCache: body.noCache, progress)) }
     }
 
     func bootstrap(_ request: BootstrapRequest) throws -> HTTPResponse {
@@ -40,18 +35,18 @@ extension API {
         }
     }
 
-    /// Builds what is to be built: everything with a `build` if asked, else what isn't there.
+    /// Builds what is to be built: everything with a `build` if asked, else what isn't there. Pulls the rest.
     private func makeImages(_ request: UpRequest, _ progress: @escaping Progress) async throws {
         let project = request.project
         let wanted = project.closure(of: request.services)
         let items = project.services.filter { wanted.contains($0.name) }.compactMap { service in
-            let name = service.imageName(in: project.name)
-            return service.build.flatMap { build in
-                request.build || !has(name) ? BuildItem(service: service.name, build: build, image: name) : nil
-            }
+            request.build || service.imageSettings?.pullPolicy == .build || !has(service.imageName(in: project.name))
+                ? EscaleAPI.BuildRequest.Item(service, in: project, agent: request.agent) : nil
         }
         try await pullImages(request, progress)
-        _ = try await build(items, noCache: false, progress)
+        var build = EscaleAPI.BuildRequest(items: items)
+        build.credentials = request.credentials
+        _ = try await self.build(build, progress)
     }
 
     /// Pulls what the services' `pull_policy`, or the command, asks for.
@@ -77,88 +72,5 @@ extension API {
         }
     }
 
-    private typealias BuildItem = EscaleAPI.BuildRequest.Item
-
     private func has(_ image: String) -> Bool { (try? platform.images.image(image)) != nil }
-
-    /// Builds side by side; the first failure ends the others.
-    private func build(
-        _ items: [BuildItem], noCache: Bool, _ progress: @escaping Progress
-    ) async throws -> [ServiceName: String] {
-        try await withThrowingTaskGroup { group in
-            for item in items {
-                group.addTask { (item.service, try await build(item, noCache: noCache, progress)) }
-            }
-            var images: [ServiceName: String] = [:]
-            for try await (service, image) in group { images[service] = image }
-            return images
-        }
-    }
-
-    private func build(_ item: BuildItem, noCache: Bool, _ progress: @escaping Progress) async throws -> String {
-        let report = BuildReport(service: item.service, image: item.image, progress: progress)
-        let image = try await builder.build(
-            EscaleBuild.BuildRequest(
-                contextDirectory: item.build.context, dockerfilePath: item.build.dockerfile,
-                target: item.build.target, arguments: item.build.arguments,
-                references: [try ImageReference(item.image)], ignoresCache: noCache),
-            events: report.take)
-        return image.id.description
-    }
-}
-
-/// Turns a build's events into progress.
-private final class BuildReport: Sendable {
-    private let service: ServiceName
-    private let image: String
-    private let progress: Progress
-    private let subjects = Mutex<[Int: String]>([:])
-
-    init(service: ServiceName, image: String, progress: @escaping Progress) {
-        self.service = service
-        self.image = image
-        self.progress = progress
-    }
-
-    @Sendable func take(_ event: BuildEvent) async {
-        switch event {
-        case .began: tell("Image \(image)", .working, "Building")
-        case .warning(let diagnostic): tell("Image \(image)", .warning, diagnostic.rendered())
-        case .stepStarted(let step): tell(subject(step), .working, "")
-        case .stepCached(let step): tell(subject(step), .done, "Cached")
-        case .output(let step, let line):
-            if let subject = subjects.withLock({ $0[step] }) { tell(subject, .output, line) }
-        case .stepFinished(let step, _): tell(subject(step), .done, "Done")
-        case .stepFailed(let step, _): tell(subject(step), .failed, "Failed")
-        case .finished: tell("Image \(image)", .done, "Built")
-        }
-    }
-
-    private func tell(_ subject: String, _ state: ProgressEvent.State, _ text: String) {
-        progress(ProgressEvent(subject, state, text, at: .now))
-    }
-
-    /// `api 3/7 RUN make`, with the stage where there are several.
-    private func subject(_ step: BuildStep) -> String {
-        let stage = step.stage == "stage-0" ? "" : "/\(step.stage)"
-        let text = step.text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-        let subject = "\(service)\(stage) \(step.number)/\(step.count) \(text)"
-        subjects.withLock { $0[step.id] = subject }
-        return subject
-    }
-}
-
-/// Runs a build's commands in the engine's containers.
-struct ContainerBuildRunner: BuildRunner {
-    let containers: BuildContainers
-
-    func run(_ step: BuildRun, output: @escaping @Sendable ([UInt8]) async -> Void) async throws -> Int32 {
-        try await containers.run(
-            BuildCommand(
-                layers: step.lower,
-                writable: WritableLayer(upper: step.upper, work: step.work, options: BuildRun.overlayOptions),
-                arguments: step.arguments, environment: step.environment, workingDirectory: step.workingDirectory,
-                user: step.user),
-            output: output)
-    }
 }

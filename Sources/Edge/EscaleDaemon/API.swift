@@ -10,14 +10,25 @@ import EscaleSupervisor
 import EscaleSystem
 import FoundationEssentials
 import Glibc
+import Synchronization
 
 /// The daemon's API: finds the handler of a request, and turns what it gives or throws into an answer.
 struct API: Sendable {
+    final class Shells: Sendable {
+        private let containers = Mutex<[String: ContainerID]>([:])
+
+        func withLock<Value: Sendable>(_ body: (inout sending [String: ContainerID]) -> sending Value) -> Value {
+            containers.withLock(body)
+        }
+    }
+
     let supervisor: Supervisor
     let platform: Platform
     let builder: Builder
     let registries: Registries
     let registry: RegistryServer
+    /// The containers that show what failed build steps left.
+    let shells = Shells()
     let root: EscaleRoot
     let pool: String
     let startedAt: Timestamp
@@ -56,6 +67,8 @@ struct API: Sendable {
         case (_, 5...6) where path.starts(with: ["v1", "projects"]) && path[3] == "releases":
             return try await release(try ProjectName(validating: path[2]), Array(path.dropFirst(4)), request)
         case (.post, 2) where path == ["v1", "build"]: return try build(request)
+        case (.post, 3) where path == ["v1", "build", "debug"]: return try json(try await debug(try decode(request)))
+        case (.delete, 3) where path == ["v1", "build", "debug"]: return try json(try await endDebug(try decode(request)))
         case (.get, 3) where path == ["v1", "system", "df"]: return try json(try await diskUsage())
         case (.post, 3) where path == ["v1", "registries", "login"]: return try await logIn(try decode(request))
         case (_, 2...3) where path.starts(with: ["v1", "registry"]):

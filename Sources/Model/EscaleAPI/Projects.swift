@@ -22,6 +22,9 @@ package struct UpRequest: Codable, Sendable {
     /// By registry.
     package var credentials: [String: RegistryCredential] = [:]
 
+    /// The socket of the user's SSH agent, for builds that ask for it.
+    package var agent: String?
+
     package enum PullMode: String, Codable, Sendable, CaseIterable { case always, missing, never }
 
     package init(

@@ -1,6 +1,7 @@
 import EscaleCore
 import EscaleDockerfile
 import EscaleImages
+import EscaleOCI
 
 /// The values of `--build-arg`, and the rules for where they are seen.
 struct BuildArguments: Sendable {
@@ -14,21 +15,26 @@ struct BuildArguments: Sendable {
         [$0, $0.lowercased()]
     }
 
-    static var platform: [String: String] {
-        let architecture = hostArchitecture()
+    /// Mean something without an `ARG`.
+    private static let known = ["SOURCE_DATE_EPOCH", "BUILDKIT_DOCKERFILE_CHECK", "BUILDKIT_INLINE_CACHE"]
+
+    private static func platform(_ target: String?) throws(EscaleError) -> [String: String] {
+        let host = ImagePlatform.host
+        let target = try target.map { text throws(EscaleError) in try ImagePlatform(text) } ?? host
         var values: [String: String] = [:]
-        for side in ["TARGET", "BUILD"] {
-            values[side + "PLATFORM"] = "linux/" + architecture
-            values[side + "OS"] = "linux"
-            values[side + "ARCH"] = architecture
-            values[side + "VARIANT"] = ""
+        for (side, platform) in [("TARGET", target), ("BUILD", host)] {
+            values[side + "PLATFORM"] = platform.description
+            values[side + "OS"] = platform.os
+            values[side + "ARCH"] = platform.architecture
+            values[side + "VARIANT"] = platform.variant ?? ""
         }
         return values
     }
 
-    init(_ given: [String: String], _ dockerfile: Dockerfile) throws(EscaleError) {
+    /// - Parameter target: the platform that the image is for; `nil` for this machine's.
+    init(_ given: [String: String], _ dockerfile: Dockerfile, platform target: String? = nil) throws(EscaleError) {
         self.given = given
-        let platform = Self.platform
+        let platform = try Self.platform(target)
         var global: [String: String] = [:]
         for declaration in dockerfile.arguments {
             if let value = given[declaration.name] {
@@ -51,7 +57,7 @@ struct BuildArguments: Sendable {
 
     /// The given ones that no `ARG` asks for.
     func unused(in dockerfile: Dockerfile) -> [String] {
-        var declared = Set(dockerfile.arguments.map(\.name) + Self.proxies)
+        var declared = Set(dockerfile.arguments.map(\.name) + Self.proxies + Self.known)
         for instruction in dockerfile.stages.flatMap(\.instructions) {
             if case .argument(let declarations) = instruction.kind {
                 declared.formUnion(declarations.map(\.name))

@@ -68,7 +68,8 @@ extension EscaleError {
         _ step: BuildStep,
         command: String,
         exitCode: Int32,
-        output: String
+        output: String,
+        excerpt: String
     ) -> Self {
         let first = instruction.position.line
         let lines = instruction.lastLine > first ? "\(first)-\(instruction.lastLine)" : "\(first)"
@@ -83,6 +84,7 @@ extension EscaleError {
             .stepFailed,
             "\(reason) with exit code \(exitCode) in step \(step.label) (\(instruction.position.file):\(lines))",
             details: [
+                Detail(instruction.position.file, excerpt),
                 Detail("command", command),
                 Detail("output, the last lines", output.isEmpty ? "(none)" : output),
             ],

@@ -1,36 +1,64 @@
 import EscaleCore
 import EscaleDockerfile
-import EscaleImages
+package import EscaleImages
 import EscaleOCI
 import EscaleSystem
+import Synchronization
+
+/// What a `COPY` or a mount reads from.
+enum BuildSource: Sendable {
+    /// The build context.
+    case context
+    case directory(String, name: String)
+    /// Another stage, or an image.
+    case stage(StageState)
+}
 
 /// One run of a build: what all of its stages share.
 final class BuildJob: Sendable {
     let request: BuildRequest
     let store: ImageStore
     let runner: any BuildRunner
+    let images: BaseImages
+    let caches: CacheMounts
     let arguments: BuildArguments
     let escape: Character
+    /// The Dockerfile's lines, for excerpts.
+    let lines: [Substring]
     let fileDigests: FileDigestCache
+    let failures: FailedSteps
     let report: @Sendable (BuildEvent) async -> Void
+    /// What steps came to, for an export of the cache.
+    let records = Mutex<[Digest: CacheRecord]>([:])
+    private let extraSteps = Atomic(1_000_000)
 
     init(
+        builder: Builder,
         request: BuildRequest,
-        store: ImageStore,
-        runner: any BuildRunner,
+        images: BaseImages,
         arguments: BuildArguments,
         escape: Character,
-        fileDigests: FileDigestCache,
+        lines: [Substring],
         report: @escaping @Sendable (BuildEvent) async -> Void
     ) {
         self.request = request
-        self.store = store
-        self.runner = runner
+        store = builder.store
+        runner = builder.runner
+        self.images = images
+        caches = builder.caches
+        fileDigests = builder.fileDigests
+        failures = builder.failures
         self.arguments = arguments
         self.escape = escape
-        self.fileDigests = fileDigests
+        self.lines = lines
         self.report = report
     }
+
+    /// Seconds since 1970 that no time in the image is after; `nil` for the times as they are.
+    var epoch: Int64? { arguments.given["SOURCE_DATE_EPOCH"].flatMap { Int64($0) } }
+
+    /// A number for a step that no one counted before.
+    func extraStep() -> Int { extraSteps.add(1, ordering: .relaxed).newValue }
 
     /// Builds the graph's stages, each as soon as those it needs are there.
     func run(_ graph: BuildGraph) async throws -> StageState {
@@ -44,8 +72,9 @@ final class BuildJob: Sendable {
             tasks[node.stage.index] = Task {
                 try await stage.run {
                     node.base == .scratch ? nil : try await self.state(of: node.base, earlier)
-                } source: {
-                    try await self.state(of: $0, earlier)
+                } source: { reference in
+                    if case .directory(let path, let name) = reference { return .directory(path, name: name) }
+                    return .stage(try await self.state(of: reference, earlier))
                 }
             }
         }
@@ -69,22 +98,27 @@ final class BuildJob: Sendable {
         _ stages: [Int: Task<StageState, any Error>]
     ) async throws -> StageState {
         switch reference {
-        case .scratch: throw EscaleError(.internalFault, "scratch has no files")
+        case .scratch, .directory: throw EscaleError(.internalFault, "there is no image to begin with")
         case .stage(let index):
             guard let stage = stages[index] else {
                 throw EscaleError(.internalFault, "stage \(index) was not planned")
             }
             return try await stage.value
-        case .image(let name):
-            let image = try store.image(name)
-            if let triggers = image.config.config.onBuild, !triggers.isEmpty {
-                throw EscaleError(
-                    .init("build.unsupported"),
-                    "image \(name) has ONBUILD instructions, which are not supported yet"
-                )
-            }
+        case .image(let name, let platform):
+            let image = try await images.find(name, platform ?? request.platform, request.pulls)
             return StageState(config: image.config, layers: image.layers)
         }
+    }
+
+    /// Lines of the Dockerfile with their numbers, two before and after; those that it is about are marked.
+    func excerpt(_ range: ClosedRange<Int>) -> String {
+        let shown = max(1, range.lowerBound - 2)...max(1, min(lines.count, range.upperBound + 2))
+        let width = "\(shown.upperBound)".count
+        return shown.filter { lines.indices.contains($0 - 1) }.map { number in
+            let padded = String(repeating: " ", count: width - "\(number)".count) + "\(number)"
+            return "\(range.contains(number) ? ">" : " ") \(padded) | \(lines[number - 1])"
+        }
+        .joined(separator: "\n")
     }
 
     func cached(_ key: Digest) async -> CacheRecord? {
@@ -97,18 +131,38 @@ final class BuildJob: Sendable {
     func context() async throws -> SourceTree {
         let request = request
         return try await blocking {
-            var text = ""
-            let own = (request.dockerfilePath ?? request.contextDirectory + "/Dockerfile") + ".dockerignore"
-            for path in [own, request.contextDirectory + "/.dockerignore"] where Files.exists(path) {
-                text = try Files.readText(path)
-                break
-            }
-            return try SourceTree(
+            try SourceTree(
                 request.contextDirectory,
                 name: "the build context",
-                ignore: Dockerignore(text),
+                ignore: try request.ignore(),
                 keepsOwners: false
             )
         }
     }
+}
+
+extension BuildRequest {
+    /// What is left out of the context: by `Dockerfile.dockerignore`, else by `.dockerignore`.
+    func ignore() throws -> Dockerignore {
+        let own = (dockerfilePath ?? contextDirectory + "/Dockerfile") + ".dockerignore"
+        for path in [own, contextDirectory + "/.dockerignore"] where Files.exists(path) {
+            return Dockerignore(try Files.readText(path))
+        }
+        return Dockerignore()
+    }
+}
+
+/// Finds the images that stages begin with.
+package struct BaseImages: Sendable {
+    /// - Parameters:
+    ///   - platform: as somebody wrote it; `nil` for this machine's.
+    ///   - pulls: whether the registry is asked although the image is here.
+    package typealias Find = @Sendable (_ name: String, _ platform: String?, _ pulls: Bool) async throws -> StoredImage
+
+    let find: Find
+
+    package init(_ find: @escaping Find) { self.find = find }
+
+    /// Only those that are in the store.
+    package init(store: ImageStore) { find = { name, _, _ in try store.image(name) } }
 }

@@ -16,6 +16,27 @@ package struct BuildRequest: Codable, Hashable, Sendable {
     package var references: [ImageReference]
     /// Runs every step, whatever is cached.
     package var ignoresCache: Bool
+    /// Names of stages whose steps all run.
+    package var stagesWithoutCache: Set<String> = []
+    /// By the id that `RUN --mount=type=secret` uses.
+    package var secrets: [String: BuildSecret] = [:]
+    /// Sockets of SSH agents, by the id that `RUN --mount=type=ssh` uses.
+    package var agents: [String: String] = [:]
+    /// By the name that `FROM` and `--from` use.
+    package var contexts: [String: BuildContext] = [:]
+    /// Put on the image, besides those of the Dockerfile.
+    package var labels: [String: String] = [:]
+    /// Whether base images are asked for at their registries, also where they are here.
+    package var pulls = false
+    /// What the image is for, such as `linux/arm64`; `nil` for this machine.
+    package var platform: String?
+    /// Of `RUN` steps that say nothing else.
+    package var network = BuildRun.Network.usual
+    /// More lines of `/etc/hosts`: names with their addresses.
+    package var extraHosts: [String: [String]] = [:]
+    package var limits: ContainerLimits?
+    /// Keeps what a failed `RUN` left, for ``Builder/failure(_:)``.
+    package var keepsFailure = false
 
     package init(
         contextDirectory: String,
@@ -34,6 +55,19 @@ package struct BuildRequest: Codable, Hashable, Sendable {
         self.references = references
         self.ignoresCache = ignoresCache
     }
+}
+
+/// Something that a build may see and that never gets into an image or the cache.
+package enum BuildSecret: Codable, Hashable, Sendable {
+    /// A host file.
+    case file(String)
+    case text(String)
+}
+
+/// A tree of files with a name of its own, besides the build context.
+package enum BuildContext: Codable, Hashable, Sendable {
+    case directory(String)
+    case image(String)
 }
 
 /// One instruction that a build goes through.

@@ -1,3 +1,5 @@
+package import EscaleOCI
+
 /// Runs the commands of `RUN`. The engine implements it with an ordinary container.
 package protocol BuildRunner: Sendable {
     /// Runs the command in a container whose root is the overlay of the run's layers and upper directory.
@@ -23,6 +25,19 @@ package struct BuildRun: Hashable, Sendable {
     package var workingDirectory: String
     /// As in a Dockerfile's `USER`; empty for root.
     package var user: String
+    package var mounts: [ContainerSpec.Mount] = []
+    package var network = Network.usual
+    package var extraHosts: [String: [String]] = [:]
+    package var limits: ContainerLimits?
+
+    /// What the command reaches.
+    package enum Network: String, Codable, Hashable, Sendable {
+        /// The builder's own network, with a way out.
+        case usual = "default"
+        case none
+        /// The host's own.
+        case host
+    }
 
     package init(
         lower: [String],

@@ -11,6 +11,8 @@ struct SourceTree: Sendable {
     struct Item: Sendable {
         /// After all links, relative to the tree; empty for the tree itself.
         let path: String
+        /// As it was named, before links, relative to the tree.
+        let givenPath: String
         /// What it is called at its destination.
         let name: String
         let status: FileStatus
@@ -35,6 +37,14 @@ struct SourceTree: Sendable {
         self.ignore = ignore
         self.keepsOwners = keepsOwners
         root = try RootedDirectory(self.directory)
+    }
+
+    /// A named context: another directory of the host, with its own `.dockerignore`.
+    static func named(_ directory: String, _ name: String) throws -> SourceTree {
+        guard Files.isDirectory(directory) else { throw EscaleError.contextMissing(directory) }
+        let file = directory + "/.dockerignore"
+        let ignore = Files.exists(file) ? Dockerignore(try Files.readText(file)) : Dockerignore()
+        return try SourceTree(directory, name: "the context \(name)", ignore: ignore, keepsOwners: false)
     }
 
     /// What a source of `COPY` names; empty where nothing matches.
@@ -90,6 +100,7 @@ struct SourceTree: Sendable {
         let name = path.split(separator: "/").last.map(String.init) ?? ""
         return Item(
             path: String(real.dropFirst(directory.count).drop { $0 == "/" }),
+            givenPath: path,
             name: name,
             status: try FileStatus(file)
         )
@@ -117,9 +128,15 @@ struct SourceTree: Sendable {
 
 extension SourceTree {
     /// The digest of all that the items hold: names, kinds, permissions and content, but no times.
-    func digest(of items: [Item], cache: FileDigestCache) throws -> Digest {
+    ///
+    /// - Parameter excludes: what of a directory is left out; its paths begin at the item.
+    func digest(
+        of items: [Item],
+        excluding excludes: Dockerignore = Dockerignore(),
+        cache: FileDigestCache
+    ) throws -> Digest {
         var hash = StepKey("tree")
-        for item in items {
+        for item in items where !excludes.ignores(item.name) {
             hash.add(item.name)
             guard item.status.kind == .directory else {
                 hash.add(permissions: item.status.permissions, owner: keepsOwners ? item.status : nil)
@@ -127,6 +144,7 @@ extension SourceTree {
                 continue
             }
             try visit(item, prefix: []) { step in
+                if excludes.ignores(step.entry.pathText) { return }
                 hash.add(bytes: step.entry.path)
                 hash.add(permissions: step.entry.permissions, owner: keepsOwners ? step.status : nil)
                 for attribute in step.entry.attributes where attribute.isPortable {

@@ -4,29 +4,40 @@ import EscaleDockerfile
 import EscaleImages
 import EscaleOCI
 import EscaleSystem
+import Synchronization
 
-/// A `COPY` with everything expanded.
+/// A `COPY` or `ADD` with everything expanded.
 private struct CopyPlan: Sendable {
     var sources: [Source]
     /// Absolute, in the image.
     var destination: String
     var isDirectory: Bool
+    var isLink: Bool
+    var keepsParents: Bool
+    var excludes: Dockerignore
+    var excludePatterns: [String]
     var options: TreeCopy.Options
 
     enum Source: Sendable {
         case path(String)
         case inline(name: String, text: String)
+        /// A file that was fetched.
+        case remote(RemoteFile)
     }
 
     /// All but the files' content.
     var description: [String] {
-        var parts = [destination, "\(isDirectory)", "\(options.unpacksArchives)"]
+        var parts = [
+            destination, "\(isDirectory)", "\(options.unpacksArchives)", "\(isLink)", "\(keepsParents)",
+        ]
+        parts += excludePatterns
         parts.append(options.owner.map { "\($0.uid):\($0.gid)" } ?? "")
-        parts.append(options.permissions.map { String($0, radix: 8) } ?? "")
+        parts.append(options.permissions.map { "\($0)" } ?? "")
         for source in sources {
             switch source {
-            case .path: parts.append("path")
+            case .path(let path): parts += keepsParents ? ["path", path] : ["path"]
             case .inline(let name, let text): parts += ["inline", name, text]
+            case .remote(let file): parts += ["remote", file.name, file.digest.description]
             }
         }
         return parts
@@ -42,60 +53,80 @@ extension StageBuilder {
         _ copy: CopyInstruction,
         _ step: BuildStep,
         _ state: inout StageState,
-        source: StageState?
+        source: BuildSource
     ) async throws {
         let known = state
-        let plan = try await plan(copy, known)
-        let content = try await content(plan, step, source)
+        let store = build.store
+        let area = try await blocking { try store.makeWorkArea() }
+        defer { store.discard(area) }
+        let plan = try await plan(copy, known, step, fetching: area)
+        let content = try await content(plan.paths, excluding: plan.excludes, step, source, several: plan)
+        // What is linked lies on its own: it is the same whatever is below.
+        let base = plan.isLink ? [] : known.layers
         var key = StepKey("copy")
-        key.add(known.layers)
+        key.add(base)
         key.add(plan.description)
         key.add(content)
-        try await makeLayer(key.finish(), step, &state) { area in
-            if let source {
-                try await withTree(source, area, also: overlay(known.layers, area)) { tree in
-                    try fill(area, plan, tree, step)
-                }
-            } else {
-                let context = try await build.context()
-                try await overlay(known.layers, area).run { try fill(area, plan, context, step) }
+        try await makeLayer(key.finish(), step, &state, base: plan.isLink ? [] : nil) { area in
+            try await withTree(source, area, also: overlay(base, area)) { tree in
+                try fill(area, plan, tree, step)
             }
         }
     }
 
-    private func plan(_ copy: CopyInstruction, _ state: StageState) async throws -> CopyPlan {
+    private func plan(
+        _ copy: CopyInstruction,
+        _ state: StageState,
+        _ step: BuildStep,
+        fetching area: WorkArea
+    ) async throws -> CopyPlan {
         func expand(_ word: String) throws(EscaleError) -> String {
             try expandWord(word, escape: build.escape) { state.value($0) }
         }
-        var options = TreeCopy.Options(unpacksArchives: copy.isAdd)
+        var options = TreeCopy.Options()
         if let owner = copy.owner { options.owner = try await resolve(expand(owner), state) }
-        if let mode = copy.mode {
-            guard let bits = UInt32(try expand(mode), radix: 8), bits <= 0o7777 else {
-                throw EscaleError(
-                    .init("build.mode"),
-                    "\"\(mode)\" is not a mode",
-                    hint: "write it in octal, like --chmod=755"
-                )
-            }
-            options.permissions = bits
-        }
-        let sources = try copy.sources.map { source throws(EscaleError) -> CopyPlan.Source in
+        if let mode = copy.mode { options.permissions = try FileMode(expand(mode)) }
+        let destination = try expand(copy.destination)
+        let isDirectory = destination.hasSuffix("/") || destination.hasSuffix("/.") || destination == "."
+        let checksum = try copy.checksum.map(expand)
+        var sources: [CopyPlan.Source] = []
+        var hasRemote = false
+        for source in copy.sources {
             switch source {
-            case .path(let word): return .path(try expand(word))
+            case .path(let word):
+                let path = try expand(word)
+                guard copy.isAdd, RemoteFile.isRemote(path) else {
+                    sources.append(.path(path))
+                    continue
+                }
+                hasRemote = true
+                let file = try await RemoteFile.fetch(
+                    path, checksum: checksum, into: area.path, destination: isDirectory ? nil : destination)
+                sources.append(.remote(file))
             case .inline(let heredoc):
                 let text =
                     heredoc.expands
                     ? try expandText(heredoc.content, escape: build.escape) { state.value($0) }
                     : heredoc.content
-                return .inline(name: heredoc.name, text: text)
+                sources.append(.inline(name: heredoc.name, text: text))
             }
         }
-        let destination = try expand(copy.destination)
-        let isDirectory = destination.hasSuffix("/") || destination.hasSuffix("/.") || destination == "."
+        guard checksum == nil || hasRemote else {
+            throw EscaleError(
+                .init("build.checksum"), "--checksum is for what is fetched from a URL",
+                hint: "leave it out: local files are compared by their content anyway")
+        }
+        options.unpacksArchives = copy.unpacks ?? copy.isAdd
+        options.unpacksFetched = copy.unpacks ?? false
+        let excludes = try copy.excludes.map(expand)
         return CopyPlan(
             sources: sources,
             destination: state.absolute(destination),
-            isDirectory: isDirectory,
+            isDirectory: isDirectory || copy.keepsParents,
+            isLink: copy.isLink,
+            keepsParents: copy.keepsParents,
+            excludes: Dockerignore(excludes.joined(separator: "\n")),
+            excludePatterns: excludes,
             options: options
         )
     }
@@ -115,16 +146,24 @@ extension StageBuilder {
         return (user.uid, user.gid)
     }
 
-    /// The digest of what the sources hold. Of another stage's files it is remembered for as long as its layers are.
-    private func content(_ plan: CopyPlan, _ step: BuildStep, _ source: StageState?) async throws -> Digest {
+    /// The digest of what the paths hold. Of another stage's files it is remembered for as long as its layers are.
+    private func content(
+        _ paths: [String],
+        excluding excludes: Dockerignore,
+        _ step: BuildStep,
+        _ source: BuildSource,
+        several plan: CopyPlan?
+    ) async throws -> Digest {
         let cache = build.fileDigests
-        guard let source else {
-            let context = try await build.context()
-            return try await blocking { try context.digest(of: items(plan, in: context, step), cache: cache) }
+        guard case .stage(let stage) = source else {
+            return try await withTree(source, nil) { tree in
+                try tree.digest(of: items(paths, in: tree, step, plan), excluding: excludes, cache: cache)
+            }
         }
-        var key = StepKey("content")
-        key.add(source.layers)
-        key.add(plan.paths)
+        var key = StepKey("content 2")
+        key.add(stage.layers)
+        key.add(paths)
+        key.add(plan?.excludePatterns ?? [])
         let known = key.finish()
         if let text = await build.cached(known)?.note, let digest = Digest(text) { return digest }
         let store = build.store
@@ -132,31 +171,61 @@ extension StageBuilder {
         let digest: Digest
         do {
             digest = try await withTree(source, area) { tree in
-                try tree.digest(of: items(plan, in: tree, step), cache: cache)
+                try tree.digest(of: items(paths, in: tree, step, plan), excluding: excludes, cache: cache)
             }
         } catch {
             try await blocking { store.discard(area) }
             throw error
         }
+        let record = CacheRecord(layers: stage.layers, note: digest.description)
         try await blocking {
             store.discard(area)
-            try store.setCacheRecord(CacheRecord(layers: source.layers, note: digest.description), for: known)
+            try store.setCacheRecord(record, for: known)
         }
+        build.records.withLock { $0[known] = record }
         return digest
     }
 
-    /// Runs the work where the other stage's files are mounted, read only.
-    private func withTree<Value: Sendable>(
-        _ source: StageState,
-        _ area: WorkArea,
+    /// The digest of one path of a mount's source.
+    func content(of path: String, _ step: BuildStep, _ source: BuildSource) async throws -> Digest {
+        try await content([path], excluding: Dockerignore(), step, source, several: nil)
+    }
+
+    /// Runs the work where the source's files are to be seen; another stage's are mounted, read only.
+    ///
+    /// - Parameter area: for the mount; only a stage needs one.
+    func withTree<Value: Sendable>(
+        _ source: BuildSource,
+        _ area: WorkArea?,
         also namespace: MountNamespace? = nil,
+        _ work: @escaping @Sendable (SourceTree) throws -> Value
+    ) async throws -> Value {
+        switch source {
+        case .context:
+            let context = try await build.context()
+            guard let namespace else { return try await blocking { try work(context) } }
+            return try await namespace.run { try work(context) }
+        case .directory(let path, let name):
+            let tree = try await blocking { try SourceTree.named(path, name) }
+            guard let namespace else { return try await blocking { try work(tree) } }
+            return try await namespace.run { try work(tree) }
+        case .stage(let stage):
+            guard let area else { throw EscaleError(.internalFault, "a stage's files need a place to be mounted on") }
+            return try await withTree(of: stage, area, also: namespace, work)
+        }
+    }
+
+    private func withTree<Value: Sendable>(
+        of stage: StageState,
+        _ area: WorkArea,
+        also namespace: MountNamespace?,
         _ work: @escaping @Sendable (SourceTree) throws -> Value
     ) async throws -> Value {
         let place = area.path + "/source"
         try await blocking { try Files.createDirectories(place) }
         // Overlayfs wants two lower directories where there is no upper one.
-        let lower = [ImageStore.emptyLayerName] + build.store.lowerDirectories(of: source.layers)
-        let unique = source.layers.isEmpty ? Array(lower.prefix(1)) : lower
+        let lower = [ImageStore.emptyLayerName] + build.store.lowerDirectories(of: stage.layers)
+        let unique = stage.layers.isEmpty ? Array(lower.prefix(1)) : lower
         let mount =
             unique.count == 1
             ? PrivateMount(
@@ -185,23 +254,45 @@ extension StageBuilder {
             switch source {
             case .inline(let name, let text):
                 try copy.write(text, name: name, to: plan.destination, isDirectory: plan.isDirectory)
+            case .remote(let file):
+                try copy.add(file, to: plan.destination, isDirectory: plan.isDirectory)
             case .path(let path):
                 for item in try tree.items(matching: path) {
-                    try copy.copy(item, of: tree, to: plan.destination, isDirectory: plan.isDirectory)
+                    let destination = plan.keepsParents
+                        ? plan.destination + "/" + Self.parents(of: item, named: path) : plan.destination
+                    if plan.keepsParents { try copy.makeParents(of: item, of: tree, from: path, under: plan.destination) }
+                    try copy.copy(
+                        item, of: tree, to: destination,
+                        isDirectory: plan.isDirectory, keepsName: plan.keepsParents && item.status.kind == .directory,
+                        excluding: plan.excludes)
                 }
             }
         }
         try copy.finish()
     }
 
-    private func items(_ plan: CopyPlan, in tree: SourceTree, _ step: BuildStep) throws -> [SourceTree.Item] {
+    /// The directories that an item keeps: those behind a `/./` in the source, or all.
+    static func parents(of item: SourceTree.Item, named source: String) -> String {
+        var names = item.givenPath.split(separator: "/").map(String.init)
+        _ = names.popLast()
+        guard let pivot = source.range(ofPivot: "/./") else { return names.joined(separator: "/") }
+        let before = source[..<pivot].split(separator: "/").filter { $0 != "." }.count
+        return names.dropFirst(before).joined(separator: "/")
+    }
+
+    private func items(
+        _ paths: [String],
+        in tree: SourceTree,
+        _ step: BuildStep,
+        _ plan: CopyPlan?
+    ) throws -> [SourceTree.Item] {
         var found: [SourceTree.Item] = []
-        for path in plan.paths {
+        for path in paths {
             let items = try tree.items(matching: path)
             guard !items.isEmpty else { throw try missing(path, in: tree, step) }
             found += items
         }
-        if found.count + plan.sources.count - plan.paths.count > 1 && !plan.isDirectory {
+        if let plan, found.count + plan.sources.count - paths.count > 1 && !plan.isDirectory {
             throw EscaleError.build(
                 "build.copy-destination",
                 "several files can't be copied to one path, \(plan.destination)",
@@ -233,5 +324,12 @@ extension StageBuilder {
             at: step.position,
             hint: hint
         )
+    }
+}
+
+extension String {
+    /// Where the first occurrence of the text begins.
+    fileprivate func range(ofPivot text: String) -> Index? {
+        indices.first { self[$0...].hasPrefix(text) }
     }
 }

@@ -4,6 +4,7 @@ import EscaleDockerfile
 import EscaleImages
 import EscaleOCI
 import EscaleSystem
+import Synchronization
 
 /// Builds one stage, instruction by instruction.
 struct StageBuilder: Sendable {
@@ -12,22 +13,24 @@ struct StageBuilder: Sendable {
     /// The number of the stage's first step within the build.
     let firstStep: Int
 
-    /// - Parameters:
-    ///   - base: the stage or image that `FROM` names; `nil` for `scratch`.
-    ///   - source: gives the stages and images that `COPY --from` names, as soon as they are there.
+    /// Gives the stages, images and directories that a `--from` names, as soon as they are there.
+    typealias Sources = @Sendable (BuildGraph.Source) async throws -> BuildSource
+
+    /// - Parameter base: the stage or image that `FROM` names; `nil` for `scratch`.
     func run(
         base: () async throws -> StageState?,
-        source: @escaping (TreeReference) async throws -> StageState
+        source: @escaping @Sendable (TreeReference) async throws -> BuildSource
     ) async throws -> StageState {
         let from = step(0, node.stage.text, node.stage.position)
         var state = try await begin(base: base, from)
+        try await runTriggers(&state, source)
         for (index, instruction) in node.stage.instructions.enumerated() {
             try Task.checkCancellation()
             let step = step(index + 1, instruction.text, instruction.position)
             do {
-                try await perform(instruction, step, &state) {
-                    // Only a COPY with --from asks.
-                    try await source(node.copies[index] ?? .scratch)
+                try await perform(instruction, index, step, &state) { key in
+                    guard let reference = node.sources[key] else { return .context }
+                    return try await source(reference)
                 }
             } catch {
                 throw EscaleError(wrapping: error).placed(at: instruction.position)
@@ -61,28 +64,58 @@ struct StageBuilder: Sendable {
         return own
     }
 
-    private func scratch() -> StageState {
-        var config = ImageConfig(architecture: hostArchitecture())
+    private func scratch() throws -> StageState {
+        let platform = try build.request.platform.map { try ImagePlatform($0) } ?? .host
+        var config = ImageConfig(architecture: platform.architecture, os: platform.os)
+        config.variant = platform.variant
         config.config = .standard
         return StageState(config: config, layers: [])
     }
 
+    /// Runs what the image below asks for with `ONBUILD`; the new image doesn't ask for it again.
+    private func runTriggers(
+        _ state: inout StageState,
+        _ source: @escaping @Sendable (TreeReference) async throws -> BuildSource
+    ) async throws {
+        guard case .image = node.base, let triggers = state.config.config.onBuild, !triggers.isEmpty else { return }
+        state.config.config.onBuild = nil
+        for (number, text) in triggers.enumerated() {
+            let (instruction, diagnostics) = parseTrigger(text, file: "ONBUILD of \(node.stage.base)")
+            guard let instruction, !diagnostics.hasErrors else {
+                throw EscaleError.dockerfile("ONBUILD of \(node.stage.base)", diagnostics).placed(at: node.stage.position)
+            }
+            let step = BuildStep(
+                id: build.extraStep(), stage: node.stage.displayName, number: number + 1, count: triggers.count,
+                text: "ONBUILD " + instruction.text, position: node.stage.position)
+            do {
+                try await perform(instruction, -1, step, &state) { _ in
+                    guard case .copy(let copy) = instruction.kind, let from = copy.from else { return .context }
+                    return try await source(.image(from, platform: nil))
+                }
+            } catch {
+                throw EscaleError(wrapping: error).placed(at: node.stage.position)
+            }
+        }
+    }
+
     private func perform(
         _ instruction: Instruction,
+        _ index: Int,
         _ step: BuildStep,
         _ state: inout StageState,
-        source: @escaping () async throws -> StageState
+        sources: @escaping Sources
     ) async throws {
         switch instruction.kind {
-        case .run(let run): try await perform(run, instruction, step, &state)
+        case .run(let run): try await perform(run, index, instruction, step, &state, sources: sources)
         case .copy(let copy):
-            try await perform(copy, step, &state, source: copy.from == nil ? nil : try await source())
+            let source = copy.from == nil ? .context : try await sources(.init(instruction: index))
+            try await perform(copy, step, &state, source: source)
         case .workingDirectory(let path): try await setWorkingDirectory(path, step, &state)
         case .argument, .environment, .label, .user, .expose, .volume, .command, .entrypoint, .healthcheck,
             .shell,
             .stopSignal, .maintainer, .onBuild:
             try state.apply(instruction.kind, escape: build.escape, arguments: build.arguments)
-            state.record(step.text)
+            state.record(step.text, at: epoch)
             await build.report(.stepCached(step))
         }
     }
@@ -98,7 +131,7 @@ struct StageBuilder: Sendable {
             try store.tree(of: known.layers).find(path)?.status.kind == .directory
         }
         if exists {
-            state.record(step.text)
+            state.record(step.text, at: epoch)
             return await build.report(.stepCached(step))
         }
         var key = StepKey("workdir")
@@ -108,25 +141,40 @@ struct StageBuilder: Sendable {
             try await overlay(known.layers, area).run { try TreeCopy(area.merged).makeDirectory(path) }
         }
     }
+}
+
+// MARK: Layers
+
+extension StageBuilder {
+    var epoch: Timestamp? { build.epoch.map { Timestamp(nanoseconds: $0 &* 1_000_000_000) } }
+
+    private var usesCache: Bool {
+        !build.request.ignoresCache && !build.request.stagesWithoutCache.contains(node.stage.displayName)
+    }
 
     /// Takes the step's layer from the cache, or has it made and remembers it.
     ///
-    /// - Parameter work: fills the area's upper directory.
+    /// - Parameters:
+    ///   - base: the layers that the step builds upon, if it isn't all of them.
+    ///   - work: fills the area's upper directory.
     func makeLayer(
-        _ key: Digest,
+        _ plainKey: Digest,
         _ step: BuildStep,
         _ state: inout StageState,
+        base: [Digest]? = nil,
         work: (WorkArea) async throws -> Void
     ) async throws {
-        let before = state.layers
-        if !build.request.ignoresCache, let record = await build.cached(key),
+        let before = base ?? state.layers
+        let key = withEpoch(plainKey)
+        if usesCache, let record = await build.cached(key),
             record.layers.starts(with: before),
             record.layers.count - before.count <= 1
         {
+            build.records.withLock { $0[key] = record }
             state.record(
                 step.text,
                 layer: record.layers.dropFirst(before.count).first,
-                at: record.note.flatMap { Timestamp($0) }
+                at: epoch ?? record.note.flatMap { Timestamp($0) }
             )
             return await build.report(.stepCached(step))
         }
@@ -134,28 +182,44 @@ struct StageBuilder: Sendable {
         let start = clock.now
         await build.report(.stepStarted(step))
         do {
-            let store = build.store
-            let area = try await blocking { try store.makeWorkArea() }
-            let layer: Digest?
-            do {
-                try await work(area)
-                layer = try await store.commitLayer(area.upper)
-            } catch {
-                try await blocking { store.discard(area) }
-                throw error
-            }
+            let layer = try await fill(work)
             let now = Timestamp.now
-            let layers = before + (layer.map { [$0] } ?? [])
-            try await blocking {
-                store.discard(area)
-                try store.setCacheRecord(CacheRecord(layers: layers, note: now.description), for: key)
-            }
-            state.record(step.text, layer: layer, at: now)
+            let record = CacheRecord(layers: before + (layer.map { [$0] } ?? []), note: now.description)
+            let store = build.store
+            try await blocking { try store.setCacheRecord(record, for: key) }
+            build.records.withLock { $0[key] = record }
+            state.record(step.text, layer: layer, at: epoch ?? now)
         } catch {
             await build.report(.stepFailed(step, seconds: (clock.now - start).seconds))
             throw error
         }
         await build.report(.stepFinished(step, seconds: (clock.now - start).seconds))
+    }
+
+    private func fill(_ work: (WorkArea) async throws -> Void) async throws -> Digest? {
+        let store = build.store
+        let area = try await blocking { try store.makeWorkArea() }
+        do {
+            try await work(area)
+            let layer = try await store.commitLayer(
+                area.upper, newest: build.epoch.map { FileTime(seconds: $0) })
+            try await blocking { store.discard(area) }
+            return layer
+        } catch let error as KeptFailure {
+            throw error.error
+        } catch {
+            try await blocking { store.discard(area) }
+            throw error
+        }
+    }
+
+    /// Times in a layer depend on the epoch, so what was made for one is none for another.
+    private func withEpoch(_ key: Digest) -> Digest {
+        guard let epoch = build.epoch else { return key }
+        var all = StepKey("epoch")
+        all.add("\(epoch)")
+        all.add(key)
+        return all.finish()
     }
 
     /// A mount namespace in which the area's `merged` shows the layers and takes changes into `upper`.
@@ -176,4 +240,9 @@ struct StageBuilder: Sendable {
             directory: build.store.layersDirectory
         )
     }
+}
+
+/// A failure whose work area somebody keeps.
+struct KeptFailure: Error {
+    let error: EscaleError
 }

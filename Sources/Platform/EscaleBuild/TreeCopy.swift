@@ -9,8 +9,10 @@ struct TreeCopy {
     /// Whom what is copied belongs to, where it isn't kept.
     struct Options: Sendable {
         var owner: (uid: UInt32, gid: UInt32)?
-        var permissions: UInt32?
+        var permissions: FileMode?
         var unpacksArchives = false
+        /// Whether what came from a URL is unpacked too.
+        var unpacksFetched = false
     }
 
     private let writer: TreeWriter
@@ -34,14 +36,28 @@ struct TreeCopy {
 
     /// Copies a file to the path, or into the directory there; a directory's content into the directory there.
     ///
-    /// - Parameter isDirectory: whether the destination was written as a directory.
-    func copy(_ item: SourceTree.Item, of source: SourceTree, to destination: String, isDirectory: Bool)
-        throws
-    {
-        let target = PathBytes(cleanPath(destination).utf8)
+    /// - Parameters:
+    ///   - isDirectory: whether the destination was written as a directory.
+    ///   - keepsName: whether a directory itself is copied, not only what is in it.
+    ///   - excludes: what of a directory is left out; its paths begin at the item.
+    func copy(
+        _ item: SourceTree.Item,
+        of source: SourceTree,
+        to destination: String,
+        isDirectory: Bool,
+        keepsName: Bool = false,
+        excluding excludes: Dockerignore = Dockerignore()
+    ) throws {
+        var target = PathBytes(cleanPath(destination).utf8)
+        guard !excludes.ignores(item.name) else { return }
         if item.status.kind == .directory {
+            if keepsName { target = target.appending(item.name.utf8) }
             _ = try writer.directory(target)
-            return try source.visit(item, prefix: target) { try put($0, keepsOwner: source.keepsOwners) }
+            let start = target.isEmpty ? 0 : target.count + 1
+            return try source.visit(item, prefix: target) { step in
+                let relative = String(decoding: step.entry.path.dropFirst(start), as: UTF8.self)
+                if !excludes.ignores(relative) { try put(step, keepsOwner: source.keepsOwners) }
+            }
         }
         let intoDirectory = try isDirectory || writer.isDirectory(target)
         if options.unpacksArchives, try unpack(source.open(item), item.name, into: target) { return }
@@ -58,6 +74,29 @@ struct TreeCopy {
         try refuseDirectory(entry)
         let content = try source.open(item)
         try writer.put(entry) { try transfer(content, to: $0) }
+    }
+
+    /// Makes the directories above an item that are kept, as the source has them.
+    func makeParents(of item: SourceTree.Item, of source: SourceTree, from text: String, under destination: String) throws {
+        _ = try writer.directory(PathBytes(cleanPath(destination + "/" + StageBuilder.parents(of: item, named: text)).utf8))
+    }
+
+    /// Puts a fetched file at the path, or into the directory there; an archive's content, if asked.
+    func add(_ file: RemoteFile, to destination: String, isDirectory: Bool) throws {
+        let target = PathBytes(cleanPath(destination).utf8)
+        let content = try FileDescriptor(file.path, O_RDONLY)
+        if options.unpacksFetched, try unpack(content, file.name, into: target) { return }
+        let intoDirectory = try isDirectory || writer.isDirectory(target)
+        let status = try FileStatus(content)
+        var entry = TreeEntry(
+            path: intoDirectory ? target.appending(file.name.utf8) : target,
+            kind: .file(size: status.size),
+            permissions: 0o600,
+            modified: file.modified
+        )
+        adjust(&entry, keepsOwner: false)
+        try refuseDirectory(entry)
+        try writer.put(entry) { try transfer(FileDescriptor(file.path, O_RDONLY), to: $0) }
     }
 
     /// Makes a file from text that is in the Dockerfile.
@@ -96,7 +135,13 @@ struct TreeCopy {
     private func adjust(_ entry: inout TreeEntry, keepsOwner: Bool) {
         if !keepsOwner { (entry.owner, entry.group) = (0, 0) }
         if let owner = options.owner { (entry.owner, entry.group) = owner }
-        if let permissions = options.permissions { entry.permissions = permissions }
+        if let mode = options.permissions, !isLink(entry) {
+            entry.permissions = mode.applied(to: entry.permissions, isDirectory: entry.isDirectory)
+        }
+    }
+
+    private func isLink(_ entry: TreeEntry) -> Bool {
+        if case .symbolicLink = entry.kind { true } else { false }
     }
 
     private func refuseDirectory(_ entry: TreeEntry) throws {

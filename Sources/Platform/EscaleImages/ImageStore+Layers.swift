@@ -1,4 +1,4 @@
-import EscaleArchive
+package import EscaleArchive
 package import EscaleCore
 import EscaleCrypto
 import EscaleSystem
@@ -62,9 +62,21 @@ extension ImageStore {
     /// Makes an overlay's upper directory a layer. The directory must be in a work area; it is gone afterwards.
     ///
     /// Overlayfs' own marks other than whiteouts and opaque directories are taken off, sockets are removed.
+    /// - Parameter newest: what no file's time is after; later ones become that.
     /// - Returns: the layer's diff ID; `nil` for a directory with nothing in it, which makes no layer.
-    package func commitLayer(_ upper: String) async throws -> Digest? {
-        try await blocking { try self.commit(upper) }
+    package func commitLayer(_ upper: String, newest: FileTime? = nil) async throws -> Digest? {
+        try await blocking {
+            if let newest { try Self.limitTimes(upper, newest) }
+            return try self.commit(upper)
+        }
+    }
+
+    private static func limitTimes(_ upper: String, _ newest: FileTime) throws {
+        var walk = TreeWalk(try Directory(upper), attributes: false, hardLinks: false)
+        try walk.visit { step in
+            if newest < step.status.modified { try step.directory.setTime(newest, of: step.name) }
+            return .descend
+        }
     }
 
     func commit(_ upper: String) throws -> Digest? {

@@ -64,6 +64,7 @@ extension ImageStore {
             removal.deleted = unused.map(\.id)
             removal.untagged = unused.flatMap(\.references)
             if self.state.withLock({ $0.leases == 0 }) {
+                try Files.remove("\(self.root)/cache-mounts")
                 for name in try Files.list("\(self.root)/cache") {
                     try Files.remove("\(self.root)/cache/\(name)")
                 }

@@ -1,10 +1,11 @@
 import EscaleCompose
-import EscaleCore
+package import EscaleCore
 package import EscaleEngine
 import EscaleImages
-import EscaleOCI
+import EscaleNetwork
+package import EscaleOCI
 import EscalePlan
-import EscaleSystem
+package import EscaleSystem
 
 /// One command of an image build, to be run in a container.
 package struct BuildCommand: Sendable {
@@ -15,6 +16,19 @@ package struct BuildCommand: Sendable {
     package var workingDirectory: String
     /// A name or number of the image's, with a group if need be; empty for root.
     package var user: String
+    package var mounts: [ContainerSpec.Mount] = []
+    package var network = Network.own
+    /// More lines of `/etc/hosts`.
+    package var extraHosts: [(name: String, address: String)] = []
+    package var limits: ContainerLimits?
+    package var capabilities: [String]?
+
+    package enum Network: Sendable {
+        /// One of the builds', with a way out.
+        case own
+        case none
+        case host
+    }
 
     package init(
         layers: [String], writable: WritableLayer, arguments: [String], environment: [String: String],
@@ -32,7 +46,7 @@ package struct BuildCommand: Sendable {
 /// Runs the commands of image builds: ordinary containers on a network of their own, gone with the command.
 package actor BuildContainers {
     private let platform: Platform
-    private var running: [ContainerID: ContainerRecord] = [:]
+    private var running: [ContainerID: (record: ContainerRecord, command: BuildCommand)] = [:]
     private var publications = 0
 
     /// No project of a user's can have this name.
@@ -51,7 +65,8 @@ package actor BuildContainers {
     ) async throws -> Int32 {
         let container = try await admit(command)
         do {
-            let code = try await execute(container, output)
+            let processes = try await start(container, command)
+            let code = try await execute(container, processes, output)
             try await dismiss(container.id)
             return code
         } catch {
@@ -61,16 +76,19 @@ package actor BuildContainers {
     }
 
     private func admit(_ command: BuildCommand) async throws -> ContainerRecord {
-        try await platform.network.create(Self.network, of: Self.project)
+        if command.network == .own { try await platform.network.create(Self.network, of: Self.project) }
         var generator = SystemRandomNumberGenerator()
         let id = ContainerID(using: &generator)
         let user = try await platform.user(command.user, inLayers: command.layers)
         var environment = ["HOME": user.home]
         environment.merge(command.environment) { $1 }
-        let spec = ContainerSpec(
+        var spec = ContainerSpec(
             id: id, arguments: command.arguments, environment: environment,
             workingDirectory: command.workingDirectory, user: user.uid, group: user.gid,
             additionalGroups: user.additionalGroups, hostname: "build")
+        spec.mounts = command.mounts
+        spec.limits = command.limits
+        spec.sharesHostNetwork = command.network == .host ? true : nil
         let name = "build-\(id.short)"
         let container = ContainerRecord(
             id: id, name: name, project: Self.project,
@@ -78,21 +96,44 @@ package actor BuildContainers {
             blueprint: ContainerBlueprint(
                 spec: spec, name: name, layers: command.layers, writable: command.writable),
             image: "", imageID: Digest(bytes: [UInt8](repeating: 0, count: 32)),
-            addresses: try await platform.network.allocate([Self.network.name], for: id), ports: [], stopSignal: 15,
-            createdAt: .now)
-        running[id] = container
+            addresses: command.network == .own
+                ? try await platform.network.allocate([Self.network.name], for: id) : [],
+            ports: [], stopSignal: 15, createdAt: .now)
+        running[id] = (container, command)
         try await publish()
         return container
     }
 
+    private func start(_ container: ContainerRecord, _ command: BuildCommand) async throws -> ContainerProcesses {
+        let engine = platform.engine
+        let files = try await files(for: container, command)
+        let processes = try await engine.create(container.blueprint, files: files)
+        if command.network == .own { try await platform.network.attach(container, pid: processes.container.pid) }
+        try await engine.start(container.id, name: container.name)
+        return processes
+    }
+
+    private func files(for container: ContainerRecord, _ command: BuildCommand) async throws -> [String: String] {
+        let hosts = NameFiles.hosts(
+            hostname: container.blueprint.spec.hostname, address: container.addresses.first?.address,
+            extra: command.extraHosts)
+        switch command.network {
+        case .own:
+            var files = try await platform.network.files(for: container)
+            files["/etc/hosts"] = hosts
+            return files
+        case .none: return ["/etc/hosts": hosts, "/etc/hostname": "build\n", "/etc/resolv.conf": ""]
+        case .host:
+            let resolver = try await blocking { try Files.readText("/etc/resolv.conf") }
+            return ["/etc/hosts": hosts, "/etc/hostname": "build\n", "/etc/resolv.conf": resolver]
+        }
+    }
+
     private func execute(
-        _ container: ContainerRecord, _ output: @escaping @Sendable ([UInt8]) async -> Void
+        _ container: ContainerRecord, _ processes: ContainerProcesses,
+        _ output: @escaping @Sendable ([UInt8]) async -> Void
     ) async throws -> Int32 {
         let engine = platform.engine
-        let files = try await platform.network.files(for: container)
-        let processes = try await engine.create(container.blueprint, files: files)
-        try await platform.network.attach(container, pid: processes.container.pid)
-        try await engine.start(container.id, name: container.name)
         let log = Task {
             var reader = engine.log(of: container.id)
             while true {
@@ -126,8 +167,37 @@ package actor BuildContainers {
     private func publish() async throws {
         publications += 1
         try await platform.network.publish(
-            Self.project, number: publications, containers: Array(running.values), services: [],
-            shares: [:])
+            Self.project, number: publications,
+            containers: running.values.filter { $0.command.network == .own }.map(\.record), services: [], shares: [:])
+    }
+
+    // MARK: Looking around
+
+    /// Makes a container with a command's files and settings that waits, for somebody to look around in it.
+    ///
+    /// - Returns: its id, for ``close(_:)``, and the command that gives the caller a shell in it.
+    package func open(_ command: BuildCommand, terminal: Bool) async throws -> (id: ContainerID, shell: Command) {
+        var command = command
+        command.arguments = ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"]
+        let container = try await admit(command)
+        do {
+            _ = try await start(container, command)
+            let engine = platform.engine
+            let spec = container.blueprint.spec
+            let shell = try await blocking {
+                try engine.execCommand(ContainerCommand(["/bin/sh"], terminal: terminal), in: spec)
+            }
+            return (container.id, shell)
+        } catch {
+            try await dismiss(container.id)
+            throw error
+        }
+    }
+
+    /// Ends a container that was opened.
+    package func close(_ id: ContainerID) async throws {
+        guard running[id] != nil else { return }
+        try await dismiss(id)
     }
 
     /// Gives the network back where no build is running.

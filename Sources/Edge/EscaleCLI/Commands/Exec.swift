@@ -81,6 +81,24 @@ enum Exec: CLICommand {
     }
 }
 
+extension Session {
+    /// Whether a person is at both ends.
+    var hasTerminal: Bool { isatty(0) == 1 && isatty(1) == 1 }
+
+    /// Runs the program with this process's terminal and streams, and waits for its end.
+    ///
+    /// - Returns: its exit code, or 128 + the signal.
+    func runAttached(_ plan: ExecPlan) async throws -> Int32 {
+        var variables = Command.defaultEnvironment
+        variables["TERM"] = environment["TERM"]
+        var command = Command(plan.executable, plan.arguments, environment: variables)
+        command.namespace = plan.unmounts.isEmpty ? nil : MountNamespace(unmounts: plan.unmounts)
+        let streams = (0...2).map { FileDescriptor(owning: dup($0)) }
+        let child = try await command.blockingSpawn(streams)
+        return try await child.wait()
+    }
+}
+
 extension Command {
     /// Makes this process the program; descriptors that are open without close-on-exec stay open.
     fileprivate func replaceProcess() throws -> Never {

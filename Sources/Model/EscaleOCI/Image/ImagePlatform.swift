@@ -52,6 +52,10 @@ package struct ImagePlatform: Hashable, Codable, Sendable, CustomStringConvertib
     private enum CodingKeys: String, CodingKey { case os, architecture, variant }
 }
 
+extension ImageConfig {
+    package var platform: ImagePlatform { ImagePlatform(os: os, architecture: architecture, variant: variant) }
+}
+
 extension ImageManifest {
     /// How many layers an image may have: as many as can be stacked.
     package static let maximalLayers = 500

@@ -139,9 +139,11 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
         self.mounts = mounts
         linux = Linux(
             cgroupsPath: cgroup,
-            namespaces: ["pid", "network", "ipc", "uts", "mount"].map(Namespace.init),
+            namespaces: ["pid", "network", "ipc", "uts", "mount"]
+                .filter { $0 != "network" || spec.sharesHostNetwork != true }.map(Namespace.init),
             resources: Self.resources(spec.limits),
-            sysctl: Self.sysctls,
+            // Those of the host's network are the host's.
+            sysctl: spec.sharesHostNetwork == true ? [:] : Self.sysctls,
             seccomp: profile?.filter(capabilities: Set(spec.capabilities)),
             maskedPaths: Self.maskedPaths,
             readonlyPaths: Self.readonlyPaths)
