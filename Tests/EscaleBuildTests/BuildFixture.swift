@@ -112,8 +112,9 @@ final class BuildFixture: Sendable {
                 target: target,
                 arguments: arguments,
                 references: [ImageReference(name)]
-            )
-        ) { events.add($0) }
+            ),
+            events: { events.add($0) }
+        ).image
     }
 
     func read(_ path: String, _ image: StoredImage) throws -> String? {

@@ -94,7 +94,7 @@ import Testing
         let builder = Builder(store: store, runner: fixture.runner)
         let again = try await builder.build(
             BuildRequest(contextDirectory: fixture.context, references: [ImageReference("app")])
-        )
+        ).image
         #expect(again.id == first.id)
         #expect(fixture.runs == 1)
     }
@@ -164,7 +164,7 @@ import Testing
             COPY --from=b /etc/passwd /b
             """
         )
-        let image = try await builder.build(BuildRequest(contextDirectory: fixture.context))
+        let image = try await builder.build(BuildRequest(contextDirectory: fixture.context)).image
         #expect(image.layers.count == 3)
         #expect(image.references.isEmpty)
     }
@@ -268,9 +268,9 @@ import Testing
         ("FROM base\nCOPY --from=3 /a /b", "build.unknown-stage", 2),
         ("FROM $NOTHING", "build.base-missing", 1),
         ("FROM base\nENV A=${B:?needed}", "dockerfile.expansion", 2),
-        ("FROM base\nEXPOSE eighty", "build.port", 2),
+        ("FROM base\nENV P=eighty\nEXPOSE $P", "build.port", 3),
         ("FROM base\nCOPY --chown=nobody-here . /", "image.user", 2),
-        ("FROM base\nCOPY --chmod=u+x . /", "build.mode", 2),
+        ("FROM base\nCOPY --chmod=q+x . /", "build.mode", 2),
         ("FROM base\nRUM x", "build.dockerfile", 2),
     ])
     func errorsHaveTheirPlace(dockerfile: String, expected: String, line: Int) async throws {
@@ -311,7 +311,7 @@ import Testing
 
     @Test func eventsTellTheWholeStory() async throws {
         let fixture = try await BuildFixture()
-        try await fixture.build("FROM base AS web\nRUN echo hello\nCMD x")
+        try await fixture.build("FROM base AS web\nRUN echo hello\nCMD [\"x\"]")
         let story = fixture.events.all.map { event -> String in
             switch event {
             case .began(let steps): "began \(steps)"

@@ -269,6 +269,8 @@ class Run:
                 # It may be at it still.
                 engine.end_all()
                 engine.start()
+            if engine.lives and done is not None and done.returncode == 0 and (problem := engine.fsck()):
+                wrong.append(f"with what was taken, {problem}")
             if engine.lives:
                 tidy(world)
                 if problem := engine.fsck():

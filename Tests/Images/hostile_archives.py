@@ -11,6 +11,7 @@ import os
 import shutil
 import struct
 import subprocess
+import time
 import zipfile
 
 from tars import (BLOCK, END, GOOD_LAYER, GzipPieces, base256, device, directory, entry, fifo, gnu_long, hard_link, header,
@@ -456,9 +457,20 @@ def whiteout_of_the_same_layer(world):
                entry("b/.wh.c"), entry("b/c", b"x"))
 
 
-@case(CONTAINED, ways=ALL)
+def a_second_later(_, store):
+    """So that `image fsck` unpacks it at another time than it was taken, which must make no difference."""
+    time.sleep(1.2)
+    return None
+
+
+@case(CONTAINED, ways=ALL, inside=a_second_later)
 def whiteout_without_its_directory(world):
     return tar(entry("bin/.wh.vi"), entry("x", b"x"))
+
+
+@case(CONTAINED, ways=ALL, inside=a_second_later)
+def file_without_its_directory(world):
+    return tar(entry("a/b/c", b"x"), symlink("d/e", "f"))
 
 
 @case(EITHER, WHITEOUT)

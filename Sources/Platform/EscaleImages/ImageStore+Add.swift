@@ -38,10 +38,11 @@ extension ImageStore {
         into directory: String,
         as expected: Digest?
     ) throws -> LayerRecord {
-        let limits = layerLimits
+        var limits = layerLimits
+        limits.compressedBytes = size
         var hasher: SHA256? = SHA256()
         var archiveBytes: Int64 = 0
-        let plain = ObservedSource(try decompressed(source, name)) { piece in
+        let plain = ObservedSource(try decompressed(source, name)) { [limits] piece in
             archiveBytes += Int64(piece.count)
             guard archiveBytes <= limits.archiveBytes, archiveBytes < 1 << 30 || archiveBytes / limits.ratio <= size
             else { throw EscaleError.archiveBomb(name, archiveBytes, size) }

@@ -21,7 +21,10 @@ extension ImageStore {
         return try await blocking {
             let area = try self.makeWorkArea()
             defer { self.discard(area) }
-            try unpackLayer(try ArchiveReader(path: path), into: area.upper)
+            let file = try FileDescriptor(path, O_RDONLY)
+            let size = try FileStatus(file).size
+            _ = try self.unpack(
+                FileSource(file, name: path, count: size), path, size: size, into: area.upper, as: nil)
             try refuseSavedImage(area.upper, path)
             return try self.createSingleLayerImage(
                 area.upper,

@@ -35,6 +35,8 @@ package final class ImageStore: Sendable {
             try Files.createDirectories("\(root)/\(directory)")
         }
         try check("protect \(root)") { chmod(root, 0o711) }
+        // Set-user-ID programs of an image are for its containers, not for the host's users.
+        for directory in ["blobs", "layers"] { try check("protect \(directory)") { chmod("\(root)/\(directory)", 0o700) } }
         let index = try Self.readIndex("\(root)/index.json")
         try Files.remove("\(root)/tmp")
         try Files.createDirectories("\(root)/tmp", mode: 0o700)

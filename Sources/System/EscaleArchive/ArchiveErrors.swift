@@ -2,10 +2,11 @@ import CArchive
 package import EscaleCore
 
 extension EscaleError {
-    static func unsafePath(_ path: String) -> Self {
+    /// - Parameter reason: what is wrong with the entry.
+    static func unsafePath(_ path: String, _ reason: String = "it lies outside of its root") -> Self {
         Self(
             Code("archive.unsafe"),
-            "the archive has an entry outside of its root: \(path)",
+            "the archive has an entry that can't be unpacked: \(shortened(path)): \(reason)",
             hint: "the archive is damaged or was made to do harm; don't use it"
         )
     }
@@ -40,4 +41,9 @@ extension EscaleError {
             hint: "a tar archive is wanted, plain or compressed with gzip, zstd or xz"
         )
     }
+}
+
+/// A path that fits into a message.
+func shortened(_ path: String) -> String {
+    path.count <= 200 ? path : "\(path.prefix(90))…\(path.suffix(90))"
 }

@@ -25,10 +25,12 @@ package struct LayerLimits: Hashable, Sendable {
     package var archiveBytes: Int64
     /// How many times as large as the compressed archive the uncompressed one may be, once it is over a gibibyte.
     package var ratio: Int64
+    /// The compressed archive's size; `nil` where it isn't known.
+    package var compressedBytes: Int64?
 
     package init(
         contentBytes: Int64 = 1 << 40,
-        entries: Int = 1_000_000,
+        entries: Int = 500_000,
         archiveBytes: Int64 = 1 << 38,
         ratio: Int64 = 250
     ) {
@@ -53,7 +55,8 @@ package func unpackLayer(
     name: String = "the archive",
     limits: LayerLimits = LayerLimits()
 ) throws -> LayerMeasure {
-    let writer = TreeWriter(try RootedDirectory(directory))
+    // The same archive gives the same tree, whenever it is unpacked.
+    let writer = TreeWriter(try RootedDirectory(directory), implicitTime: FileTime(seconds: 0))
     var measure = LayerMeasure()
     while let entry = try archive.next() {
         measure.entries += 1
@@ -64,7 +67,11 @@ package func unpackLayer(
             measure.contentBytes += size
         }
         guard measure.entries <= limits.entries else {
-            throw EscaleError.archiveTooLarge(name, "it has more than \(limits.entries) entries")
+            throw EscaleError.archiveTooLarge(name, "it has too many entries, more than \(limits.entries)")
+        }
+        // Honest names and owners don't compress to nothing.
+        if let size = limits.compressedBytes, measure.entries > 20_000, size / Int64(measure.entries) < 12 {
+            throw EscaleError.archiveTooLarge(name, "it has too many entries for its \(ByteCount(size))")
         }
         try unpack(entry, archive, writer, limits)
     }

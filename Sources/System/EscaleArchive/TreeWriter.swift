@@ -10,16 +10,22 @@ package final class TreeWriter {
     private let root: RootedDirectory
     /// What directories that no entry describes belong to.
     private let implicit: TreeEntry
+    /// Their time; `nil` for when they are made.
+    private let implicitTime: FileTime?
     private var directoryTimes: [(path: PathBytes, time: FileTime)] = []
     private var lastParent: (path: ArraySlice<UInt8>, directory: Directory)?
 
-    /// - Parameter implicit: owner and permissions of directories that have to be made on the way.
+    /// - Parameters:
+    ///   - implicit: owner and permissions of directories that have to be made on the way.
+    ///   - implicitTime: their time; `nil` for when they are made.
     package init(
         _ root: RootedDirectory,
-        implicit: TreeEntry = TreeEntry(path: [], kind: .directory, permissions: 0o755)
+        implicit: TreeEntry = TreeEntry(path: [], kind: .directory, permissions: 0o755),
+        implicitTime: FileTime? = nil
     ) {
         self.root = root
         self.implicit = implicit
+        self.implicitTime = implicitTime
     }
 
     /// The directory with that path, made with those above it if need be. Links on the way are followed, inside.
@@ -27,8 +33,12 @@ package final class TreeWriter {
         if let opened = try existing(path) { return opened }
         guard let (parent, name) = try parent(of: path) else { return Directory(root.descriptor) }
         // A link to nowhere is not replaced: what it names may be somebody's intention.
+        if try parent.status(name) != nil {
+            throw EscaleError.unsafePath(String(decoding: path, as: UTF8.self), "it lies below what is no directory")
+        }
         try parent.makeDirectory(name)
         try parent.apply(implicit, to: name, time: false)
+        if let implicitTime { directoryTimes.append((path, implicitTime)) }
         return try parent.directory(name)
     }
 
@@ -89,11 +99,11 @@ package final class TreeWriter {
             let other = Directory(
                 try root.open(Array(slash.map { target[..<$0] } ?? []), O_RDONLY | O_DIRECTORY)
             )
-            return try parent.makeHardLink(
-                name,
-                to: Array(slash.map { target[($0 + 1)...] } ?? target[...]),
-                in: other
-            )
+            let last = Array(slash.map { target[($0 + 1)...] } ?? target[...])
+            guard try other.status(last)?.kind != .directory else {
+                throw EscaleError.unsafePath(entry.pathText, "it is a hard link to a directory")
+            }
+            return try parent.makeHardLink(name, to: last, in: other)
         case .characterDevice(let major, let minor):
             try parent.makeNode(name, type: S_IFCHR, major: major, minor: minor)
         case .blockDevice(let major, let minor):

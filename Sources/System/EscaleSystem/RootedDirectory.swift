@@ -29,7 +29,10 @@ package struct RootedDirectory: Sendable {
         throw error.during(action(path))
     }
 
-    private func action(_ path: [UInt8]) -> String { "open \(String(decoding: path, as: UTF8.self))" }
+    private func action(_ path: [UInt8]) -> String {
+        let text = String(decoding: path, as: UTF8.self)
+        return "open \(text.count > 200 ? "\(text.prefix(90))…\(text.suffix(90))" : text)"
+    }
 
     private func openInRoot(_ path: [UInt8], _ flags: Int32, _ mode: UInt32) -> Int32 {
         let relative = path.isEmpty ? [UInt8(ascii: ".")] : path

@@ -88,18 +88,8 @@ extension ComposeAttribute {
         )
         + warned(.service, "domainname", instead: "the container has only its host name")
         + warned(.service, "logging", instead: "Escale keeps the logs itself; read them with `escale logs`")
-        + warned(.service, "platform", instead: "images are run for this machine's architecture")
-        + warned(
-            .service,
-            "pull_policy",
-            instead: "nothing is pulled; images come from `escale image import` and `escale build`",
-            harmless: ["missing", "if_not_present", "never"]
-        )
-        + warned(
-            .service,
-            "pull_refresh_after",
-            instead: "nothing is pulled; images come from `escale image import` and `escale build`"
-        )
+        + executed(.service, "platform")
+        + executed(.service, "pull_policy", "pull_refresh_after")
         + namespaceAttributes + confinementAttributes
         + refused(
             .service,

@@ -28,6 +28,14 @@ package enum MediaType {
     package static let config = "application/vnd.oci.image.config.v1+json"
     package static let tarLayer = "application/vnd.oci.image.layer.v1.tar"
     package static let gzipLayer = "application/vnd.oci.image.layer.v1.tar+gzip"
+    package static let zstdLayer = "application/vnd.oci.image.layer.v1.tar+zstd"
+    /// What an image's configuration may be.
+    package static let configs: Set = [config, "application/vnd.docker.container.image.v1+json"]
+    /// Layers that can be unpacked here.
+    package static let layers: Set = [
+        tarLayer, gzipLayer, zstdLayer, "application/vnd.docker.image.rootfs.diff.tar",
+        "application/vnd.docker.image.rootfs.diff.tar.gzip", "application/vnd.docker.image.rootfs.diff.tar.zstd",
+    ]
     package static let dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
     package static let dockerIndex = "application/vnd.docker.distribution.manifest.list.v2+json"
 

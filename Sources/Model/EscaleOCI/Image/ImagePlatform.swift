@@ -71,8 +71,14 @@ extension ImageManifest {
             guard part.size >= 0 else { throw bad("blob \(part.digest.short) has the size \(part.size)") }
         }
         guard config.size <= 8 << 20 else { throw bad("its configuration is too large, \(ByteCount(config.size))") }
+        guard MediaType.configs.contains(config.mediaType) else {
+            throw bad("its configuration has the media type \"\(config.mediaType.prefix(100))\", so it is something else than an image")
+        }
         if let layer = layers.first(where: { $0.mediaType.contains("foreign") || $0.mediaType.contains("nondistributable") }) {
             throw bad("layer \(layer.digest.short) is kept elsewhere (\(layer.mediaType))")
+        }
+        if let layer = layers.first(where: { !MediaType.layers.contains($0.mediaType) }) {
+            throw bad("layer \(layer.digest.short) has the unknown media type \"\(layer.mediaType.prefix(100))\"")
         }
     }
 }

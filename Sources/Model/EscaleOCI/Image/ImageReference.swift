@@ -54,6 +54,9 @@ package struct ImageReference: Hashable, Codable, Sendable, Comparable, CustomSt
         if rest.contains(where: \.isUppercase) {
             throw .invalidReference(text, "the name must be in lower case")
         }
+        guard rest.utf8.count <= 255, host.utf8.count <= 255 else {
+            throw .invalidReference("\(text.prefix(40))…", "it is longer than 255 characters")
+        }
         guard rest.split(separator: "/", omittingEmptySubsequences: false).allSatisfy(Self.isPathComponent)
         else {
             throw .invalidReference(
@@ -121,7 +124,7 @@ extension EscaleError {
     fileprivate static func invalidReference(_ text: String, _ reason: String) -> Self {
         Self(
             Code("image.reference"),
-            "\"\(text)\" is not an image name: \(reason)",
+            "\"\(text.count > 300 ? text.prefix(300) + "…" : text)\" is not an image name: \(reason)",
             hint: "write it like nginx, shop/web:1.2 or registry.example.org:5000/shop/web:1.2"
         )
     }

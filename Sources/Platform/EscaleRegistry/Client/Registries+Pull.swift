@@ -57,9 +57,6 @@ extension Registries {
         let fetched = try await image(top, reference, platform, connection, depth: 0)
         let manifest = try decodeManifest(ImageManifest.self, fetched.bytes, fetched.descriptor.digest)
         try manifest.check()
-        if let type = manifest.artifactType ?? (Self.isImage(manifest.config) ? nil : manifest.config.mediaType) {
-            throw EscaleError.badManifest("\(reference) is not an image but a \(type)")
-        }
         let configBytes = try await config(manifest.config, reference, connection)
         let config = try ImageStore.decodeConfig(configBytes)
         guard config.rootfs.layers.count == manifest.layers.count else {
@@ -75,10 +72,6 @@ extension Registries {
             source: "\(reference.host)/\(reference.repository)@\(top.descriptor.digest)"
         )
         return (stored, top.descriptor.digest)
-    }
-
-    private static func isImage(_ config: Descriptor) -> Bool {
-        config.mediaType == MediaType.config || config.mediaType == "application/vnd.docker.container.image.v1+json"
     }
 
     // MARK: Manifests

@@ -17,6 +17,8 @@ enum RegistryRoute: Hashable, Sendable {
 
     /// - Throws: `NAME_INVALID`, and `UNSUPPORTED` for what there isn't.
     init(_ request: HTTPRequest) throws(RegistryProblem) {
+        // Which the split below would take for one.
+        guard !request.encodedPath.contains("//") else { throw .nameInvalid(request.path) }
         var path = request.segments
         guard path.first == "v2" else {
             guard path.isEmpty || path.first == "repositories" else { throw .unsupported }

@@ -27,6 +27,9 @@ extension EscaleError {
             return Self(.httpUntrusted, "\(peer) is not trusted: \(reason)")
         case CURLE_SSL_CONNECT_ERROR:
             return Self(.httpNoTLS, "\(peer) does not speak TLS, or not as this host does: \(cause)")
+        case CURLE_OUT_OF_MEMORY:
+            // libcurl says so of a head that is longer than it takes.
+            return Self(.httpTooLarge, "\(peer) answered \(request) with too much before the body")
         case CURLE_OPERATION_TIMEDOUT:
             return Self(.httpTimeout, "\(peer) took too long to answer \(request)")
         case CURLE_GOT_NOTHING, CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_PARTIAL_FILE:
