@@ -33,6 +33,7 @@ bench: ## compare with docker-compose, Swarm mode and HAProxy on this machine
 	@Benchmarks/rolling.py
 	@Benchmarks/gateway.py
 	@Benchmarks/compose.py
+	@Benchmarks/images.py
 
 fmt: ## format the Swift sources
 	@swift format --in-place --recursive --parallel Package.swift Sources Tests

@@ -39,6 +39,31 @@ compose_files() {
     "$ESCALE_BIN/escale-fuzz" "$ROOT/Tests/Golden/compose" --inputs 40000 --seed 1
 }
 
+# Builds from outside; other tools as clients and as servers; what was made to do harm; a disk that fails. Side by side:
+# most of their time is waiting for others.
+images() {
+    step "images: Dockerfiles, other tools, hostile archives, faults"
+    local names=() jobs=() status=0 index
+    image_tests() {
+        names+=("$1")
+        env -u ESCALE_ROOT python3 "$ROOT/Tests/Images/$1.py" "${@:2}" >"$SCRATCH/$1.log" 2>&1 &
+        jobs+=($!)
+    }
+    image_tests dockerfiles
+    image_tests interop --keep-going
+    image_tests hostile --quick
+    image_tests faults --moments 1
+    for index in "${!jobs[@]}"; do
+        if wait "${jobs[$index]}"; then
+            tail -n 1 "$SCRATCH/${names[$index]}.log" | sed "s/^/    ${names[$index]}: /"
+        else
+            status=1
+            tail -n 60 "$SCRATCH/${names[$index]}.log" | sed "s/^/    ${names[$index]} | /" >&2
+        fi
+    done
+    [ "$status" = 0 ] || fail "tests of images failed: see above"
+}
+
 # Each strategy once under load, forwards and back; Tests/Load has more kinds of load and any number of rounds.
 load() {
     step "releases under load"
@@ -49,6 +74,7 @@ load() {
 step "tests"
 swift_tests
 compose_files
+images
 examples
 load
 step "every test passed"

@@ -270,7 +270,7 @@ import Testing
         ("FROM base\nENV A=${B:?needed}", "dockerfile.expansion", 2),
         ("FROM base\nENV P=eighty\nEXPOSE $P", "build.port", 3),
         ("FROM base\nCOPY --chown=nobody-here . /", "image.user", 2),
-        ("FROM base\nCOPY --chmod=q+x . /", "build.mode", 2),
+        ("FROM base\nENV M=q+x\nCOPY --chmod=$M . /", "build.mode", 3),
         ("FROM base\nRUM x", "build.dockerfile", 2),
     ])
     func errorsHaveTheirPlace(dockerfile: String, expected: String, line: Int) async throws {

@@ -95,6 +95,8 @@ def tar_bytes(*entries):
 TAR = tar_bytes(("d/", "", {"mode": 0o750}), ("d/f", "packed", {"uid": 7, "gid": 8, "mode": 0o640}),
                 ("d/l", "", {"type": tarfile.SYMTYPE, "linkname": "f"}),
                 ("d/h", "", {"type": tarfile.LNKTYPE, "linkname": "d/f", "uid": 7, "gid": 8, "mode": 0o640}))
+CAPABLE = tar_bytes(("f", "1", {"mode": 0o755, "pax_headers": {"SCHILY.xattr.security.capability":
+                    "\x01\x00\x00\x02\x00\x04" + "\x00" * 14}}))
 ARCHIVES = {"tar": TAR, "tar.gz": gzip.compress(TAR, mtime=0), "tar.bz2": bz2.compress(TAR), "tar.xz": lzma.compress(TAR)}
 
 
@@ -112,6 +114,8 @@ class Is:
     uid: int | None = None
     gid: int | None = None
     mtime: int | None = None
+    #: the name of an extended attribute that it has
+    attribute: str | None = None
 
 
 def is_file(text=None, **more):
@@ -236,6 +240,8 @@ class Image:
             expect(found.target == wanted.target, f"{path} leads to {found.target}, not to {wanted.target}")
         if wanted.mode is not None:
             expect(found.mode == wanted.mode, f"{path} has the mode {found.mode:o}, not {wanted.mode:o}")
+        if wanted.attribute is not None:
+            expect(f"SCHILY.xattr.{wanted.attribute}" in found.pax, f"{path} has no {wanted.attribute}, but {sorted(found.pax)}")
         for name in ("uid", "gid", "mtime"):
             value, want = getattr(found, name), getattr(wanted, name)
             expect(want is None or value == want, f"{path} has the {name} {value}, not {want}")
@@ -363,7 +369,7 @@ class Built:
         names, found = {}, {}
         for line in self.err.splitlines():
             if match := re.match(r"#(\d+) \[([^\]]*)\] (.*)", line):
-                names[match[1]] = re.sub(r"^\S+? ", "", match[2]) if False else f"[{match[2]}] {match[3]}"
+                names[match[1]] = f"[{match[2]}] {match[3]}"
             elif match := re.match(r"#(\d+) (CACHED|DONE|ERROR)", line):
                 found[names.get(match[1], match[1])] = match[2]
         return found

@@ -3,10 +3,11 @@
 In texts `@URL@` is the HTTP server's address, `@ID@` a word of each case's own, `@CTX@` the context, `@PLACE@` its parent.
 """
 
+import gzip
 import hashlib
 from dataclasses import dataclass, field
 
-from build_bench import (ARCHIVES, MODIFIED, OLD, TAR, is_dir, is_file, is_like, is_link, Is, put_dir, put_file, put_hard,
+from build_bench import (ARCHIVES, CAPABLE, MODIFIED, OLD, TAR, is_dir, is_file, is_like, is_link, Is, put_dir, put_file, put_hard,
                          put_link)
 
 GONE = None
@@ -27,6 +28,7 @@ class Case:
     #: how many layers there are besides the base's
     layers: int | None = None
     error: str | None = None
+    code: int = 1
     #: the Dockerfile's line that it is about
     line: int | None = None
     env: dict = field(default_factory=dict)
@@ -105,7 +107,6 @@ case("from", "a named context for a stage", "FROM scratch AS x\nCOPY a /f\nFROM 
      beside={"other/f": "2"}, options=("--build-context", "x=@PLACE@/other"), files={"/g": "2"})
 case("from", "a stage's name that can't be", "FROM scratch AS 1x\n", error="1x", line=1)
 case("from", "AS without a name", "FROM scratch AS\n", error="FROM", line=1)
-case("from", "a stage that builds upon a later one", "FROM later\nFROM scratch AS later\n", error="later", line=1)
 case("from", "RUN on scratch", S + "RUN true\n", error="exit code|not found|no such", line=2)
 
 # ARG and ENV
@@ -127,7 +128,7 @@ for name, head, lines, options, wanted in [
         ("a second ARG of the same name", "", "ARG A=1\nARG A=2\nENV X=[$A]\n", {}, "[2]"),
         ("ENV of a line sees those before the line", "", "ENV A=1\nENV A=2 X=[$A]\n", {}, "[1]"),
         ("ENV again changes it", "", "ENV X=1\nENV X=[2]\n", {}, "[2]"),
-        ("ENV in the old form", "", "ENV X [a  b] \"c\"\n", {}, "[a  b] \"c\""),
+        ("ENV in the old form", "", "ENV X [a  b] \"c\"\n", {}, "[a  b] c"),
         ("predefined only with ARG", "", "ENV X=[$TARGETPLATFORM$TARGETOS$BUILDARCH]\n", {}, "[]"),
         ("predefined", "", "ARG TARGETOS TARGETARCH TARGETPLATFORM BUILDOS BUILDARCH BUILDPLATFORM TARGETVARIANT\n"
          "ENV X=[$TARGETOS/$TARGETARCH,$TARGETPLATFORM,$BUILDOS/$BUILDARCH,$BUILDPLATFORM,$TARGETVARIANT]\n", {},
@@ -136,6 +137,8 @@ for name, head, lines, options, wanted in [
     given = tuple(word for key, value in options.items() for word in ("--build-arg", f"{key}={value}"))
     case("arg", name, f"{head}{S}{lines}", options=given, config={"Env+": {"X": wanted}})
 
+case("arg", "of an ENV", S + "ENV A=1\nARG B=$A-\nENV X=$B\n", config={"Env+": {"X": "1-"}})
+case("arg", "PATH grows", S + "ENV PATH=/x:$PATH\n", config={"Env": [f"PATH=/x:{PATH}"]})
 case("arg", "not in the next stage", "FROM scratch\nARG A=1\nFROM scratch\nENV X=[$A]\n", config={"Env+": {"X": "[]"}})
 case("arg", "in a stage that builds upon its stage", "FROM scratch AS p\nARG A=1\nFROM p\nENV X=[$A]\n",
      config={"Env+": {"X": "[1]"}})
@@ -167,7 +170,7 @@ for number, (expression, wanted) in enumerate([
     env_case("expand", f"{number} {expression}".replace("/", "|"),
              f"ARG e=\nARG v=a.tar.gz\nENV X={expression if ' b}' not in expression else chr(34) + expression + chr(34)}\n",
              {"X": wanted})
-case("expand", "${x:?message} of an unset one", S + "ENV A=1\nENV X=${nothing:?give me one}\n", error="give me one", line=3)
+case("expand", "${x:?message} of an unset one", S + "ENV A=1\nENV X=\"${nothing:?give me one}\"\n", error="give me one", line=3)
 case("expand", "${x?message} of an empty one is fine", S + "ARG e=\nENV X=[${e?no}]\n", config={"Env+": {"X": "[]"}})
 case("expand", "an unclosed brace", S + "ENV A=1\nENV X=${A\n", error="", line=3)
 case("expand", "a modifier that there isn't", S + "ARG A=1\nENV X=${A^^}\n", error="modifier|\\^", line=3)
@@ -188,8 +191,6 @@ case("expand", "not in RUN but by its shell", B + "ARG A=1\nRUN A=2; echo $A '$A
 
 # Lines
 
-env_case("lines", "escape directive", "", {}, )
-CASES.pop()
 case("lines", "the escape directive", "# escape=`\nFROM scratch\nENV A=c:\\d `\n    B=`$A\n",
      config={"Env+": {"A": "c:\\d", "B": "$A"}})
 case("lines", "a directive after a comment is one itself", "# a comment\n# escape=`\nFROM scratch\nENV A=1 \\\n  B=2\n",
@@ -225,6 +226,7 @@ case("lines", "a Dockerfile on standard input", None, {"a": "1"}, options=("-f",
      files={"/b": "1"})
 case("lines", "no Dockerfile", None, {"a": "1"}, error="Dockerfile")
 
+case("lines", "tabs between words", "FROM\tscratch\nENV\tA=1\t\tB=2\n", config={"Env+": {"A": "1", "B": "2"}})
 # COPY
 
 case("copy", "a file to a path", S + "COPY a /x/y\n", {"a": put_file("1", 0o640, uid=12)},
@@ -277,10 +279,8 @@ case("copy", "modes of files and directories", S + "COPY d /x/\n",
             "/x/t": is_dir(mode=0o1777)})
 case("copy", "times of files", S + "COPY d /x/\n", {"d/a": put_file("t-@ID@", mtime=1_111_111_111)},
      files={"/x/a": is_file(mtime=1_111_111_111)})
-case("copy", "a directory that is there keeps its mode", B + "COPY d /tmp\nCOPY d /root\n", {"d/a": "1", "d": put_dir(0o700)},
-     files={"/tmp": is_dir(), "/tmp/a": "1"})
-CASES[-1].dockerfile = B + "RUN mkdir -m 1777 /t\nCOPY d /t\n"
-CASES[-1].files = {"/t": is_dir(mode=0o1777), "/t/a": "1"}
+case("copy", "a directory that is there keeps its mode", B + "RUN mkdir -m 1777 /t\nCOPY d /t\n", {"d/a": "1", "d": put_dir(0o700)},
+     files={"/t": is_dir(mode=0o1777), "/t/a": "1"})
 case("copy", "a file over a directory", B + "RUN mkdir -p /x/a/b\nCOPY d /x\n", {"d/a": "1"}, error="director", line=3)
 case("copy", "a directory over a file", B + "RUN mkdir /x && echo 1 >/x/a\nCOPY d /x\n", {"d/a/b": "1"}, error="director",
      line=3)
@@ -296,6 +296,14 @@ case("copy", "a name with blanks, and others", S + "COPY d /x\n", {"d/a b": "1",
 case("copy", "a long path", S + "COPY d /x\n", {"d/" + "/".join(["deep" * 10] * 8) + "/f": "1"},
      files={"/x/" + "/".join(["deep" * 10] * 8) + "/f": "1"})
 
+case("copy", "a file to a directory's path where a file is", B + "RUN echo 1 >/x\nCOPY a /x/\n", {"a": "1"}, error="director|file", line=3)
+case("copy", "a file below a file", B + "RUN echo 1 >/x\nCOPY a /x/y/z\n", {"a": "1"}, error="director|file", line=3)
+case("copy", "a file into the directory that a link leads to", B + "RUN mkdir /r && ln -s /r /l\nCOPY a /l\n", {"a": "1"},
+     files={"/r/a": "1", "/l": is_link("/r")})
+case("copy", "over a link to a file", B + "RUN echo old >/r && ln -s /r /l\nCOPY d /\n", {"d/l": "new"}, files={"/l": is_file("new"), "/r": "old\n"})
+case("copy", "a link over a file", B + "RUN echo old >/x\nCOPY d /\n", {"d/x": put_link("y")}, files={"/x": is_link("y")})
+case("copy", "of 120 layers", "FROM base:1\n" + "".join(f"COPY <<E /l/{n}\n{n}\nE\n" for n in range(120)) + "RUN ls /l | wc -l >/f\n",
+     files={"/f": "120\n", "/l/0": "0\n", "/l/119": "119\n"})
 case("chown", "numbers", S + "COPY --chown=5:6 d /x/y/\n", {"d/a": "1", "d/e/b": "2"},
      files={"/x/y/a": is_file(uid=5, gid=6), "/x/y/e": is_dir(uid=5, gid=6), "/x/y": is_dir(uid=5, gid=6)})
 case("chown", "a number alone is the group's too", S + "COPY --chown=5 a /\n", {"a": "1"}, files={"/a": is_file(uid=5, gid=5)})
@@ -312,7 +320,7 @@ case("chown", "from a stage the owners stay",
 for text, before, after, directory in [("0700", 0o644, 0o700, 0o700), ("644", 0o700, 0o644, 0o644), ("4755", 0o600, 0o4755, 0o4755),
                                        ("u=rwX,go=rX", 0o600, 0o644, 0o755), ("+x", 0o644, 0o755, 0o755),
                                        ("go-rwx", 0o664, 0o600, 0o700), ("a=r", 0o777, 0o444, 0o444),
-                                       ("u+s,g=u", 0o740, 0o4770, 0o4777), ("u=rw,g=r,o=", 0o777, 0o640, 0o640),
+                                       ("u+s,g=u", 0o740, 0o4770, 0o4775), ("u=rw,g=r,o=", 0o777, 0o640, 0o640),
                                        ("u+X", 0o654, 0o754, 0o755)]:
     case("chmod", text, S + f"COPY --chmod={text} d/ /x/\n", {"d/a": put_file("1", before), "d/e/b": put_file("2", before)},
          files={"/x/a": is_file(mode=after), "/x/e/b": is_file(mode=after), "/x/e": is_dir(mode=directory)})
@@ -365,6 +373,14 @@ case("copyfrom", "relative to the stage's top, not its WORKDIR",
 case("copyfrom", "an absolute link in a stage stays in it",
      B[:-1] + " AS one\nRUN mkdir /d && echo in >/d/f && ln -s /d/f /l && ln -s /etc/hostname-x /m\nFROM scratch\nCOPY --from=one /l /x\n",
      files={"/x": "in\n"})
+case("copyfrom", "what was removed in the stage doesn't come",
+     B[:-1] + " AS one\nRUN mkdir -p /d/e /d/o && touch /d/a /d/b /d/e/c /d/o/x\nRUN rm -r /d/a /d/e /d/o && mkdir /d/o && touch /d/o/y\nFROM scratch\nCOPY --from=one /d /d\n",
+     below={"/": {"d", "d/b", "d/o", "d/o/y"}})
+case("copyfrom", "what was removed can't be copied", B[:-1] + " AS one\nRUN touch /gone\nRUN rm /gone\nFROM scratch\nCOPY --from=one /gone /\n",
+     error="gone", line=5)
+case("copyfrom", "--exclude and --chmod", "FROM scratch AS one\nCOPY a b /d/\nFROM scratch\nCOPY --from=one --exclude=b --chmod=711 /d /d\n",
+     {"a": "1", "b": "2"}, below={"/d": {"a"}}, files={"/d/a": is_file("1", mode=0o711)})
+case("copyfrom", "the stage itself", S + "COPY --from=0 /a /b\n", error="0", line=2)
 case("heredoc", "COPY", S + "ARG A=1\nCOPY <<EOF /x\na $A ${B:-b}\n\tt\nEOF\n", files={"/x": is_file("a 1 b\n\tt\n", mode=0o644, uid=0)})
 case("heredoc", "COPY, quoted", S + "ARG A=1\nCOPY <<\"EOF\" /x\na $A\nEOF\nCOPY <<'E' /y\n$A\nE\n", files={"/x": "a $A\n", "/y": "$A\n"})
 case("heredoc", "COPY, without tabs", S + "COPY <<-EOF /x\n\ta\n\t\tb\n  c\n\tEOF\n", files={"/x": "a\nb\n  c\n"})
@@ -420,11 +436,12 @@ case("add", "knows an archive by its content", S + "ADD a.bin /x/\nADD b.tar.gz 
      files={"/x/d/f": "packed", "/y/b.tar.gz": "plain"})
 case("add", "--unpack=false", S + "ADD --unpack=false a.tar.gz /x/\n", {"a.tar.gz": ARCHIVES["tar.gz"]}, below={"/x": {"a.tar.gz"}})
 case("add", "COPY doesn't unpack", S + "COPY a.tar /x/\n", {"a.tar": TAR}, below={"/x": {"a.tar"}})
-case("add", "a compressed file that is no archive", S + "ADD a.gz /x/\n", {"a.gz": __import__("gzip").compress(b"text", mtime=0)},
+case("add", "a compressed file that is no archive", S + "ADD a.gz /x/\n", {"a.gz": gzip.compress(b"text", mtime=0)},
      below={"/x": {"a.gz"}})
 case("add", "--chown goes for what is unpacked", S + "ADD --chown=3:4 a.tar /x/\n", {"a.tar": TAR}, files={"/x/d/f": is_file(uid=3, gid=4)})
-case("add", "a broken archive", S + "ADD a.tar.gz /x/\n", {"a.tar.gz": ARCHIVES["tar.gz"][:60]}, files={"/x/a.tar.gz": is_file()})
-CASES.pop()  # libraries differ in whether that is an archive at all
+case("add", "archives within a directory stay", S + "ADD d /x\n", {"d/a.tar": TAR}, below={"/x": {"a.tar"}})
+case("add", "an archive and a file", S + "WORKDIR /w\nADD a.tar b ./x/\n", {"a.tar": TAR, "b": "1"}, files={"/w/x/d/f": "packed", "/w/x/b": "1"})
+case("add", "archives of a wildcard", S + "ADD *.tar* /x/\n", {"a.tar": TAR, "b.tar.gz": ARCHIVES["tar.gz"]}, below={"/x": {"d", "d/f", "d/l", "d/h"}})
 case("add", "a directory is copied", S + "ADD d /x\n", {"d/f": "1"}, files={"/x/f": "1"})
 case("add", "a URL to a path", S + "ADD @URL@/file.txt /x/y.txt\n",
      files={"/x/y.txt": is_file("fetched\n", mode=0o600, uid=0, mtime=MODIFIED)})
@@ -441,8 +458,10 @@ case("add", "a URL without a name", S + "ADD @URL@/ /x/\n", error="name", line=2
 case("add", "a URL without a name to a path", S + "ADD @URL@/ /x\n", files={"/x": "index\n"})
 case("add", "a URL that nobody serves", S + "ADD http://127.0.0.1:1/x /x\n", error="127.0.0.1", line=2)
 case("add", "an archive of a URL stays one", S + "ADD @URL@/sub/a.tar.gz /x/\n", below={"/x": {"a.tar.gz"}})
-case("add", "an archive of a URL with --unpack", S + "ADD --unpack=true @URL@/sub/a.tar.gz /x/\n",
-     files={"/x/d/f": "packed", "/x/a.tar.gz": GONE})
+case("add", "an archive of a URL with --unpack", S + "ADD --unpack=true @URL@/sub/a.tar.gz /@ID@/\n",
+     files={"/@ID@/d/f": "packed", "/@ID@/a.tar.gz": GONE})
+case("add", "an archive of a URL with --unpack, after one without", S + "ADD --unpack=true @URL@/sub/a.tar.gz /@ID@/\n",
+     before=((S + "ADD @URL@/sub/a.tar.gz /@ID@/\n", ()),), files={"/@ID@/d/f": "packed", "/@ID@/a.tar.gz": GONE})
 case("add", "a URL of an ARG", S + "ARG U=@URL@\nADD $U/file.txt /x\n", files={"/x": "fetched\n"})
 case("add", "a Git repository is refused", S + "ADD https://127.0.0.1:1/a/b.git /x\n", error="(?i)git", line=2)
 case("add", "--checksum of a local file", S + f"ADD --checksum=sha256:{'0' * 64} a /x\n", {"a": "1"}, error="--checksum", line=2)
@@ -467,12 +486,11 @@ case("run", "the exit code and an excerpt", B + "LABEL a=b\nRUN echo before-@ID@
      error=r"exit code 42[\s\S]*LABEL a=b[\s\S]*RUN echo before[\s\S]*before-@ID@", line=3)
 case("run", "a command that there isn't", B + "RUN nosuchcommand\n", error="127", line=2)
 case("run", "a program that there isn't", B + "RUN [\"/no/such\"]\n", error="/no/such|127|not found", line=2)
-case("run", "killed by a signal", B + "RUN kill -9 $$\n", error="137", line=2)
+case("run", "killed by a signal", B + "RUN sh -c 'kill -9 $$'; exit $?\n", error="137", line=2)
 case("run", "the environment", B + "ENV A=1 B='x y'\nARG C=2\nRUN env | sort >/f\n",
      files={"/f": is_like(rf"(?s)^A=1\nB=x y\nC=2\nHOME=/root\n.*PATH={PATH}\n")})
-case("run", "as a user by name", B + "USER www-data\nRUN id -u >/tmp/f; id -g >>/tmp/f; echo $HOME >>/tmp/f\n",
+case("run", "as a user by name", B + "RUN chmod 1777 /tmp\nUSER www-data\nRUN id -u >/tmp/f; id -g >>/tmp/f; echo $HOME >>/tmp/f\n",
      files={"/tmp/f": is_file("33\n33\n/var/www\n", uid=33, gid=33)})
-CASES[-1].dockerfile = B + "RUN chmod 1777 /tmp\nUSER www-data\nRUN id -u >/tmp/f; id -g >>/tmp/f; echo $HOME >>/tmp/f\n"
 case("run", "as a user by number and group", B + "RUN chmod 1777 /tmp\nUSER 12:nogroup\nRUN id -u >/tmp/f; id -g >>/tmp/f\n",
      files={"/tmp/f": is_file("12\n65534\n", uid=12, gid=65534)}, config={"User": "12:nogroup"})
 case("run", "as a user that there isn't", B + "USER ghost\nRUN true\n", error="ghost", line=3)
@@ -483,8 +501,7 @@ case("run", "what it prints is shown", B + "RUN echo out-@ID@; echo err-@ID@ >&2
 case("run", "names and resolver are not in the layer", B + "RUN cat /etc/hosts /etc/resolv.conf >/dev/null; echo @ID@ >/f\n",
      files={"/etc/hosts": GONE, "/etc/resolv.conf": GONE, "/etc/hostname": GONE, "/f": "@ID@\n"},
      below={"/dev": set(), "/proc": set(), "/sys": set()})
-case("run", "without a change", B + "RUN true\nRUN :\n", layers=0)
-CASES[-1].layers = None  # Docker makes empty layers, Escale none: both are fine
+case("run", "without a change", B + "RUN true\nRUN :\n", files={"/bin/sh": is_link("busybox")})
 case("run", "--network=none", B + "RUN --network=none ip -o link | wc -l >/f; ip -o link | grep -c LOOPBACK >>/f\n", files={"/f": "1\n1\n"})
 case("run", "--network=host", B + "RUN --network=host wget -qO /f @URL@/file.txt\n", files={"/f": "fetched\n"})
 case("run", "no network for all", B + "RUN ip -o link | wc -l >/f # @ID@\n", options=("--network", "none"), files={"/f": "1\n"})
@@ -501,6 +518,21 @@ case("run", "can't write to the kernel's settings", B + "RUN echo x >/proc/sys/k
      files={"/f": "refused\n"})
 case("run", "the host's files are not there", B + "RUN ls / >/f\n", files={"/f": is_like("(?s)^bin\n(?!.*boot)")})
 
+case("run", "a heredoc with SHELL", B + "SHELL [\"/bin/sh\", \"-e\", \"-c\"]\nRUN <<EOF\nfalse\ntrue\nEOF\n", error="exit code 1", line=3)
+case("run", "as a number that nobody has", B + "RUN chmod 1777 /tmp\nUSER 1234\nRUN id -u >/tmp/f; id -g >>/tmp/f; echo $HOME >>/tmp/f\n",
+     files={"/tmp/f": "1234\n0\n/\n"})
+case("run", "with the user's other groups", B + "RUN echo extra:x:77:www-data >>/etc/group && chmod 1777 /tmp\nUSER www-data\nRUN id -G >/tmp/f\n",
+     files={"/tmp/f": "33 77\n"})
+case("run", "HOME of ENV stays", B + "ENV HOME=/elsewhere\nRUN echo $HOME >/f\n", files={"/f": "/elsewhere\n"})
+case("run", "a process left behind ends with it", B + "RUN sleep 300 & echo @ID@ >/f\n", files={"/f": "@ID@\n"})
+case("run", "an /etc/hosts of the image stays", B + "COPY hosts /etc/hosts\nRUN echo 1.2.3.4 x >>/etc/hosts; grep -c mine /etc/hosts >/f; true\n",
+     {"hosts": "10.0.0.1 mine\n"}, files={"/etc/hosts": "10.0.0.1 mine\n", "/f": "0\n"})
+case("run", "files in /run and /tmp stay", B + "RUN echo 1 >/run/f; echo 2 >/tmp/f; echo 3 >/var/run/g\n", files={"/run/f": "1\n", "/tmp/f": "2\n"})
+case("run", "mknod", B + "RUN mknod /n c 1 3\n", files={"/n": Is("char")})
+case("run", "output that is no text", B + "RUN printf 'a\\377\\000b\\n-@ID@-\\n'; exit 3\n", error="-@ID@-", line=2)
+case("run", "much output, and the last of it in the error", B + "RUN seq 1 20000; echo last-@ID@; exit 3\n", error=r"output, the last lines[\s\S]*20000\s+last-@ID@", line=2)
+case("run", "a line of a megabyte", B + "RUN head -c 1000000 /dev/zero | tr '\\0' x; echo; echo @ID@ >/f\n", files={"/f": "@ID@\n"})
+case("run", "many processes' files", B + "RUN for i in $(seq 1 2000); do echo $i >/tmp/$i; done; ls /tmp | wc -l >/f\n", files={"/f": "2000\n", "/tmp/2000": "2000\n"})
 # RUN --mount
 
 SECRET = "top-s3cret-@ID@"
@@ -510,6 +542,12 @@ case("mount", "a secret", B + "RUN --mount=type=secret,id=s stat -c '%a %u %g' /
 case("mount", "a secret's target, mode and owner",
      B + "RUN --mount=type=secret,id=s,target=/etc/x/s,mode=0440,uid=5,gid=6 stat -c '%a %u %g' /etc/x/s >/f\n",
      beside={"s.txt": SECRET}, options=("--secret", "id=s,src=@PLACE@/s.txt"), files={"/f": "440 5 6\n", "/etc/x": GONE})
+case("mount", "a secret named by its target", B + "RUN --mount=type=secret,target=/x/tok cat /x/tok | wc -c >/f\n", beside={"s": "1234"},
+     options=("--secret", "id=tok,src=@PLACE@/s"), files={"/f": "4\n", "/x": GONE})
+case("mount", "a required secret, said shortly", B + "RUN --mount=type=secret,id=tok,required true\n", error="tok", line=2)
+case("mount", "a secret of any bytes", B + "RUN --mount=type=secret,id=tok sha256sum </run/secrets/tok | cut -c1-64 >/f\n",
+     beside={"s": put_file(bytes(range(256)) * 400)}, options=("--secret", "id=tok,src=@PLACE@/s"),
+     files={"/f": hashlib.sha256(bytes(range(256)) * 400).hexdigest() + "\n"})
 case("mount", "a secret as a variable", B + "RUN --mount=type=secret,id=s,env=TOKEN test \"$TOKEN\" = " + SECRET.replace("@ID@", "")
      + "`echo @ID@` && test ! -e /run/secrets/s && echo fine >/f\n", env={"MINE": SECRET}, options=("--secret", "id=s,env=MINE"),
      nowhere=(SECRET,), files={"/f": "fine\n"}, config={"Env-": ["TOKEN"]})
@@ -519,7 +557,7 @@ case("mount", "a secret as a variable and a file",
 case("mount", "a secret that isn't given", B + "RUN --mount=type=secret,id=s ls /run/secrets/s 2>/dev/null || echo none >/f\n",
      files={"/f": "none\n"})
 case("mount", "a required secret that isn't given", B + "LABEL a=b\nRUN --mount=type=secret,id=tok,required=true true\n", error="tok", line=3)
-case("mount", "a secret's file that there isn't", B + "RUN true\n", options=("--secret", "id=s,src=/no/such"), error="/no/such")
+case("mount", "a secret's file that there isn't", B + "RUN true\n", options=("--secret", "id=s,src=/no/such"), error="/no/such", code=2)
 case("mount", "another secret doesn't run it again", B + "RUN --mount=type=secret,id=s cat /run/secrets/s >/dev/null; echo @ID@ >/f\n",
      beside={"a": "1", "b": "2"}, before=((None, ("--secret", "id=s,src=@PLACE@/a")),), options=("--secret", "id=s,src=@PLACE@/b"),
      says=(r"\] RUN[^\n]*\n#\d+ CACHED",))
@@ -537,6 +575,9 @@ case("mount", "a change in what is bound runs it again", B + "RUN --mount=type=b
      files={"/f": "@ID@"})
 case("mount", "a stage", B[:-1] + " AS one\nRUN mkdir -p /d/e && echo 1 >/d/e/f\nFROM base:1\n"
      "RUN --mount=type=bind,from=one,source=/d/e,target=/m cp /m/f /f; touch /m/x 2>/dev/null || echo ro >>/f\n", files={"/f": "1\nro\n", "/m": GONE})
+case("mount", "what is written to a stage doesn't stay there",
+     B[:-1] + " AS one\nRUN echo 1 >/x\nFROM base:1\nRUN --mount=from=one,target=/m,rw echo 2 >/m/x && rm -r /m/etc && cat /m/x >/f\nCOPY --from=one /x /etc/passwd /d/\n",
+     files={"/f": "2\n", "/d/x": "1\n", "/d/passwd": is_like("root")})
 case("mount", "an image", B + "RUN --mount=from=base:1,target=/m ls /m/etc >/f\n", files={"/f": "group\npasswd\n"})
 case("mount", "a named context", B + "RUN --mount=from=more,target=/m cat /m/x >/f\n", beside={"m/x": "1"},
      options=("--build-context", "more=@PLACE@/m"), files={"/f": "1"})
@@ -602,6 +643,13 @@ case("config", "EXPOSE adds to the base's", "FROM scratch AS p\nEXPOSE 1\nFROM p
 case("config", "EXPOSE of no port", S + "EXPOSE http\n", error="http", line=2)
 case("config", "EXPOSE of too high a port", S + "EXPOSE 70000\n", error="70000", line=2)
 case("config", "STOPSIGNAL", S + "STOPSIGNAL SIGQUIT\n", config={"StopSignal": "SIGQUIT"})
+case("config", "STOPSIGNAL, one of real time", S + "STOPSIGNAL SIGRTMIN+3\n", config={"StopSignal": "SIGRTMIN+3"})
+case("config", "LABEL without a value", S + "LABEL a= b=\"\"\n", config={"Labels": {"a": "", "b": ""}})
+case("config", "CMD [] takes it back", "FROM scratch AS p\nCMD [\"c\"]\nFROM p\nCMD []\n", config={"Cmd": None})
+case("config", "WORKDIR through a link", B + "RUN mkdir /r && ln -s r /l\nWORKDIR /l/x\nRUN touch f\n", config={"WorkingDir": "/l/x"}, files={"/r/x/f": "", "/l": is_link("r")})
+case("config", "WORKDIR where a file is", B + "RUN echo 1 >/x\nWORKDIR /x\n", error="director|file", line=3)
+case("config", "WORKDIR is left as it is by what follows", B + "WORKDIR /w\nRUN chmod 700 /w && chown 5 /w\nWORKDIR /w\nCOPY a .\n", {"a": "1"},
+     files={"/w": is_dir(mode=0o700, uid=5), "/w/a": "1"})
 case("config", "STOPSIGNAL that there isn't", S + "STOPSIGNAL SIGNOPE\n", error="SIGNOPE", line=2)
 case("config", "MAINTAINER", S + "MAINTAINER Jane Doe <jane@example.org>\n", config={"/Author": "Jane Doe <jane@example.org>"})
 case("config", "LABEL again", "FROM scratch AS p\nLABEL a=1 b=2\nFROM p\nLABEL b=3 c=4\n", config={"Labels": {"a": "1", "b": "3", "c": "4"}})
@@ -637,8 +685,8 @@ case("onbuild", "COPY --from", "FROM onb-@ID@\n", {}, before=((S + "ONBUILD COPY
      files={"/p": is_like("root")})
 case("onbuild", "of ONBUILD", S + "ONBUILD ONBUILD RUN true\n", error="ONBUILD", line=2)
 case("onbuild", "of FROM", S + "ONBUILD FROM x\n", error="FROM", line=2)
-case("onbuild", "what fails in the child", "FROM onb-@ID@\nRUN true\n", {}, before=((B + "ONBUILD RUN exit 6\n", ("-t", "onb-@ID@")),),
-     error="exit code 6", line=1)
+case("onbuild", "what fails in the child", "# one\n# two\nFROM onb-@ID@\nRUN true\n", {}, before=((B + "ONBUILD RUN exit 6\n", ("-t", "onb-@ID@")),),
+     error="exit code 6", line=3)
 
 # Layers
 
@@ -658,6 +706,13 @@ case("layer", "set-user-id and sticky", B + "RUN touch /s /g && chmod 4755 /s &&
 case("layer", "special files", B + "RUN mkfifo /p && chown 3 /p\n", files={"/p": Is("fifo", uid=3)})
 case("layer", "long names and links", B + "RUN n=$(printf 'n%.0s' $(seq 1 220)); mkdir -p /$n/$n; echo 1 >/$n/$n/$n; ln -s /$n/$n/$n /l\n",
      files={"/" + "/".join(["n" * 220] * 3): "1\n", "/l": is_link("/" + "/".join(["n" * 220] * 3))})
+CAPABLE_HERE = is_file("1", attribute="security.capability")
+case("layer", "file capabilities of an archive", S + "ADD c.tar /d/\n", {"c.tar": CAPABLE}, files={"/d/f": CAPABLE_HERE})
+case("layer", "file capabilities of a stage's directory", "FROM scratch AS one\nADD c.tar /d/\nFROM scratch\nCOPY --from=one /d /e\n",
+     {"c.tar": CAPABLE}, files={"/e/f": CAPABLE_HERE})
+case("layer", "file capabilities of a stage's file", "FROM scratch AS one\nADD c.tar /d/\nFROM scratch\nCOPY --from=one /d/f /g\n",
+     {"c.tar": CAPABLE}, files={"/g": CAPABLE_HERE})
+case("layer", "file capabilities after mv", B + "ADD c.tar /d/\nRUN mv /d/f /i\n", {"c.tar": CAPABLE}, files={"/i": CAPABLE_HERE, "/d/f": GONE})
 case("layer", "times stay", B + "RUN touch -d '2001-02-03 04:05:06' /a\n", files={"/a": is_file(mtime=981173106)})
 case("layer", "a file that came and went", B + "RUN echo a-@ID@-secret >/x\nRUN rm /x\nRUN echo 1 >/y && rm /y\n", files={"/x": GONE, "/y": GONE})
 case("layer", "an empty directory", B + "RUN mkdir -m 711 /e\n", files={"/e": is_dir(mode=0o711)})

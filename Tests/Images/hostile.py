@@ -385,9 +385,14 @@ def selftest(cases, world):
     print(f"{len(cases)} cases made in {time.monotonic() - began:.1f} s; slow ones: {', '.join(slow) or 'none'}")
 
 
+# One of each kind, for --quick.
+QUICK_BOMBS = ("bomb-zstd", "bomb-gzip-of-gzip")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", help="cases whose name has this text")
+    parser.add_argument("--quick", action="store_true", help="without those that take longer than seconds")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--selftest", action="store_true")
     options = parser.parse_args()
@@ -397,6 +402,8 @@ def main():
         cases = exact or [case for case in cases if options.only in case.name]
         if not cases:
             raise SystemExit(f"error: no case's name has \"{options.only}\"")
+    if options.quick:
+        cases = [case for case in cases if not case.name.startswith(("bomb-", "many-")) or case.name in QUICK_BOMBS]
     if options.list:
         for case in cases:
             print(f"{case.name:52} {case.way:13} {case.outcome:9} /{case.reason}/")

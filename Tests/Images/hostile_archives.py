@@ -824,7 +824,8 @@ def truncated_gzip_without_trailer(world):
     return zipped(GOOD_LAYER)[:-8]
 
 
-@case(REFUSED, BROKEN + "|digest|gzip|crc|decompress", TWO)
+# A root file system has no digest that it is compared with, and libarchive does not look at gzip's own sum.
+@case(EITHER, BROKEN + "|digest|gzip|crc|decompress", TWO)
 def gzip_with_wrong_checksum(world):
     data = bytearray(zipped(tar(entry("a", os.urandom(100000)))))
     data[50000] ^= 0xFF

@@ -65,6 +65,7 @@ extension API {
         }
         var isInline = false
         let targets = (item.build.options?.cacheTo ?? []).map(CacheLocation.init)
+        for target in targets { try target.check() }
         for target in targets where target.kind == "inline" { isInline = true }
         let (image, records) = try await builder.build(plan, images: images, inlineCache: isInline, events: report.take)
         for target in targets { try await exportCache(target, records, request.credentials, progress) }
@@ -177,6 +178,7 @@ extension API {
         let source = CacheLocation(text)
         let subject = "Cache \(source.place)"
         do {
+            try source.check()
             progress(ProgressEvent(subject, .working, "Importing", at: .now))
             let image: StoredImage
             switch source.kind {
@@ -259,6 +261,11 @@ private struct CacheLocation: Hashable {
     }
 
     var archive: String { place + "/escale-cache.tar" }
+
+    /// - Throws: `build.cache` for a kind that is unknown, or a directory that isn't absolute.
+    func check() throws(EscaleError) {
+        guard ["registry", "local", "inline"].contains(kind), kind != "local" || place.hasPrefix("/") else { throw unknown }
+    }
 
     var unknown: EscaleError {
         EscaleError(

@@ -6,6 +6,7 @@ import EscaleEngine
 import EscaleHTTP
 import EscaleImages
 import EscaleOCI
+import EscaleRegistry
 import EscaleSupervisor
 import EscaleSystem
 import Synchronization
@@ -42,6 +43,12 @@ extension API {
         let items = project.services.filter { wanted.contains($0.name) }.compactMap { service in
             request.build || service.imageSettings?.pullPolicy == .build || !has(service.imageName(in: project.name))
                 ? EscaleAPI.BuildRequest.Item(service, in: project, agent: request.agent) : nil
+        }
+        if let registry = project.registry {
+            _ = try await self.registry.start(
+                RegistrySettings(
+                    listen: registry.listen, htpasswd: registry.htpasswd, certificate: registry.certificate,
+                    key: registry.key))
         }
         try await pullImages(request, progress)
         var build = EscaleAPI.BuildRequest(items: items)

@@ -19,6 +19,8 @@ package struct Project: Codable, Hashable, Sendable {
     package var models: [LanguageModel]?
     /// How many releases are kept to go back to: `x-escale.release.keep` at the top of the file.
     package var keptReleases = 10
+    /// The registry that this host serves its images with: `x-escale.registry` at the top of the file.
+    package var registry: RegistryOptions?
     /// Services that are left out since none of their profiles is active; `nil` for none. By name.
     package var disabledServices: [ServiceName]?
 

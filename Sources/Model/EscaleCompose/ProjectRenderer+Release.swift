@@ -27,8 +27,19 @@ extension ProjectRenderer {
 
     /// `x-escale` of the whole file.
     static func escale(_ project: Project) -> YAMLValue? {
-        guard project.keptReleases != 10 else { return nil }
-        return .map([.init("release", .map([.init("keep", .int(Int64(project.keptReleases)))]))])
+        var members: [YAMLValue.Member] = []
+        if project.keptReleases != 10 {
+            members.append(.init("release", .map([.init("keep", .int(Int64(project.keptReleases)))])))
+        }
+        if let registry = project.registry {
+            let texts: [(String, String?)] = [
+                ("listen", registry.listen), ("htpasswd", registry.htpasswd),
+                ("tls_certificate", registry.certificate), ("tls_key", registry.key),
+            ]
+            members.append(
+                .init("registry", .map(texts.compactMap { name, text in text.map { .init(name, .string($0)) } })))
+        }
+        return members.isEmpty ? nil : .map(members)
     }
 
     private static func release(_ release: ReleaseSettings) -> YAMLValue? {

@@ -38,18 +38,20 @@ extension ImageStore {
         into directory: String,
         as expected: Digest?
     ) throws -> LayerRecord {
-        var limits = layerLimits
-        limits.compressedBytes = size
+        let limits = layerLimits
+        var consumed: Int64 = 0
         var hasher: SHA256? = SHA256()
         var archiveBytes: Int64 = 0
-        let plain = ObservedSource(try decompressed(source, name)) { [limits] piece in
+        let counted = ObservedSource(source) { consumed += Int64($0.count) }
+        let plain = ObservedSource(try decompressed(counted, name)) { piece in
             archiveBytes += Int64(piece.count)
             guard archiveBytes <= limits.archiveBytes, archiveBytes < 1 << 30 || archiveBytes / limits.ratio <= size
             else { throw EscaleError.archiveBomb(name, archiveBytes, size) }
             hasher?.update(piece)
         }
         let measure = try unpackLayer(
-            try ArchiveReader(plain, name: name), into: directory, name: name, limits: limits)
+            try ArchiveReader(plain, name: name), into: directory, name: name, limits: limits,
+            consumed: { consumed })
         // The digest is of all bytes, those behind the archive's end too.
         try plain.drain()
         guard let digest = hasher.take()?.finish() else { throw EscaleError(.internalFault, "no digest") }

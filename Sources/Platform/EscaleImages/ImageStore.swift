@@ -38,7 +38,7 @@ package final class ImageStore: Sendable {
         // Set-user-ID programs of an image are for its containers, not for the host's users.
         for directory in ["blobs", "layers"] { try check("protect \(directory)") { chmod("\(root)/\(directory)", 0o700) } }
         let index = try Self.readIndex("\(root)/index.json")
-        try Files.remove("\(root)/tmp")
+        try Self.throwAway("\(root)/tmp", of: root)
         try Files.createDirectories("\(root)/tmp", mode: 0o700)
         for directory in ["downloads", "uploads"] { try removeOldFiles("\(root)/\(directory)", olderThan: 7 * 86400) }
         let layers = try Self.readLayers("\(root)/layers", bootID: bootID)
@@ -56,6 +56,19 @@ package final class ImageStore: Sendable {
         }
         self.problems = problems.sorted()
         state = Mutex(State(index: index, images: images, layers: layers))
+    }
+
+    /// Puts a directory out of the way, and removes it meanwhile: it may hold a million files.
+    private static func throwAway(_ directory: String, of root: String) throws {
+        let trash = "\(root)/trash"
+        try Files.createDirectories(trash, mode: 0o700)
+        if Files.exists(directory) {
+            try check("move \(directory) away") {
+                rename(directory, "\(trash)/\(hexadecimal(UInt64.random(in: 0 ... .max)))")
+            }
+        }
+        // What can't be removed now is tried again at the next opening.
+        try startThread { for name in (try? Files.list(trash)) ?? [] { try? Files.remove("\(trash)/\(name)") } }
     }
 
     /// The image with that name, id, or beginning of an id (with or without `sha256:`).

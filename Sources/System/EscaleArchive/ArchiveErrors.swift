@@ -34,7 +34,7 @@ extension EscaleError {
 
     /// The library's own words for what went wrong last.
     static func archive(_ action: String, _ handle: OpaquePointer) -> Self {
-        let reason = archive_error_string(handle).map { String(cString: $0) } ?? "unknown reason"
+        let reason = archive_error_string(handle).map { String(cString: $0) } ?? "it is truncated or damaged"
         return Self(
             Code("archive.unreadable"),
             "can't \(action): \(reason)",

@@ -25,8 +25,6 @@ package struct LayerLimits: Hashable, Sendable {
     package var archiveBytes: Int64
     /// How many times as large as the compressed archive the uncompressed one may be, once it is over a gibibyte.
     package var ratio: Int64
-    /// The compressed archive's size; `nil` where it isn't known.
-    package var compressedBytes: Int64?
 
     package init(
         contentBytes: Int64 = 1 << 40,
@@ -45,7 +43,9 @@ package struct LayerLimits: Hashable, Sendable {
 ///
 /// Nothing is ever written outside of the directory. Sockets, the root's own entry and unknown devices' whiteout
 /// forms are left out.
-/// - Parameter name: what messages call the archive.
+/// - Parameters:
+///   - name: what messages call the archive.
+///   - consumed: how many bytes of the compressed archive were read; `nil` where nobody counts.
 /// - Throws: `archive.unsafe`, `archive.unreadable`, `archive.too-large`, `system.*`; what was unpacked until then
 ///   stays.
 @discardableResult
@@ -53,7 +53,8 @@ package func unpackLayer(
     _ archive: ArchiveReader,
     into directory: String,
     name: String = "the archive",
-    limits: LayerLimits = LayerLimits()
+    limits: LayerLimits = LayerLimits(),
+    consumed: () -> Int64? = { nil }
 ) throws -> LayerMeasure {
     // The same archive gives the same tree, whenever it is unpacked.
     let writer = TreeWriter(try RootedDirectory(directory), implicitTime: FileTime(seconds: 0))
@@ -70,8 +71,8 @@ package func unpackLayer(
             throw EscaleError.archiveTooLarge(name, "it has too many entries, more than \(limits.entries)")
         }
         // Honest names and owners don't compress to nothing.
-        if let size = limits.compressedBytes, measure.entries > 20_000, size / Int64(measure.entries) < 12 {
-            throw EscaleError.archiveTooLarge(name, "it has too many entries for its \(ByteCount(size))")
+        if measure.entries > 50_000, let size = consumed(), size / Int64(measure.entries) < 12 {
+            throw EscaleError.archiveTooLarge(name, "it has too many entries, \(measure.entries) in \(ByteCount(size))")
         }
         try unpack(entry, archive, writer, limits)
     }

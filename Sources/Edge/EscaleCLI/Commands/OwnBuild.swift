@@ -72,8 +72,8 @@ struct OwnBuild: Sendable {
         build.target = target
         options.tags = tags.isEmpty ? nil : Array(tags.dropFirst())
         options.labels = try pairs(labels, session)
-        options.cacheFrom = cacheFrom
-        options.cacheTo = cacheTo
+        options.cacheFrom = cacheFrom.map { BuildOptions.cache($0, resolvingPathsWith: session.clean) }
+        options.cacheTo = cacheTo.map { BuildOptions.cache($0, resolvingPathsWith: session.clean) }
         options.stagesWithoutCache = stagesWithoutCache
         options.network = network
         options.platforms = platform.map { [$0] }

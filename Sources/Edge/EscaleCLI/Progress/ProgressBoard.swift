@@ -11,6 +11,7 @@ package struct ProgressBoard {
         var state: ProgressEvent.State
         var text = ""
         var reason: String?
+        var amount: ProgressEvent.Amount?
         var output: [String] = []
     }
 
@@ -45,6 +46,7 @@ package struct ProgressBoard {
             lines[position].state = event.state
             lines[position].text = DisplayWidth.plain(event.text)
             lines[position].reason = event.reason.map(DisplayWidth.plain)
+            lines[position].amount = event.amount
             lines[position].endedAt = event.state == .working ? nil : event.at
         }
     }
@@ -136,7 +138,20 @@ package struct ProgressBoard {
             let state =
                 paint(take(" \(mark) ")) + take(subject + "  ") + paint(take(text)) + style.blue(take(time))
             // A reason of a few letters says nothing.
-            return state + (room < 10 ? "" : style.dim(take(line.reason.map { "  \($0)" } ?? "")))
+            let rest = line.amount.map { bar($0, room: room - 2) } ?? line.reason
+            return state + (room < 10 ? "" : style.dim(take(rest.map { "  \($0)" } ?? "")))
+        }
+
+        /// `[====>    ] 12.5MB/45MB`, without the bar where there is no room for it.
+        private func bar(_ amount: ProgressEvent.Amount, room: Int) -> String {
+            let figures = "\(ByteCount(amount.done))/\(ByteCount(amount.total))"
+            let columns = min(30, room - figures.count - 3)
+            guard columns >= 5 else { return figures }
+            let done = amount.total > 0 ? Int(Double(amount.done) / Double(amount.total) * Double(columns)) : 0
+            let filled = min(max(done, 0), columns)
+            let head = filled < columns ? ">" : ""
+            let bar = String(repeating: "=", count: filled) + head
+            return "[\(bar)\(String(repeating: " ", count: max(0, columns - bar.count)))] \(figures)"
         }
 
         private func appearance(of line: Line, now: Timestamp, style: Style) -> (String, (String) -> String) {

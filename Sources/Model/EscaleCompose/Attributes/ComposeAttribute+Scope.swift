@@ -68,6 +68,7 @@ extension ComposeAttribute {
 
         case fileEscale = "x-escale"
         case fileRelease = "x-escale.release"
+        case fileRegistry = "x-escale.registry"
         case serviceEscale = "services.*.x-escale"
         case release = "services.*.x-escale.release"
         case releaseStep = "services.*.x-escale.release.steps.*"

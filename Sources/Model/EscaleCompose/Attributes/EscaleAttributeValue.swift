@@ -27,7 +27,23 @@ package struct EscaleAttributeValue: Hashable, Sendable {
     }
 
     private static let release: [EscaleAttributeValue] =
-        values(.fileEscale, ["release": (.section(.fileRelease), "How releases of the project are kept.")])
+        values(
+            .fileEscale,
+            [
+                "release": (.section(.fileRelease), "How releases of the project are kept."),
+                "registry": (.section(.fileRegistry), "A registry that this host serves its images with."),
+            ]
+        )
+        + values(
+            .fileRegistry,
+            required: ["listen"],
+            [
+                "listen": (.text, "The address and the port, such as 127.0.0.1:5000."),
+                "htpasswd": (.text, "A file with the users who may come in; without one everybody may."),
+                "tls_certificate": (.text, "A file with the certificate to serve over TLS with (PEM)."),
+                "tls_key": (.text, "The certificate's key (PEM)."),
+            ]
+        )
         + values(.fileRelease, ["keep": (.whole(1...100), "How many releases are kept to go back to; 10.")])
         + values(
             .serviceEscale,

@@ -6,7 +6,8 @@ extension ComposeAttribute {
 
     /// Attributes of `x-escale` and its `release`: Escale's own.
     static let releaseAttributes: [ComposeAttribute] =
-        executed(.fileEscale, "release")
+        executed(.fileEscale, "release", "registry")
+        + executed(.fileRegistry, "listen", "htpasswd", "tls_certificate", "tls_key")
         + executed(.fileRelease, "keep")
         + executed(.serviceEscale, "release", "http")
         + executed(

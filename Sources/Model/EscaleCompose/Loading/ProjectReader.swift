@@ -69,6 +69,33 @@ struct ProjectReader {
         let escale = field?.filledSection(.fileEscale, hint: "write x-escale: {release: {keep: 10}}")
         let release = escale?["release"]?.filledSection(.fileRelease, hint: "write release: {keep: 10}")
         if let kept = release?["keep"]?.integer(in: 1...100) { project.keptReleases = kept }
+        project.registry = escale?["registry"].flatMap(registry)
+    }
+
+    private func registry(_ field: Field) -> RegistryOptions? {
+        let example = "write registry: {listen: 127.0.0.1:5000}"
+        guard let section = field.filledSection(.fileRegistry, hint: example) else { return nil }
+        guard let listen = section["listen"]?.filledText(hint: example) else {
+            field.error("compose.missing", "\(field.path) says not where to listen", hint: example)
+            return nil
+        }
+        let port = listen.split(separator: ":").last.flatMap { UInt16($0) }
+        guard listen.contains(":"), !listen.hasPrefix(":"), port != nil else {
+            section["listen"]?.error(
+                "compose.value", "\(field.path).listen: \"\(listen)\" is not an address and a port", hint: example)
+            return nil
+        }
+        var options = RegistryOptions(listen: listen)
+        func path(_ name: String) -> String? { section[name].flatMap { file in file.filledText().map(file.resolve) } }
+        options.htpasswd = path("htpasswd")
+        options.certificate = path("tls_certificate")
+        options.key = path("tls_key")
+        if (options.certificate == nil) != (options.key == nil) {
+            field.error(
+                "compose.missing", "\(field.path): a certificate needs its key, and a key its certificate",
+                hint: "write both tls_certificate and tls_key")
+        }
+        return options
     }
 
     // MARK: Networks and volumes

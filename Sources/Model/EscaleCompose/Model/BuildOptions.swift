@@ -35,4 +35,14 @@ package struct BuildOptions: Codable, Hashable, Sendable {
     package var ulimits: [String: Ulimit]?
 
     package init() {}
+
+    /// A cache as `cache_from` and `cache_to` name it, with the directory of a local one made absolute.
+    package static func cache(_ text: String, resolvingPathsWith resolve: (String) -> String) -> String {
+        guard text.split(separator: ",").contains("type=local") else { return text }
+        return text.split(separator: ",").map { field in
+            for name in ["src=", "dest="] where field.hasPrefix(name) { return name + resolve(String(field.dropFirst(name.count))) }
+            return String(field)
+        }
+        .joined(separator: ",")
+    }
 }

@@ -61,8 +61,8 @@ extension ServiceReader {
         options.dockerfileText = section.text("dockerfile_inline")
         options.labels = section["labels"]?.labels().filled
         options.tags = section["tags"]?.filledTexts(hint: "write a list such as [\"shop:1.2\"]").filled
-        options.cacheFrom = section["cache_from"]?.filledTexts(hint: "write a list of images").filled
-        options.cacheTo = section["cache_to"]?.filledTexts(hint: "write a list of images").filled
+        options.cacheFrom = section["cache_from"].flatMap(caches)
+        options.cacheTo = section["cache_to"].flatMap(caches)
         options.ignoresCache = section.flag("no_cache")
         options.stagesWithoutCache = section["no_cache_filter"]?.oneOrMoreTexts(hint: "name a stage").filled
         options.pulls = section.flag("pull")
@@ -86,6 +86,10 @@ extension ServiceReader {
         options.sharedMemory = section["shm_size"]?.bytes()
         options.ulimits = section["ulimits"].flatMap { ulimits($0, .buildUlimit) }
         return filled(options, unlike: BuildOptions())
+    }
+
+    private func caches(_ field: Field) -> [String]? {
+        field.filledTexts(hint: "write a list of images").map { BuildOptions.cache($0, resolvingPathsWith: field.resolve) }.filled
     }
 
     /// `true`, or settings such as `mode=max`; `nil` for `false`.
