@@ -281,6 +281,8 @@ case("copy", "times of files", S + "COPY d /x/\n", {"d/a": put_file("t-@ID@", mt
      files={"/x/a": is_file(mtime=1_111_111_111)})
 case("copy", "a directory that is there keeps its mode", B + "RUN mkdir -m 1777 /t\nCOPY d /t\n", {"d/a": "1", "d": put_dir(0o700)},
      files={"/t": is_dir(mode=0o1777), "/t/a": "1"})
+case("copy", "a subdirectory that is there takes the source's mode", B + "RUN mkdir -p -m 755 /t/s && touch /t/s/old\nCOPY d /t\n",
+     {"d/s": put_dir(0o711), "d/s/a": "1"}, files={"/t/s": is_dir(mode=0o711), "/t/s/a": "1", "/t/s/old": ""})
 case("copy", "a file over a directory", B + "RUN mkdir -p /x/a/b\nCOPY d /x\n", {"d/a": "1"}, error="director", line=3)
 case("copy", "a directory over a file", B + "RUN mkdir /x && echo 1 >/x/a\nCOPY d /x\n", {"d/a/b": "1"}, error="director",
      line=3)

@@ -34,7 +34,7 @@ package final class TreeWriter {
         guard let (parent, name) = try parent(of: path) else { return Directory(root.descriptor) }
         // A link to nowhere is not replaced: what it names may be somebody's intention.
         if try parent.status(name) != nil {
-            throw EscaleError.unsafePath(String(decoding: path, as: UTF8.self), "a link that leads nowhere, or a file, is in the way of what lies below it")
+            throw EscaleError.unsafePath(String(decoding: path, as: UTF8.self), "a link that leads nowhere, or a file, is where a directory has to be")
         }
         try parent.makeDirectory(name)
         try parent.apply(implicit, to: name, time: false)
