@@ -162,6 +162,12 @@ let testTargets: [Target] = [
     tests("EscaleArchiveTests", ["EscaleTestSupport", "EscaleCore", "EscaleSystem", "EscaleArchive"]),
     tests("EscaleOCITests", ["EscaleCore", "EscaleOCI"]),
     tests("EscaleImagesTests", ["EscaleTestSupport", "EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleArchive", "EscaleImages"]),
+    tests(
+        "EscaleRegistryTests",
+        [
+            "EscaleTestSupport", "EscaleCore", "EscaleAPI", "EscaleOCI", "EscaleSystem", "EscaleCrypto", "EscaleArchive",
+            "EscaleHTTP", "EscaleImages", "EscaleRegistry",
+        ]),
     tests("EscaleYAMLTests", ["EscaleTestSupport", "EscaleCore", "EscaleYAML"]),
     tests("EscaleReleaseTests", ["EscaleTestSupport", "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleRelease"]),
     tests("EscalePlanTests", ["EscaleTestSupport", "EscaleCore", "EscaleCompose", "EscalePlan"]),
