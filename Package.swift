@@ -157,7 +157,7 @@ let testTargets: [Target] = [
             "EscaleSystem",
         ]),
     tests("EscaleCryptoTests", ["EscaleCore", "EscaleCrypto"]),
-    tests("EscaleHTTPTests", ["EscaleCore", "EscaleHTTP"]),
+    tests("EscaleHTTPTests", ["EscaleCore", "EscaleSystem", "EscaleHTTP"]),
     tests("EscaleStoreTests", ["EscaleCore", "EscaleStore"]),
     tests("EscaleArchiveTests", ["EscaleTestSupport", "EscaleCore", "EscaleSystem", "EscaleArchive"]),
     tests("EscaleOCITests", ["EscaleCore", "EscaleOCI"]),
