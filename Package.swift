@@ -168,6 +168,7 @@ let testTargets: [Target] = [
             "EscaleTestSupport", "EscaleCore", "EscaleAPI", "EscaleOCI", "EscaleSystem", "EscaleCrypto", "EscaleArchive",
             "EscaleHTTP", "EscaleImages", "EscaleRegistry",
         ]),
+    tests("EscaleDaemonTests", ["EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleDaemon"]),
     tests("EscaleYAMLTests", ["EscaleTestSupport", "EscaleCore", "EscaleYAML"]),
     tests("EscaleReleaseTests", ["EscaleTestSupport", "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleRelease"]),
     tests("EscalePlanTests", ["EscaleTestSupport", "EscaleCore", "EscaleCompose", "EscalePlan"]),
