@@ -1,14 +1,14 @@
-import EscaleAPI
-import EscaleCompose
-import EscaleCore
+package import EscaleAPI
+package import EscaleCompose
+package import EscaleCore
 
 /// When a service's image is pulled (Compose Specification, `pull_policy`).
-enum PullPolicy: Hashable {
+package enum PullPolicy: Hashable, Sendable {
     case always, missing, never
     /// Where the last pull is longer ago.
     case after(Duration)
 
-    init(_ settings: ImageSettings?, override: UpRequest.PullMode?) {
+    package init(_ settings: ImageSettings?, override: UpRequest.PullMode?) {
         switch override {
         case .always: self = .always
         case .missing: self = .missing
@@ -28,7 +28,7 @@ enum PullPolicy: Hashable {
     }
 
     /// - Parameter last: when it was pulled last.
-    func pulls(has: Bool, last: Timestamp?, now: Timestamp) -> Bool {
+    package func pulls(has: Bool, last: Timestamp?, now: Timestamp) -> Bool {
         switch self {
         case .always: true
         case .never: false

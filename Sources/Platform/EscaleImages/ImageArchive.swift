@@ -51,8 +51,8 @@ struct ImageArchive {
         guard info.st_mode & S_IFMT == S_IFREG else {
             throw EscaleError(.init("archive.unreadable"), "\(path) is not a file")
         }
-        let first = try FileSource(file, name: path, count: min(512, Int64(info.st_size))).next()
-        guard Compression(of: first) != .none else { return file }
+        let start = FileSource(file, name: path, count: min(512, Int64(info.st_size)))
+        guard try Compression(startOf: start) != .none else { return file }
         let target = try FileDescriptor(scratch, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
         let source = try Decompressor(FileSource(file, name: path), name: path)
         let compressed = Int64(info.st_size)

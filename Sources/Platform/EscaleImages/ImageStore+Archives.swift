@@ -36,7 +36,7 @@ extension ImageStore {
     /// How a registry knows the layer: as it came from one, or as it was compressed for one before.
     package func compressedLayer(_ layer: Digest) -> Descriptor? {
         guard let record = state.withLock({ $0.layers[layer] }) else { return nil }
-        if let original = record.original, original.mediaType != MediaType.tarLayer { return original }
+        if let original = record.original, MediaType.isCompressedLayer(original.mediaType) { return original }
         return record.compressed
     }
 

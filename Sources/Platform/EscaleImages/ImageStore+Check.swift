@@ -206,6 +206,11 @@ private struct StoreChecker {
                     "\(name)@\(digest.short) in the registry has lost a part", "took \(name)@\(digest.short) out of the registry"
                 ) { try repositories.remove(digest, in: name) }
             }
+            for file in try repositories.unreadableManifests(in: name) {
+                try found(
+                    "the registry's record of \(name)@\(file.prefix(12)) can't be read", "removed the record of \(name)@\(file.prefix(12))"
+                ) { try repositories.removeUnreadableManifest(file, in: name) }
+            }
             for tag in try repositories.tags(in: name) {
                 let digest = repositories.digest(of: tag, in: name)
                 guard digest.flatMap({ repositories.manifest($0, in: name) }) == nil else { continue }

@@ -83,9 +83,9 @@ extension ImageStore {
         }
         let area = try makeWorkArea()
         defer { discard(area) }
-        let first = try archive.source(part, name).next()
+        let compression = try Compression(startOf: archive.source(part, name))
         var original = Descriptor(mediaType: MediaType.tarLayer, digest: layer, size: part.size)
-        if Compression(of: first) != .none || (known.map { $0.digest != layer } ?? false) {
+        if compression != .none || (known.map { $0.digest != layer } ?? false) {
             let blob = try newBlob()
             let source = archive.source(part, name)
             while true {
@@ -94,7 +94,7 @@ extension ImageStore {
                 try blob.write(piece)
             }
             original.digest = try blob.commit(known?.digest)
-            original.mediaType = known?.mediaType ?? MediaType.gzipLayer
+            original.mediaType = known?.mediaType ?? "\(MediaType.tarLayer)+\(compression)"
         }
         var record = try unpack(
             archive.source(part, name), "layer \(name)", size: part.size, into: area.upper, as: layer)

@@ -10,7 +10,7 @@ package func encodeJSON(_ value: some Encodable, pretty: Bool = false) throws ->
 
 /// What a decoder has to say, in a few words for people.
 package func describe(_ error: any Error) -> String {
-    func place(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
+    func place(_ path: [any CodingKey]) -> String { path.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".") }
     switch error {
     case DecodingError.keyNotFound(let key, let context):
         return "there is no \(place(context.codingPath + [key]))"

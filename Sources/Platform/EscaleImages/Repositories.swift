@@ -83,6 +83,17 @@ package struct Repositories: Sendable {
         .sorted { ($1.pushed, $1.descriptor.digest.hex) < ($0.pushed, $0.descriptor.digest.hex) }
     }
 
+    /// Files among the manifests that can't be read as one.
+    func unreadableManifests(in repository: String) throws -> [String] {
+        try Files.list("\(place(repository))/manifests").filter { name in
+            !Self.isTemporary(name) && Digest(hex: name).flatMap { manifest($0, in: repository) } == nil
+        }
+    }
+
+    func removeUnreadableManifest(_ name: String, in repository: String) throws {
+        try Files.remove("\(place(repository))/manifests/\(name)")
+    }
+
     /// Adds a manifest whose bytes are a blob of the store, and gives it the tag.
     package func put(_ manifest: Manifest, tag: String?, in repository: String) throws {
         for part in ["manifests", "tags", "blobs"] { try Files.createDirectories("\(place(repository))/\(part)") }
@@ -103,7 +114,13 @@ package struct Repositories: Sendable {
 
     /// Sorted by their bytes, as the specification asks.
     package func tags(in repository: String) throws -> [String] {
-        try Files.list("\(place(repository))/tags").filter { !$0.hasSuffix(".tmp") }
+        try Files.list("\(place(repository))/tags").filter { !Self.isTemporary($0) }
+    }
+
+    /// Whether the file is one that was about to be put into place (``Files/replace(_:_:mode:sync:)``), not a tag such as `1.tmp`.
+    private static func isTemporary(_ name: String) -> Bool {
+        let parts = name.split(separator: ".")
+        return parts.count >= 4 && parts.last == "tmp" && parts.dropLast().suffix(2).allSatisfy { UInt32($0) != nil }
     }
 
     package func digest(of tag: String, in repository: String) -> Digest? {

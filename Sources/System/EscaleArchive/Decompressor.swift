@@ -15,6 +15,12 @@ package enum Compression: String, Sendable, CaseIterable {
         ]
         self = magics.first { start.starts(with: $0.1) }?.0 ?? .none
     }
+
+    /// What a source begins with; takes its first piece.
+    package init(startOf source: any ByteSource) throws {
+        // The piece is the source's own memory.
+        self = try withExtendedLifetime(source) { Compression(of: try source.next()) }
+    }
 }
 
 /// Decompresses what another source gives: gzip, zstd, xz or bzip2; passes on what isn't compressed.

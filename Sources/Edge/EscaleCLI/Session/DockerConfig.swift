@@ -167,8 +167,9 @@ struct DockerConfig {
     }
 
     private func write() throws {
-        let directory = path.split(separator: "/").dropLast().joined(separator: "/")
-        try Files.createDirectories("/" + directory, mode: 0o700)
+        // A relative one is in the working directory.
+        let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        try Files.createDirectories(directory, mode: 0o700)
         try Files.replace(path, Array(try JSONText.pretty(content).utf8), mode: 0o600)
     }
 }

@@ -51,6 +51,9 @@ package enum MediaType {
         }
     }
 
+    /// Whether a registry takes it as a layer that is compressed.
+    package static func isCompressedLayer(_ type: String) -> Bool { layers.contains(type) && ociLayer(type) != tarLayer }
+
     /// What a client takes where it asks for an image.
     package static let acceptable = [manifest, index, dockerManifest, dockerIndex]
 }

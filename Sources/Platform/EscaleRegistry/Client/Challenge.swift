@@ -17,7 +17,8 @@ struct Challenge: Hashable, Sendable {
         mutating func challenges() -> [Challenge] {
             var found: [(String, [String: String])] = []
             while true {
-                rest = rest.drop { $0 == " " || $0 == "\t" || $0 == "," }
+                // What ends the bare data of another scheme (`Negotiate abc==`) says nothing either.
+                rest = rest.drop { $0 == " " || $0 == "\t" || $0 == "," || $0 == "=" }
                 let word = token()
                 guard !word.isEmpty else { break }
                 skipBlanks()

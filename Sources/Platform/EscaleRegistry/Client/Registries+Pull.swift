@@ -198,7 +198,7 @@ extension Registries {
                 try await fill(writer, blob, reference, connection, progress)
             } catch {
                 // What came is kept for the next try, unless it is what was wrong.
-                if (error as? EscaleError)?.code.rawValue != "image.digest" { writer.keep() }
+                if writer.count > 0, (error as? EscaleError)?.code.rawValue != "image.digest" { writer.keep() }
                 throw error
             }
             _ = try await blocking { try writer.commit(blob.digest) }
@@ -215,13 +215,14 @@ extension Registries {
         if writer.count > blob.size { try writer.restart() }
         let report = AmountReport(blob.digest.short, "Downloading", total: blob.size, progress)
         var attempt = 0
+        var most = writer.count
         while writer.count < blob.size {
-            let before = writer.count
             do {
                 try await more(of: blob, into: writer, reference, connection, report)
             } catch {
-                // As long as something comes, it is gone on with.
-                attempt = writer.count > before ? 1 : attempt + 1
+                // As long as something new comes, it is gone on with.
+                attempt = writer.count > most ? 1 : attempt + 1
+                most = max(most, writer.count)
                 guard let pause = RegistryConnection.pause(after: error, attempt, true) else {
                     throw (error as? RegistryConnection.Refused)?.error ?? error
                 }
@@ -246,9 +247,15 @@ extension Registries {
         let answer = try await connection.open(call)
         let isRest = answer.response.status == .partialContent
             && answer.response.headers["Content-Range"]?.hasPrefix("bytes \(writer.count)-") == true
+        let begin = writer.count
         // A server that knows no ranges begins anew.
         if !isRest, writer.count > 0 { try writer.restart() }
-        guard answer.response.status != .rangeNotSatisfiable else { return }
+        guard answer.response.status != .rangeNotSatisfiable else {
+            throw EscaleError(.httpInterrupted, "\(reference.host) has no byte \(begin) of \(call.what)")
+        }
+        guard isRest || answer.response.status != .partialContent else {
+            throw EscaleError(.httpInterrupted, "\(reference.host) sends another part of \(call.what) than byte \(begin)")
+        }
         for try await chunk in answer.response.body {
             guard writer.count + Int64(chunk.count) <= blob.size else {
                 try writer.restart()
@@ -259,6 +266,12 @@ extension Registries {
             report.set(to: writer.count)
         }
         guard writer.count == blob.size else {
+            if !isRest, answer.response.headers["Content-Length"].flatMap({ Int64($0) }) == writer.count {
+                let count = writer.count
+                try writer.restart()
+                throw EscaleError.badManifest(
+                    "blob \(blob.digest.short) has \(count) bytes, not the \(blob.size) of its descriptor")
+            }
             throw EscaleError(
                 .httpInterrupted, "\(reference.host) broke off at byte \(writer.count) of \(blob.size) of \(call.what)")
         }

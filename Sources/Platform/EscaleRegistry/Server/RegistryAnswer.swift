@@ -35,6 +35,9 @@ struct RegistryProblem: Error {
     static let uploadUnknown = Self(
         status: .notFound, code: "BLOB_UPLOAD_UNKNOWN", message: "there is no such upload; begin a new one")
 
+    static let uploadTaken = Self(
+        status: .conflict, code: "BLOB_UPLOAD_INVALID", message: "another request writes to this upload just now")
+
     static let unsupported = Self(
         status: .methodNotAllowed, code: "UNSUPPORTED", message: "the registry has nothing of that kind")
 

@@ -49,7 +49,11 @@ enum RegistryRoute: Hashable, Sendable {
     }
 
     private static func name(_ parts: ArraySlice<String>) throws(RegistryProblem) -> String {
-        let name = parts.joined(separator: "/")
+        try name(parts.joined(separator: "/"))
+    }
+
+    /// A repository's name, which may go into a path.
+    static func name(_ name: String) throws(RegistryProblem) -> String {
         guard name.utf8.count <= 200, let reference = try? ImageReference("localhost/" + name),
             reference.repository == name, reference.tag == "latest", reference.digest == nil
         else { throw .nameInvalid(name) }

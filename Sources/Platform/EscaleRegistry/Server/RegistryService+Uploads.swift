@@ -85,9 +85,13 @@ extension RegistryService {
                 try writer.commit(digest, sync: true)
                 try repositories.link(digest, in: name)
             }
+            uploads.release(id)
         } catch let error as EscaleError where error.code.rawValue == "image.digest" {
             try await blocking { try uploads.forget(id) }
             throw RegistryProblem.digestInvalid(error.message)
+        } catch {
+            uploads.release(id)
+            throw error
         }
         return created(digest, name)
     }
@@ -101,7 +105,9 @@ extension RegistryService {
     /// Shows a blob of another repository in this one; `nil` where it isn't there, and an upload shall begin.
     private func mount(_ text: String, _ name: String, _ request: HTTPRequest) throws -> HTTPResponse? {
         guard let digest = Digest(text), store.blobSize(digest) != nil else { return nil }
-        let from = request.query["from"] ?? name
+        let from = try request.query["from"].map { try RegistryRoute.name($0) } ?? name
+        let lease = store.lease()
+        defer { withExtendedLifetime(lease) {} }
         guard repositories.has(digest, in: from) || repositories.has(digest, in: name) else { return nil }
         try repositories.link(digest, in: name)
         return created(digest, name)

@@ -4,10 +4,19 @@ import EscaleImages
 import EscaleSystem
 import Synchronization
 
-/// The uploads under way, each at hand as long as the daemon lives and on the disk after that.
+/// The uploads under way: on the disk, and the last ones at hand with what was digested so far.
 final class RegistryUploads: Sendable {
+    private struct State {
+        var open: [String: BlobWriter] = [:]
+        /// Those that a request writes to now.
+        var taken: Set<String> = []
+    }
+
     private let store: ImageStore
-    private let open = Mutex<[String: BlobWriter]>([:])
+    private let state = Mutex(State())
+
+    /// How many stay open between two requests. What is more is opened anew, and read once more, when it goes on.
+    private static let maximalOpen = 32
 
     init(store: ImageStore) { self.store = store }
 
@@ -15,32 +24,59 @@ final class RegistryUploads: Sendable {
         let id = hexadecimal(UInt64.random(in: 0 ... .max)) + hexadecimal(UInt64.random(in: 0 ... .max))
         let writer = try store.upload(id)
         writer.keep()
-        open.withLock { $0[id] = writer }
         return id
     }
 
     /// How many bytes are there; `nil` for no such upload.
     func count(_ id: String) throws -> Int64? {
-        if let known = open.withLock({ $0[id]?.count }) { return known }
+        if let known = state.withLock({ $0.open[id]?.count }) { return known }
         guard Self.isID(id), store.hasUpload(id) else { return nil }
         let writer = try store.upload(id)
         writer.keep()
         return writer.count
     }
 
-    /// Takes the upload for one request, so that no other writes to it; `nil` where there is none, or it is in use.
+    /// Takes the upload for one request, until ``giveBack(_:_:)``, ``release(_:)`` or ``forget(_:)``; `nil` where there is none.
+    ///
+    /// - Throws: `BLOB_UPLOAD_INVALID` while another request has it: the file would have the bytes of both, and the name of one.
     func take(_ id: String) throws -> BlobWriter? {
-        if let known = open.withLock({ $0.removeValue(forKey: id) }) { return known }
-        guard Self.isID(id), store.hasUpload(id) else { return nil }
-        let writer = try store.upload(id)
-        writer.keep()
-        return writer
+        let known = try state.withLock { state in
+            guard state.taken.insert(id).inserted else { throw RegistryProblem.uploadTaken }
+            return state.open.removeValue(forKey: id)
+        }
+        if let known { return known }
+        do {
+            guard Self.isID(id), store.hasUpload(id) else {
+                release(id)
+                return nil
+            }
+            let writer = try store.upload(id)
+            writer.keep()
+            return writer
+        } catch {
+            release(id)
+            throw error
+        }
     }
 
-    func giveBack(_ writer: BlobWriter, _ id: String) { open.withLock { $0[id] = writer } }
+    func giveBack(_ writer: BlobWriter, _ id: String) {
+        state.withLock { state in
+            state.taken.remove(id)
+            // One without bytes costs nothing to open again: a client may begin many and go on with none.
+            guard writer.count > 0 else { return }
+            if state.open.count >= Self.maximalOpen, let other = state.open.keys.randomElement() { state.open[other] = nil }
+            state.open[id] = writer
+        }
+    }
+
+    /// Gives back an upload whose writer is done with.
+    func release(_ id: String) { state.withLock { _ = $0.taken.remove(id) } }
 
     func forget(_ id: String) throws {
-        open.withLock { _ = $0.removeValue(forKey: id) }
+        state.withLock { state in
+            state.open[id] = nil
+            state.taken.remove(id)
+        }
         guard Self.isID(id) else { return }
         try Files.remove("\(store.root)/uploads/\(id)")
     }
