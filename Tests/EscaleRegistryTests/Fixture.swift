@@ -132,7 +132,7 @@ struct RegistryFixture {
     func blob(_ bytes: [UInt8], in name: String) async throws -> Digest {
         let digest = digest(of: bytes)
         let response = try await send(.post, "/v2/\(name)/blobs/uploads/?digest=\(digest)", body: bytes)
-        #expect(response.status == .created, "\(response.problem)")
+        #expect(response.status == .created, "\(response.text)")
         return digest
     }
 

@@ -100,7 +100,7 @@ import Testing
         }) { registry in
             let host = try Host()
             let first = Task { try await host.pull(registry.name) }
-            #expect(try await becomesTrue { try host.beginnings().count == 1 })
+            #expect(try await becomesTrue { try host.beginnings() == [image.blob.digest.hex: 100] })
             let second = Task { try await host.pull(registry.name) }
             #expect(try await becomesTrue { registry.requests.filter { $0.path.contains("/manifests/") }.count == 2 })
             first.cancel()
