@@ -61,7 +61,7 @@ private func code(_ error: any Error) -> String? { (error as? EscaleError)?.code
         #expect(image.layers.count == 1)
         #expect(image.size == ByteCount(11))
         #expect(try fixture.store.readFile("/etc/os-release", in: image.layers) == "ID=test\n")
-        #expect(fixture.store.lowerDirectories(of: image) == [String(image.layers[0].hex.prefix(32))])
+        #expect(fixture.store.lowerDirectories(of: image) == [String(image.layers[0].hex.prefix(12))])
         #expect(try Files.list(fixture.scratch("store/tmp")) == [])
         #expect(try fixture.reopened().image("base:1") == image)
     }

@@ -83,7 +83,8 @@ extension API {
             contextDirectory: item.build.context, dockerfilePath: item.build.dockerfile,
             inlineDockerfile: options.dockerfileText, target: item.build.target, arguments: item.build.arguments,
             references: references, ignoresCache: request.noCache || options.ignoresCache == true)
-        plan.stagesWithoutCache = Set(options.stagesWithoutCache ?? [])
+        plan.stagesWithoutCache = Set(
+            (options.stagesWithoutCache ?? []).flatMap { $0.split(separator: ",") }.map { $0.lowercased() })
         plan.secrets = item.secrets.mapValues { secret in
             switch secret {
             case .file(let path): .file(path)
@@ -277,9 +278,7 @@ private struct CacheLocation: Hashable {
 extension EscaleAPI.BuildRequest.Item {
     /// The services whose images it is built from.
     fileprivate var neededServices: Set<ServiceName> {
-        Set(
-            (build.options?.contexts ?? [:]).values.filter { $0.hasPrefix("service:") }
-                .map { ServiceName(rawValue: String($0.dropFirst(8))) })
+        Set(build.options?.serviceContexts ?? [])
     }
 }
 

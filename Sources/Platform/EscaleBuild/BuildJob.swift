@@ -83,13 +83,33 @@ final class BuildJob: Sendable {
             guard let target = tasks[graph.target] else {
                 throw EscaleError(.internalFault, "the build's target is not among its stages")
             }
-            let result = await target.result
-            // The target needs all the others: where it has failed, nobody waits for them any more.
+            // The target needs all the others: where one has failed, nobody waits for the rest.
+            let failure = await Self.firstFailure(of: all)
             for task in all { task.cancel() }
             for task in all { _ = await task.result }
-            return try result.get()
+            if let failure { throw failure }
+            return try await target.value
         } onCancel: {
             for task in all { task.cancel() }
+        }
+    }
+
+    private static func firstFailure(of tasks: [Task<StageState, any Error>]) async -> (any Error)? {
+        await withTaskGroup(of: (any Error)?.self) { group in
+            for task in tasks {
+                group.addTask {
+                    switch await task.result {
+                    case .success: nil
+                    case .failure(let error): error
+                    }
+                }
+            }
+            for await failure in group {
+                guard let failure else { continue }
+                for task in tasks { task.cancel() }
+                return failure
+            }
+            return nil
         }
     }
 

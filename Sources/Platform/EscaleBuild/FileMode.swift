@@ -31,7 +31,7 @@ struct FileMode: Hashable, Sendable, CustomStringConvertible {
             var rest = part[who.endIndex...]
             guard !rest.isEmpty else { throw Self.invalid(text) }
             while let operation = rest.popFirst() {
-                let letters = rest.prefix { "rwxXst".contains($0) }
+                let letters = rest.prefix { "rwxXstugo".contains($0) }
                 rest = rest[letters.endIndex...]
                 guard "+-=".contains(operation) else { throw Self.invalid(text) }
                 let mask = who.isEmpty || who.contains("a")
@@ -57,6 +57,9 @@ struct FileMode: Hashable, Sendable, CustomStringConvertible {
                 var bits: UInt32 = 0
                 for letter in change.letters {
                     switch letter {
+                    case "u": bits |= (permissions >> 6 & 7) * 0o111
+                    case "g": bits |= (permissions >> 3 & 7) * 0o111
+                    case "o": bits |= (permissions & 7) * 0o111
                     case "r": bits |= 0o444
                     case "w": bits |= 0o222
                     case "x": bits |= 0o111

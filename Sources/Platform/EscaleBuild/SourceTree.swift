@@ -54,12 +54,24 @@ struct SourceTree: Sendable {
         var found = [""]
         for part in path.split(separator: "/").map(String.init) {
             found = try found.flatMap { above -> [String] in
+                if part == "**" { return try directories(below: above) }
                 guard isPathPattern(part) else { return [above.isEmpty ? part : "\(above)/\(part)"] }
                 return try names(in: above).filter { pathMatches($0, pattern: part) }
                     .map { above.isEmpty ? $0 : "\(above)/\($0)" }
             }
         }
         return try found.compactMap { try item($0) }
+    }
+
+    /// The directory itself and all below it.
+    private func directories(below path: String) throws -> [String] {
+        try [path]
+            + names(in: path).flatMap { name -> [String] in
+                let child = path.isEmpty ? name : "\(path)/\(name)"
+                // A link may lead back.
+                guard try FileStatus(absolute(child))?.kind == .directory else { return [] }
+                return try directories(below: child)
+            }
     }
 
     /// The names in a directory of the tree; empty where it is none.
@@ -106,6 +118,17 @@ struct SourceTree: Sendable {
         )
     }
 
+    /// What a single file carries besides its content; nothing where that isn't kept.
+    func attributes(of item: Item) throws -> [ExtendedAttribute] {
+        guard keepsOwners, let name = item.path.split(separator: "/").last else { return [] }
+        let above = item.path.dropLast(name.count)
+        let directory = Directory(try root.open(String(above), O_RDONLY | O_DIRECTORY))
+        return try directory.attributes(of: Array(name.utf8)).filter(\.isPortable)
+    }
+
+    /// What is known of a directory that leads to an item; `nil` where there is none.
+    func status(of path: String) throws -> FileStatus? { try resolve(path)?.status }
+
     /// Opens a file of the tree.
     func open(_ item: Item) throws -> FileDescriptor { try root.open(item.path, O_RDONLY | O_NOCTTY) }
 
@@ -140,6 +163,10 @@ extension SourceTree {
             hash.add(item.name)
             guard item.status.kind == .directory else {
                 hash.add(permissions: item.status.permissions, owner: keepsOwners ? item.status : nil)
+                for attribute in try attributes(of: item) {
+                    hash.add(attribute.name)
+                    hash.add(bytes: attribute.value)
+                }
                 hash.add(try cache.digest(of: open(item), item.status))
                 continue
             }

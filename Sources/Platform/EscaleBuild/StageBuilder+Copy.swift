@@ -28,7 +28,8 @@ private struct CopyPlan: Sendable {
     /// All but the files' content.
     var description: [String] {
         var parts = [
-            destination, "\(isDirectory)", "\(options.unpacksArchives)", "\(isLink)", "\(keepsParents)",
+            destination, "\(isDirectory)", "\(options.unpacksArchives)", "\(options.unpacksFetched)", "\(isLink)",
+            "\(keepsParents)",
         ]
         parts += excludePatterns
         parts.append(options.owner.map { "\($0.uid):\($0.gid)" } ?? "")
@@ -132,7 +133,7 @@ extension StageBuilder {
     }
 
     /// A name counts with its group from `/etc/passwd`, a number without a group is the group's number as well.
-    private func resolve(_ text: String, _ state: StageState) async throws -> (uid: UInt32, gid: UInt32) {
+    func resolve(_ text: String, _ state: StageState) async throws -> (uid: UInt32, gid: UInt32) {
         if let number = UInt32(text) { return (number, number) }
         let store = build.store
         let layers = state.layers
@@ -260,7 +261,10 @@ extension StageBuilder {
                 for item in try tree.items(matching: path) {
                     let destination = plan.keepsParents
                         ? plan.destination + "/" + Self.parents(of: item, named: path) : plan.destination
-                    if plan.keepsParents { try copy.makeParents(of: item, of: tree, from: path, under: plan.destination) }
+                    if plan.keepsParents {
+                        try copy.makeParents(
+                            Self.parents(of: item, named: path), of: item, of: tree, under: plan.destination)
+                    }
                     try copy.copy(
                         item, of: tree, to: destination,
                         isDirectory: plan.isDirectory, keepsName: plan.keepsParents && item.status.kind == .directory,

@@ -183,6 +183,11 @@ extension StageBuilder {
                 .init("build.ssh"), "the SSH agent \"\(id)\" was not given",
                 hint: "start one (`eval $(ssh-agent); ssh-add`), and add it under `build.ssh` or with --ssh \(id)")
         }
+        guard plan.mount.uid ?? "0" == "0", plan.mount.gid ?? "0" == "0" else {
+            throw EscaleError(
+                .init("build.ssh"), "an SSH agent's socket belongs to root here: uid and gid of --mount=type=ssh have no effect",
+                hint: "leave them out, and use the agent in a RUN before USER")
+        }
         let target = plan.target ?? "/run/buildkit/ssh_agent.\(number)"
         command.mounts.append(.init(.bind(source: socket), target: target))
         command.environment["SSH_AUTH_SOCK"] = target

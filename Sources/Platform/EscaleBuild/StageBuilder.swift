@@ -59,8 +59,10 @@ struct StageBuilder: Sendable {
         }
         await build.report(.stepCached(step))
         var own = state
-        own.arguments = [:]
+        // A stage goes on with what its stage knew; an image's are not known any more.
+        if case .stage = node.base {} else { own.arguments = [:] }
         own.hasOwnCommand = false
+        own.epoch = epoch
         return own
     }
 
@@ -77,19 +79,23 @@ struct StageBuilder: Sendable {
         _ state: inout StageState,
         _ source: @escaping @Sendable (TreeReference) async throws -> BuildSource
     ) async throws {
-        guard case .image = node.base, let triggers = state.config.config.onBuild, !triggers.isEmpty else { return }
+        guard let triggers = state.config.config.onBuild, !triggers.isEmpty else { return }
         state.config.config.onBuild = nil
         for (number, text) in triggers.enumerated() {
             let (instruction, diagnostics) = parseTrigger(text, file: "ONBUILD of \(node.stage.base)")
-            guard let instruction, !diagnostics.hasErrors else {
+            guard var instruction, !diagnostics.hasErrors else {
                 throw EscaleError.dockerfile("ONBUILD of \(node.stage.base)", diagnostics).placed(at: node.stage.position)
             }
+            // What is shown of the Dockerfile is the FROM that brought it.
+            instruction.position = node.stage.position
+            instruction.lastLine = node.stage.position.line
+            let trigger = instruction
             let step = BuildStep(
                 id: build.extraStep(), stage: node.stage.displayName, number: number + 1, count: triggers.count,
                 text: "ONBUILD " + instruction.text, position: node.stage.position)
             do {
-                try await perform(instruction, -1, step, &state) { _ in
-                    guard case .copy(let copy) = instruction.kind, let from = copy.from else { return .context }
+                try await perform(trigger, -1, step, &state) { _ in
+                    guard case .copy(let copy) = trigger.kind, let from = copy.from else { return .context }
                     return try await source(.image(from, platform: nil))
                 }
             } catch {
@@ -134,11 +140,16 @@ struct StageBuilder: Sendable {
             state.record(step.text, at: epoch)
             return await build.report(.stepCached(step))
         }
-        var key = StepKey("workdir")
+        var options = TreeCopy.Options()
+        if let user = known.config.config.user { options.owner = try await resolve(user, known) }
+        var key = StepKey("workdir 2")
         key.add(state.layers)
         key.add(path)
-        try await makeLayer(key.finish(), step, &state) { area in
-            try await overlay(known.layers, area).run { try TreeCopy(area.merged).makeDirectory(path) }
+        key.add(options.owner.map { "\($0.uid):\($0.gid)" } ?? "")
+        try await makeLayer(key.finish(), step, &state) { [options] area in
+            try await overlay(known.layers, area).run {
+                try TreeCopy(area.merged, options: options).makeDirectory(path)
+            }
         }
     }
 }
@@ -149,7 +160,7 @@ extension StageBuilder {
     var epoch: Timestamp? { build.epoch.map { Timestamp(nanoseconds: $0 &* 1_000_000_000) } }
 
     private var usesCache: Bool {
-        !build.request.ignoresCache && !build.request.stagesWithoutCache.contains(node.stage.displayName)
+        !build.request.ignoresCache && !build.request.stagesWithoutCache.contains(node.stage.displayName.lowercased())
     }
 
     /// Takes the step's layer from the cache, or has it made and remembers it.

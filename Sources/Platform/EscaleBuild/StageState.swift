@@ -13,6 +13,8 @@ struct StageState: Sendable {
     var hasOwnCommand = false
     /// When its newest step was made. The same steps give the same time, and so the same image.
     var created: Timestamp?
+    /// What all its times are, if somebody wants the image to be the same whenever it is built.
+    var epoch: Timestamp?
 
     init(config: ImageConfig, layers: [Digest]) {
         self.config = config
@@ -40,6 +42,7 @@ struct StageState: Sendable {
 
     mutating func record(_ text: String, layer: Digest? = nil, at time: Timestamp? = nil) {
         if let time { created = max(created ?? time, time) }
+        if let epoch { created = epoch }
         if let layer { layers.append(layer) }
         config.history.append(ImageHistory(created: created, createdBy: text, emptyLayer: layer == nil))
     }

@@ -50,6 +50,7 @@ struct TreeCopy {
     ) throws {
         var target = PathBytes(cleanPath(destination).utf8)
         guard !excludes.ignores(item.name) else { return }
+        try refuseFile(above: target, isDirectory: isDirectory || item.status.kind == .directory)
         if item.status.kind == .directory {
             if keepsName { target = target.appending(item.name.utf8) }
             _ = try writer.directory(target)
@@ -68,7 +69,8 @@ struct TreeCopy {
             permissions: item.status.permissions,
             owner: item.status.owner,
             group: item.status.group,
-            modified: item.status.modified
+            modified: item.status.modified,
+            attributes: try source.attributes(of: item)
         )
         adjust(&entry, keepsOwner: source.keepsOwners)
         try refuseDirectory(entry)
@@ -77,8 +79,25 @@ struct TreeCopy {
     }
 
     /// Makes the directories above an item that are kept, as the source has them.
-    func makeParents(of item: SourceTree.Item, of source: SourceTree, from text: String, under destination: String) throws {
-        _ = try writer.directory(PathBytes(cleanPath(destination + "/" + StageBuilder.parents(of: item, named: text)).utf8))
+    ///
+    /// - Parameter parents: the path of those that are kept.
+    func makeParents(_ parents: String, of item: SourceTree.Item, of source: SourceTree, under destination: String) throws {
+        let base = cleanPath(destination)
+        _ = try writer.directory(PathBytes(base.utf8))
+        let given = item.givenPath.split(separator: "/").dropLast()
+        var names: [Substring] = []
+        for name in parents.split(separator: "/") {
+            names.append(name)
+            let target = PathBytes((base.isEmpty ? "" : base + "/").utf8) + names.joined(separator: "/").utf8
+            guard try !writer.isDirectory(target) else { continue }
+            let depth = given.count - parents.split(separator: "/").count + names.count
+            let status = try source.status(of: given.prefix(depth).joined(separator: "/"))
+            var entry = TreeEntry(
+                path: target, kind: .directory, permissions: status?.permissions ?? 0o755, owner: status?.owner ?? 0,
+                group: status?.group ?? 0, modified: status?.modified ?? FileTime(seconds: 0))
+            adjust(&entry, keepsOwner: source.keepsOwners)
+            try writer.put(entry)
+        }
     }
 
     /// Puts a fetched file at the path, or into the directory there; an archive's content, if asked.
@@ -122,8 +141,19 @@ struct TreeCopy {
         entry.attributes.removeAll { !$0.isPortable }
         adjust(&entry, keepsOwner: keepsOwner)
         if entry.isDirectory {
-            // One that is there stays as it is, also where a link leads to it: /tmp keeps its mode, /bin its link.
-            if try !writer.isDirectory(entry.path) { try writer.put(entry) }
+            // Where a link leads to one, as /bin does, the link stays, and where it leads to is left as it is.
+            if try writer.isDirectory(entry.path) {
+                if try !writer.isLink(entry.path) { try writer.put(entry) }
+                return
+            }
+            guard try !writer.exists(entry.path) else {
+                throw EscaleError(
+                    .init("build.copy-conflict"),
+                    "/\(entry.pathText) is a file in the image and a directory in the source",
+                    hint: "copy to another path, or remove the file in a RUN before"
+                )
+            }
+            try writer.put(entry)
             return
         }
         try refuseDirectory(entry)
@@ -142,6 +172,24 @@ struct TreeCopy {
 
     private func isLink(_ entry: TreeEntry) -> Bool {
         if case .symbolicLink = entry.kind { true } else { false }
+    }
+
+    /// - Parameter isDirectory: whether the target itself has to be one.
+    private func refuseFile(above target: PathBytes, isDirectory: Bool) throws {
+        var names = target.components
+        if !isDirectory { _ = names.popLast() }
+        var path = PathBytes()
+        for name in names {
+            path = path.appending(name)
+            guard try writer.exists(path) else { return }
+            guard try writer.isDirectory(path) else {
+                throw EscaleError(
+                    .init("build.copy-conflict"),
+                    "/\(String(decoding: path, as: UTF8.self)) is no directory in the image, so nothing can be copied into it",
+                    hint: "copy to another path, or remove it in a RUN before"
+                )
+            }
+        }
     }
 
     private func refuseDirectory(_ entry: TreeEntry) throws {

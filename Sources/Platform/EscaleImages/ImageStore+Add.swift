@@ -80,8 +80,18 @@ extension ImageStore {
             try Files.remove(directory)
             if hasLayer(record.layer) { return }
         }
+        try Self.makeShortName(record.layer, in: layersDirectory)
         try write(record)
         state.withLock { $0.layers[record.layer] = record }
+    }
+
+    static func makeShortName(_ layer: Digest, in directory: String) throws {
+        let link = "\(directory)/\(shortName(layer))"
+        guard Files.linkTarget(link) != layerName(layer) else { return }
+        try Files.remove(link)
+        guard symlink(layerName(layer), link) == 0 || errno == EEXIST else {
+            throw Errno.current.during("make a short name for layer \(layer.short)")
+        }
     }
 
     /// Adds an image whose configuration, manifest and layers came from elsewhere and are here now.

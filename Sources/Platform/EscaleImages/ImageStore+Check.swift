@@ -184,6 +184,7 @@ private struct StoreChecker {
         for layer in lostLayers {
             let place = "\(store.layersDirectory)/\(ImageStore.layerName(layer))"
             try Files.remove(place + ".json")
+            try Files.remove("\(store.layersDirectory)/\(ImageStore.shortName(layer))")
             try Files.remove(place)
             store.state.withLock { $0.layers[layer] = nil }
             findings.repaired.append("removed layer \(layer.short)")

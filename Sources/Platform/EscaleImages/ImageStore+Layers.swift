@@ -27,17 +27,21 @@ extension ImageStore {
     /// The directory's name of a layer in ``layersDirectory``.
     package static func layerName(_ layer: Digest) -> String { String(layer.hex.prefix(32)) }
 
+    /// A link to a layer's directory whose name is so short that some three hundred fit into a mount's data.
+    package static func shortName(_ layer: Digest) -> String { String(layer.hex.prefix(12)) }
+
     /// Names relative to ``layersDirectory``, topmost first: overlayfs' `lowerdir=` when joined by colons.
     package func lowerDirectories(of image: StoredImage) -> [String] { lowerDirectories(of: image.layers) }
 
     /// The same for a list of layers, bottom first. Never empty.
     package func lowerDirectories(of layers: [Digest]) -> [String] {
-        layers.isEmpty ? [Self.emptyLayerName] : layers.reversed().map(Self.layerName)
+        layers.isEmpty ? [Self.emptyLayerName] : layers.reversed().map(Self.shortName)
     }
 
     /// What the layers show together, for reading single files without a mount.
     package func tree(of layers: [Digest]) -> MergedTree {
-        MergedTree(directories: lowerDirectories(of: layers).map { "\(layersDirectory)/\($0)" })
+        let names = layers.isEmpty ? [Self.emptyLayerName] : layers.reversed().map(Self.layerName)
+        return MergedTree(directories: names.map { "\(layersDirectory)/\($0)" })
     }
 
     /// A text file of an image such as `/etc/passwd`; `nil` where it has none. Links are followed inside the image.

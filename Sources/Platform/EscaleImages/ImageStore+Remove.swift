@@ -129,6 +129,7 @@ extension ImageStore {
             for layer in state.layers.keys where !used.contains(layer) {
                 let name = Self.layerName(layer)
                 try Files.remove("\(layersDirectory)/\(name).json")
+                try Files.remove("\(layersDirectory)/\(Self.shortName(layer))")
                 try check("remove layer \(layer.short)") {
                     rename("\(layersDirectory)/\(name)", "\(area.path)/\(name)")
                 }

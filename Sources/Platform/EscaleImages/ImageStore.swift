@@ -142,7 +142,8 @@ extension ImageStore {
                 Files.isDirectory("\(directory)/\(layerName(record.layer))")
             else { continue }
             layers[record.layer] = record
-            whole.formUnion([name, layerName(record.layer)])
+            whole.formUnion([name, layerName(record.layer), shortName(record.layer)])
+            try makeShortName(record.layer, in: directory)
         }
         for name in names where !whole.contains(name) { try Files.remove("\(directory)/\(name)") }
         return layers

@@ -69,7 +69,8 @@ package struct MergedTree: Sendable {
     }
 
     private func rootNode() throws(EscaleError) -> Node {
-        guard let top = directories.first, let status = try FileStatus(top) else {
+        // By the directory itself, where its name is a short one's link.
+        guard let top = directories.first, let status = try FileStatus(top + "/.") else {
             throw EscaleError(.init("image.layer-missing"), "a layer's directory is not there")
         }
         return Node(path: "/", status: status, places: directories)

@@ -45,6 +45,14 @@ package final class TreeWriter {
     /// Whether the path leads to a directory, links followed.
     package func isDirectory(_ path: PathBytes) throws(EscaleError) -> Bool { try existing(path) != nil }
 
+    /// Whether there is anything with that path, a link that leads nowhere included.
+    package func exists(_ path: PathBytes) throws(EscaleError) -> Bool {
+        if try existing(path) != nil { return true }
+        let slash = path.lastIndex(of: UInt8(ascii: "/"))
+        guard let above = try existing(Array(slash.map { path[..<$0] } ?? [])) else { return false }
+        return try above.status(Array(slash.map { path[($0 + 1)...] } ?? path[...])) != nil
+    }
+
     /// Whether the path itself is a symbolic link.
     package func isLink(_ path: PathBytes) throws(EscaleError) -> Bool {
         guard let (parent, name) = try parent(of: path) else { return false }

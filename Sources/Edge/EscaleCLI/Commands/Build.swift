@@ -83,7 +83,14 @@ enum Build: CLICommand {
     {
         let project = try session.project(selecting: operands)
         let named = try Session.Target(name: project.name, project: project).services(operands)
-        let wanted = options.withDependencies && !named.isEmpty ? project.closure(of: named) : Set(named)
+        var wanted = options.withDependencies && !named.isEmpty ? project.closure(of: named) : Set(named)
+        // What an image is built from is built first, asked for or not.
+        var open = Array(wanted)
+        while let name = open.popLast() {
+            for needed in project.service(name)?.build?.options?.serviceContexts ?? [] where wanted.insert(needed).inserted {
+                open.append(needed)
+            }
+        }
         var items: [BuildRequest.Item] = []
         for service in project.services where wanted.isEmpty || wanted.contains(service.name) {
             guard let item = BuildRequest.Item(service, in: project, agent: session.environment["SSH_AUTH_SOCK"]) else {

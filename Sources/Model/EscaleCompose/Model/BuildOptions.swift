@@ -36,6 +36,12 @@ package struct BuildOptions: Codable, Hashable, Sendable {
 
     package init() {}
 
+    /// The services whose images the build is given as contexts.
+    package var serviceContexts: [ServiceName] {
+        (contexts ?? [:]).values.filter { $0.hasPrefix("service:") }.sorted()
+            .map { ServiceName(rawValue: String($0.dropFirst(8))) }
+    }
+
     /// A cache as `cache_from` and `cache_to` name it, with the directory of a local one made absolute.
     package static func cache(_ text: String, resolvingPathsWith resolve: (String) -> String) -> String {
         guard text.split(separator: ",").contains("type=local") else { return text }
