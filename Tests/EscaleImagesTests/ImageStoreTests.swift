@@ -208,7 +208,7 @@ private func code(_ error: any Error) -> String? { (error as? EscaleError)?.code
         #expect(try Files.list(fixture.scratch("store/tmp")).isEmpty)
         #expect(
             try Files.list(store.layersDirectory).filter { !$0.hasSuffix(".json") }
-                == [ImageStore.layerName(image.layers[0]), "empty"].sorted()
+                == [ImageStore.layerName(image.layers[0]), ImageStore.shortName(image.layers[0]), "empty"].sorted()
         )
     }
 

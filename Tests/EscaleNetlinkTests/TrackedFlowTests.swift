@@ -65,10 +65,10 @@ import Testing
                     data, peer = servers.recvfrom(9); servers.sendto(data, peer)
             threading.Thread(target=echo, daemon=True).start()
             earlier = say(4001)
-            time.sleep(3.2)
+            time.sleep(7.2)
             later = say(4002)
             """
-        ) { (try UDPFlow.seen(within: 1), try UDPFlow.seen(within: 20)) }
+        ) { (try UDPFlow.seen(within: 5), try UDPFlow.seen(within: 20)) }
         #expect(flows.0.map(\.sourcePort) == [4002])
         #expect(flows.0.map(\.receiver) == [address("10.99.0.2")])
         #expect(Set(flows.1.map(\.sourcePort)) == [4001, 4002])

@@ -196,8 +196,8 @@ def compose_ssh(bench):
 
 @scenario("compose", "ssh from the command line")
 def own_ssh(bench):
-    project = Project(bench, B + "RUN --mount=type=ssh,required test -S $SSH_AUTH_SOCK && stat -c '%a %u' $SSH_AUTH_SOCK >/f # @ID@\n"
-                                 "FROM base:1 AS other\nRUN --mount=type=ssh,uid=5 true # @ID@\nFROM 0\n")
+    project = Project(bench, "FROM base:1 AS other\nRUN --mount=type=ssh,uid=5 true # @ID@\n" + B
+                             + "RUN --mount=type=ssh,required test -S $SSH_AUTH_SOCK && stat -c '%a %u' $SSH_AUTH_SOCK >/f # @ID@\n")
     with agent(project.context.parent / "sock"):
         project.good("--ssh", f"default={project.context.parent}/sock")
         # The socket is the agent's own: it can't be given to somebody else, and that is said.

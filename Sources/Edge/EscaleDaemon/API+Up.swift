@@ -71,10 +71,14 @@ extension API {
             else { continue }
             do {
                 _ = try await pull(reference, platform, request.credentials[reference.host], progress)
-            } catch let error as EscaleError where error.code.rawValue.hasPrefix("http.") {
+            } catch let error as EscaleError where error.code != .interrupted {
+                let isAway = error.code.rawValue.hasPrefix("http.")
                 throw EscaleError(
-                    .imageNotFound, "there is no image \"\(name)\" here, and it can't be pulled: \(error.message)",
-                    hint: "build it, or bring it in with `escale image load`; `escale image ls` lists what is here")
+                    isAway ? .imageNotFound : error.code,
+                    "\(service.name) needs the image \"\(name)\", which can't be pulled: \(error.message)",
+                    hint: isAway
+                        ? "build it, or bring it in with `escale image load`; `escale image ls` lists what is here" : error.hint,
+                    details: error.details)
             }
         }
     }

@@ -15,7 +15,8 @@ package func describe(_ error: any Error) -> String {
     case DecodingError.keyNotFound(let key, let context):
         return "there is no \(place(context.codingPath + [key]))"
     case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
-        return "\(place(context.codingPath)) has the wrong type"
+        let name = place(context.codingPath)
+        return (name.isEmpty ? "it" : name) + " has the wrong type"
     case DecodingError.dataCorrupted(let context):
         let name = place(context.codingPath)
         return name.isEmpty ? "it is not JSON" : "\(name) is not valid: \(context.debugDescription)"
