@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 
-from support import Client, Example, Failure, expect, request, wait_until
+from support import Client, Example, Failure, expect, free_port, request, wait_until
 
 
 def students(site):
@@ -56,6 +56,26 @@ def survives(site):
             site.kill_each(service, client, most=2)
 
 
+def has_a_private_registry(site):
+    """As the README says: both images in a registry of the host's own, whose page lists them."""
+    port = free_port()
+    site.escale("registry", "serve", "-d", "--listen", f"127.0.0.1:{port}")
+    try:
+        for service in ("api", "website"):
+            name = f"127.0.0.1:{port}/pozos/{service}:1"
+            site.escale("tag", f"student-list-{service}", name)
+            site.escale("push", "-q", name)
+        status, page = request(port, "GET", "/")
+        expect(status == 200 and "pozos/api" in page and "pozos/website" in page, f"the page is {status}: {page[-600:]}")
+        status, page = request(port, "GET", "/repositories/pozos/api")
+        expect(status == 200 and "sha256:" in page and "layer" in page, f"the repository's page is {status}: {page[-600:]}")
+        pulled = site.escale("pull", "-q", name).stdout
+        expect(f"{name}@sha256:" in pulled, f"pulling it back says {pulled}")
+    finally:
+        site.escale("registry", "stop")
+    site.say("both images are in a private registry, and on its page")
+
+
 def main():
     try:
         with Example("student-list", "WEBSITE_PORT", "compose.yaml", "compose.prod.yaml") as site:
@@ -65,6 +85,7 @@ def main():
             site.browse()
             a_second_up_changes_nothing(site)
             says_when_the_api_is_away(site)
+            has_a_private_registry(site)
             site.up("--scale", "website=4")
             expect(len(site.running("website")) == 4, "not 4 replicas of the website")
 

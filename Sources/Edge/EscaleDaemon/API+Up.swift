@@ -59,6 +59,9 @@ extension API {
     /// Pulls what the services' `pull_policy`, or the command, asks for.
     private func pullImages(_ request: UpRequest, _ progress: @escaping Progress) async throws {
         let wanted = request.project.closure(of: request.services)
+        // What another service builds needn't be anywhere else.
+        let built = Set(
+            request.project.services.filter { $0.build != nil }.map { $0.imageName(in: request.project.name) })
         var seen: Set<ImageReference> = []
         for service in request.project.services where wanted.contains(service.name) && service.build == nil {
             let name = service.imageName(in: request.project.name)
@@ -66,6 +69,7 @@ extension API {
             let policy = PullPolicy(settings, override: request.pull)
             let platform = try settings?.platform.map { try ImagePlatform($0) } ?? .host
             guard let reference = try? ImageReference(name),
+                policy == .always || !built.contains(name),
                 policy.pulls(has: has(name), last: self.platform.images.lastPull(reference), now: .now),
                 seen.insert(reference).inserted
             else { continue }

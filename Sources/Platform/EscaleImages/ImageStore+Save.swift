@@ -32,6 +32,11 @@ extension ImageStore {
             }
         }
         try await blocking { [images] in
+            let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+            guard Files.isDirectory(directory) else {
+                throw EscaleError(
+                    .init("image.save"), "there is no directory \(directory) to write the archive into", hint: "make it first")
+            }
             let temporary = "\(path).\(hexadecimal(UInt32.random(in: 0 ... .max))).tmp"
             do {
                 let file = try FileDescriptor(temporary, O_WRONLY | O_CREAT | O_EXCL)
