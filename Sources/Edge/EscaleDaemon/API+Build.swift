@@ -22,11 +22,14 @@ extension API {
     }
 
     /// Builds side by side, each after those whose images it builds upon; the first failure ends the others.
-    func build(_ request: EscaleAPI.BuildRequest, _ progress: @escaping Progress) async throws -> BuildResult {
+    func build(_ request: EscaleAPI.BuildRequest, _ progress: @escaping Progress) async throws -> BuildResult
+    {
         var result = BuildResult(images: [:])
         if request.checkOnly {
             result.findings = []
-            for item in request.items { result.findings? += try await builder.check(try plan(item, request, [:], progress)) }
+            for item in request.items {
+                result.findings? += try await builder.check(try plan(item, request, [:], progress))
+            }
             return result
         }
         var rest = request.items
@@ -37,7 +40,8 @@ extension API {
                 throw EscaleError(
                     .init("build.circle"),
                     "these services build upon each other in a circle: \(waiting.map(\.rawValue).sorted().joined(separator: ", "))",
-                    hint: "look at their `additional_contexts`")
+                    hint: "look at their `additional_contexts`"
+                )
             }
             rest.removeAll { item in ready.contains { $0.service == item.service } }
             let names = Dictionary(request.items.map { ($0.service, $0.image ?? "") }) { first, _ in first }
@@ -52,7 +56,9 @@ extension API {
     }
 
     private func build(
-        _ item: BuildItem, _ request: EscaleAPI.BuildRequest, _ names: [ServiceName: String],
+        _ item: BuildItem,
+        _ request: EscaleAPI.BuildRequest,
+        _ names: [ServiceName: String],
         _ progress: @escaping Progress
     ) async throws -> String {
         let report = BuildReport(service: item.service, image: item.image, progress: progress)
@@ -67,24 +73,38 @@ extension API {
         let targets = (item.build.options?.cacheTo ?? []).map(CacheLocation.init)
         for target in targets { try target.check() }
         for target in targets where target.kind == "inline" { isInline = true }
-        let (image, records) = try await builder.build(plan, images: images, inlineCache: isInline, events: report.take)
+        let (image, records) = try await builder.build(
+            plan,
+            images: images,
+            inlineCache: isInline,
+            events: report.take
+        )
         for target in targets { try await exportCache(target, records, request.credentials, progress) }
         return image.id.description
     }
 
     /// What the builder is asked for.
     private func plan(
-        _ item: BuildItem, _ request: EscaleAPI.BuildRequest, _ names: [ServiceName: String], _ progress: Progress
+        _ item: BuildItem,
+        _ request: EscaleAPI.BuildRequest,
+        _ names: [ServiceName: String],
+        _ progress: Progress
     ) throws -> EscaleBuild.BuildRequest {
         let options = item.build.options ?? BuildOptions()
         var references = try item.image.map { [try ImageReference($0)] } ?? []
         references += try (options.tags ?? []).map { try ImageReference($0) }
         var plan = EscaleBuild.BuildRequest(
-            contextDirectory: item.build.context, dockerfilePath: item.build.dockerfile,
-            inlineDockerfile: options.dockerfileText, target: item.build.target, arguments: item.build.arguments,
-            references: references, ignoresCache: request.noCache || options.ignoresCache == true)
+            contextDirectory: item.build.context,
+            dockerfilePath: item.build.dockerfile,
+            inlineDockerfile: options.dockerfileText,
+            target: item.build.target,
+            arguments: item.build.arguments,
+            references: references,
+            ignoresCache: request.noCache || options.ignoresCache == true
+        )
         plan.stagesWithoutCache = Set(
-            (options.stagesWithoutCache ?? []).flatMap { $0.split(separator: ",") }.map { $0.lowercased() })
+            (options.stagesWithoutCache ?? []).flatMap { $0.split(separator: ",") }.map { $0.lowercased() }
+        )
         plan.secrets = item.secrets.mapValues { secret in
             switch secret {
             case .file(let path): .file(path)
@@ -99,16 +119,20 @@ extension API {
         if let network = options.network {
             guard let known = BuildRun.Network(rawValue: network) else {
                 throw EscaleError(
-                    .init("build.network"), "a build can't join the network \"\(network)\"",
-                    hint: "possible are default, none and host")
+                    .init("build.network"),
+                    "a build can't join the network \"\(network)\"",
+                    hint: "possible are default, none and host"
+                )
             }
             plan.network = known
         }
         for host in options.extraHosts ?? [] { plan.extraHosts[host.name] = host.addresses }
         guard !plan.extraHosts.values.joined().contains("host-gateway") else {
             throw EscaleError(
-                .init("build.unsupported"), "host-gateway in `build.extra_hosts` is not supported",
-                hint: "write the host's address")
+                .init("build.unsupported"),
+                "host-gateway in `build.extra_hosts` is not supported",
+                hint: "write the host's address"
+            )
         }
         plan.limits = options.limits
         try platform(options.platforms ?? [], &plan, item, progress)
@@ -117,7 +141,10 @@ extension API {
 
     /// One platform is built; others are for other machines.
     private func platform(
-        _ names: [String], _ plan: inout EscaleBuild.BuildRequest, _ item: BuildItem, _ progress: Progress
+        _ names: [String],
+        _ plan: inout EscaleBuild.BuildRequest,
+        _ item: BuildItem,
+        _ progress: Progress
     ) throws {
         guard !names.isEmpty else { return }
         let host = ImagePlatform.host
@@ -128,25 +155,36 @@ extension API {
         let others = platforms.filter { $0 != chosen }.map(\.description).joined(separator: ", ")
         progress(
             ProgressEvent(
-                "Image \(item.image ?? item.service.rawValue)", .warning, "Building for \(chosen) only",
-                reason: "not for \(others)", at: .now))
+                "Image \(item.image ?? item.service.rawValue)",
+                .warning,
+                "Building for \(chosen) only",
+                reason: "not for \(others)",
+                at: .now
+            )
+        )
     }
 
-    private func context(_ value: String, _ names: [ServiceName: String], _ name: String) throws -> BuildContext {
+    private func context(_ value: String, _ names: [ServiceName: String], _ name: String) throws
+        -> BuildContext
+    {
         if value.hasPrefix("docker-image://") { return .image(String(value.dropFirst(15))) }
         if value.hasPrefix("service:") {
             let service = ServiceName(rawValue: String(value.dropFirst(8)))
             guard let image = names[service], !image.isEmpty else {
                 throw EscaleError(
-                    .init("build.context"), "the context \(name) is the image of the service \(service), which isn't built",
-                    hint: "build both together, or name an image: docker-image://NAME")
+                    .init("build.context"),
+                    "the context \(name) is the image of the service \(service), which isn't built",
+                    hint: "build both together, or name an image: docker-image://NAME"
+                )
             }
             return .image(image)
         }
         guard value.hasPrefix("/") else {
             throw EscaleError(
-                .init("build.context"), "the context \(name) can't be \"\(value)\"",
-                hint: "possible are a directory, docker-image://NAME and service:NAME")
+                .init("build.context"),
+                "the context \(name) can't be \"\(value)\"",
+                hint: "possible are a directory, docker-image://NAME and service:NAME"
+            )
         }
         return .directory(value)
     }
@@ -154,18 +192,26 @@ extension API {
     // MARK: Base images
 
     private func base(
-        _ name: String, _ platform: String?, pulls: Bool, _ credentials: [String: RegistryCredential],
+        _ name: String,
+        _ platform: String?,
+        pulls: Bool,
+        _ credentials: [String: RegistryCredential],
         _ progress: @escaping Progress
     ) async throws -> StoredImage {
         let wanted = try platform.map { try ImagePlatform($0) } ?? .host
-        if !pulls, let image = try? self.platform.images.image(name), wanted.accepts(image.config.platform) { return image }
+        if !pulls, let image = try? self.platform.images.image(name), wanted.accepts(image.config.platform) {
+            return image
+        }
         let reference = try ImageReference(name)
         do {
             _ = try await pull(reference, wanted, credentials[reference.host], progress)
         } catch let error as EscaleError where error.code.rawValue.hasPrefix("http.") {
             throw EscaleError(
-                .imageNotFound, "there is no image \"\(name)\" here, and it can't be pulled: \(error.message)",
-                hint: "bring it in with `escale image load` or `escale image bootstrap`; `escale image ls` lists what is here")
+                .imageNotFound,
+                "there is no image \"\(name)\" here, and it can't be pulled: \(error.message)",
+                hint:
+                    "bring it in with `escale image load` or `escale image bootstrap`; `escale image ls` lists what is here"
+            )
         }
         return try self.platform.images.image(name)
     }
@@ -174,7 +220,9 @@ extension API {
 
     /// Best effort: without it the steps run again.
     private func importCache(
-        _ text: String, _ credentials: [String: RegistryCredential], _ progress: @escaping Progress
+        _ text: String,
+        _ credentials: [String: RegistryCredential],
+        _ progress: @escaping Progress
     ) async {
         let source = CacheLocation(text)
         let subject = "Cache \(source.place)"
@@ -196,12 +244,22 @@ extension API {
             let count = try await builder.importCache(of: image)
             progress(ProgressEvent(subject, .done, "Imported", reason: "\(count) steps", at: .now))
         } catch {
-            progress(ProgressEvent(subject, .warning, "Not used", reason: EscaleError(wrapping: error).message, at: .now))
+            progress(
+                ProgressEvent(
+                    subject,
+                    .warning,
+                    "Not used",
+                    reason: EscaleError(wrapping: error).message,
+                    at: .now
+                )
+            )
         }
     }
 
     private func exportCache(
-        _ target: CacheLocation, _ records: [Digest: CacheRecord], _ credentials: [String: RegistryCredential],
+        _ target: CacheLocation,
+        _ records: [Digest: CacheRecord],
+        _ credentials: [String: RegistryCredential],
         _ progress: @escaping Progress
     ) async throws {
         guard target.kind != "inline" else { return }
@@ -226,16 +284,25 @@ extension API {
 
     func debug(_ request: DebugRequest) async throws -> ExecPlan {
         guard let run = builder.failures.run(request.failure) else {
-            throw EscaleError(.init("build.no-failure"), "nothing is kept of that step any more", hint: "build it again")
+            throw EscaleError(
+                .init("build.no-failure"),
+                "nothing is kept of that step any more",
+                hint: "build it again"
+            )
         }
         let (id, shell) = try await supervisor.builds.open(BuildCommand(run), terminal: request.terminal)
         shells.withLock { $0[request.failure] = id }
         return ExecPlan(
-            executable: shell.executable, arguments: shell.arguments, unmounts: shell.namespace?.unmounts ?? [])
+            executable: shell.executable,
+            arguments: shell.arguments,
+            unmounts: shell.namespace?.unmounts ?? []
+        )
     }
 
     func endDebug(_ request: DebugRequest) async throws -> Empty {
-        if let id = shells.withLock({ $0.removeValue(forKey: request.failure) }) { try await supervisor.builds.close(id) }
+        if let id = shells.withLock({ $0.removeValue(forKey: request.failure) }) {
+            try await supervisor.builds.close(id)
+        }
         try await builder.failures.discard(request.failure)
         return Empty()
     }
@@ -265,13 +332,17 @@ private struct CacheLocation: Hashable {
 
     /// - Throws: `build.cache` for a kind that is unknown, or a directory that isn't absolute.
     func check() throws(EscaleError) {
-        guard ["registry", "local", "inline"].contains(kind), kind != "local" || place.hasPrefix("/") else { throw unknown }
+        guard ["registry", "local", "inline"].contains(kind), kind != "local" || place.hasPrefix("/") else {
+            throw unknown
+        }
     }
 
     var unknown: EscaleError {
         EscaleError(
-            .init("build.cache"), "a cache of the type \"\(kind)\" is not supported",
-            hint: "possible are registry, local and inline")
+            .init("build.cache"),
+            "a cache of the type \"\(kind)\" is not supported",
+            hint: "possible are registry, local and inline"
+        )
     }
 }
 
@@ -286,17 +357,8 @@ extension BuildOptions {
     fileprivate var limits: ContainerLimits? {
         var limits = ContainerLimits()
         limits.sharedMemory = sharedMemory
-        limits.ofEachProcess = (ulimits ?? [:]).sorted { $0.key < $1.key }.map { name, limit in
-            ContainerLimits.Process(name: name, soft: Self.number(limit.soft), hard: Self.number(limit.hard))
-        }
+        limits.ofEachProcess = ContainerLimits.processes(ulimits ?? [:])
         return limits == ContainerLimits() ? nil : limits
-    }
-
-    private static func number(_ bound: Bound<Int>) -> UInt64? {
-        switch bound {
-        case .unlimited: nil
-        case .at(let value): UInt64(max(value, 0))
-        }
     }
 }
 
@@ -355,8 +417,11 @@ extension BuildCommand {
         self.init(
             layers: step.lower,
             writable: WritableLayer(upper: step.upper, work: step.work, options: BuildRun.overlayOptions),
-            arguments: step.arguments, environment: step.environment, workingDirectory: step.workingDirectory,
-            user: step.user)
+            arguments: step.arguments,
+            environment: step.environment,
+            workingDirectory: step.workingDirectory,
+            user: step.user
+        )
         mounts = step.mounts
         network =
             switch step.network {

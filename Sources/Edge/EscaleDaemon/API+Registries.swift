@@ -16,7 +16,9 @@ extension API {
         return lines { progress in
             var pulled: [TransferredImage] = []
             for reference in references {
-                pulled.append(try await pull(reference, platform, request.credentials[reference.host], progress))
+                pulled.append(
+                    try await pull(reference, platform, request.credentials[reference.host], progress)
+                )
             }
             return pulled
         }
@@ -31,11 +33,19 @@ extension API {
         let subject = "Image \(reference)"
         progress(ProgressEvent(subject, .working, "Pulling", at: .now))
         do {
-            let (image, digest) = try await registries.pull(reference, platform: platform, credential: credential) {
+            let (image, digest) = try await registries.pull(
+                reference,
+                platform: platform,
+                credential: credential
+            ) {
                 progress(ProgressEvent(reference, $0))
             }
             progress(ProgressEvent(subject, .done, "Pulled", at: .now))
-            return TransferredImage(name: reference.familiar, id: image.id.description, digest: digest.description)
+            return TransferredImage(
+                name: reference.familiar,
+                id: image.id.description,
+                digest: digest.description
+            )
         } catch {
             progress(ProgressEvent(subject, .failed, "Failed", at: .now))
             throw error
@@ -50,10 +60,14 @@ extension API {
                 let subject = "Image \(reference)"
                 progress(ProgressEvent(subject, .working, "Pushing", at: .now))
                 let digest = try await registries.push(
-                    image, as: reference, credential: request.credentials[reference.host]
+                    image,
+                    as: reference,
+                    credential: request.credentials[reference.host]
                 ) { progress(ProgressEvent(reference, $0)) }
                 progress(ProgressEvent(subject, .done, "Pushed", at: .now))
-                pushed.append(.init(name: reference.familiar, id: image.id.description, digest: digest.description))
+                pushed.append(
+                    .init(name: reference.familiar, id: image.id.description, digest: digest.description)
+                )
             }
             return pushed
         }
@@ -93,7 +107,11 @@ extension API {
 extension ProgressEvent {
     init(_ reference: ImageReference, _ event: Registries.Event) {
         self.init(
-            "\(reference.familiarName) \(event.part)", event.isDone ? .done : .working, event.text, amount: event.amount,
-            at: .now)
+            "\(reference.familiarName) \(event.part)",
+            event.isDone ? .done : .working,
+            event.text,
+            amount: event.amount,
+            at: .now
+        )
     }
 }

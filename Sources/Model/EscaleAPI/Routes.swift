@@ -25,10 +25,24 @@ package import EscaleCore
 /// | `POST /v1/projects/NAME/rollback` | ``RollbackRequest`` → lines of ``UpResult`` |
 /// | `POST /v1/projects/NAME/exec` | ``ExecRequest`` → ``ExecPlan`` |
 /// | `POST /v1/build` | ``BuildRequest`` → lines of ``BuildResult`` |
+/// | `POST /v1/build/debug`, `DELETE` | ``DebugRequest`` → ``ExecPlan`` of a shell in what a failed step left; ends it |
 /// | `GET /v1/images` | → `[ImageSummary]` |
 /// | `GET /v1/images/inspect?name=N` | → Docker's inspect object |
 /// | `DELETE /v1/images?name=N&force=1` | → ``ImageRemoval`` |
 /// | `POST /v1/images/import` | ``ImportRequest`` → lines of ``ImageSummary`` |
+/// | `POST /v1/images/pull` | ``PullRequest`` → lines of `[TransferredImage]` |
+/// | `POST /v1/images/push` | ``PushRequest`` → lines of `[TransferredImage]` |
+/// | `POST /v1/images/load` | ``LoadRequest`` → lines of `[ImageSummary]` |
+/// | `POST /v1/images/save` | ``SaveRequest`` → lines of ``Empty`` |
+/// | `POST /v1/images/tag` | ``TagRequest`` → `{}` |
+/// | `GET /v1/images/history?name=N` | → `[HistoryEntry]`, newest first |
+/// | `POST /v1/images/prune?all=1` | → ``PruneResult`` |
+/// | `POST /v1/images/check?repair=1` | → lines of ``StoreCheck`` |
+/// | `GET /v1/system/df` | → ``DiskUsage`` |
+/// | `POST /v1/registries/login` | ``LoginRequest`` → `{}` |
+/// | `GET /v1/registry` | → `[RegistryStatus]`, one or none |
+/// | `POST /v1/registry/serve` | ``RegistrySettings`` → ``RegistryStatus``; lines until the client goes where it isn't permanent |
+/// | `POST /v1/registry/stop` | → whether one served |
 /// | `POST /v1/images/bootstrap` | ``BootstrapRequest`` → lines of ``ImageSummary`` |
 package enum Routes {
     /// The version of this API; a daemon with another one refuses with `api.version`.

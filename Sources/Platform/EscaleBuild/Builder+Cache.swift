@@ -28,7 +28,8 @@ extension Builder {
         let label = try CacheLabel(text)
         var count = 0
         for step in label.steps {
-            guard let key = Digest(hex: step.key), step.layers.allSatisfy(image.layers.indices.contains) else { continue }
+            guard let key = Digest(hex: step.key), step.layers.allSatisfy(image.layers.indices.contains)
+            else { continue }
             let record = CacheRecord(layers: step.layers.map { image.layers[$0] }, note: step.note)
             try store.setCacheRecord(record, for: key)
             count += 1

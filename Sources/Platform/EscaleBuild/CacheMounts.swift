@@ -23,7 +23,9 @@ package final class CacheMounts: Sendable {
     ///
     /// - Parameters:
     ///   - mode: of a directory that is made now, with its owner.
-    func take(_ id: String, _ sharing: RunMount.Sharing, mode: UInt32, uid: UInt32, gid: UInt32) async throws -> Use {
+    func take(_ id: String, _ sharing: RunMount.Sharing, mode: UInt32, uid: UInt32, gid: UInt32) async throws
+        -> Use
+    {
         let name = SHA256.digest(ofText: id).short
         var number = 0
         while true {

@@ -34,7 +34,8 @@ struct FileMode: Hashable, Sendable, CustomStringConvertible {
                 let letters = rest.prefix { "rwxXstugo".contains($0) }
                 rest = rest[letters.endIndex...]
                 guard "+-=".contains(operation) else { throw Self.invalid(text) }
-                let mask = who.isEmpty || who.contains("a")
+                let mask =
+                    who.isEmpty || who.contains("a")
                     ? 0o777 : who.reduce(UInt32(0)) { $0 | ($1 == "u" ? 0o700 : $1 == "g" ? 0o070 : 0o007) }
                 changes.append(Change(who: mask, operation: operation, letters: String(letters)))
             }
@@ -45,7 +46,10 @@ struct FileMode: Hashable, Sendable, CustomStringConvertible {
 
     private static func invalid(_ text: String) -> EscaleError {
         EscaleError(
-            .init("build.mode"), "\"\(text)\" is not a mode", hint: "write it in octal, like --chmod=755, or like u=rwX,go=rX")
+            .init("build.mode"),
+            "\"\(text)\" is not a mode",
+            hint: "write it in octal, like --chmod=755, or like u=rwX,go=rX"
+        )
     }
 
     /// What a file with these permissions has then.
@@ -64,7 +68,9 @@ struct FileMode: Hashable, Sendable, CustomStringConvertible {
                     case "w": bits |= 0o222
                     case "x": bits |= 0o111
                     case "X": if isDirectory || mode & 0o111 != 0 { bits |= 0o111 }
-                    case "s": bits |= (change.who & 0o700 != 0 ? 0o4000 : 0) | (change.who & 0o070 != 0 ? 0o2000 : 0)
+                    case "s":
+                        bits |=
+                            (change.who & 0o700 != 0 ? 0o4000 : 0) | (change.who & 0o070 != 0 ? 0o2000 : 0)
                     default: bits |= 0o1000
                     }
                 }

@@ -35,29 +35,42 @@ struct RemoteFile: Sendable {
         let expected = try checksum.map { text throws(EscaleError) in
             guard let digest = Digest(text) else {
                 throw EscaleError(
-                    .init("build.checksum"), "\"\(text)\" is no checksum", hint: "write it like --checksum=sha256:…")
+                    .init("build.checksum"),
+                    "\"\(text)\" is no checksum",
+                    hint: "write it like --checksum=sha256:…"
+                )
             }
             return digest
         }
         guard let url = HTTPURL(text), !url.target.prefix(while: { $0 != "?" }).hasSuffix(".git") else {
             throw EscaleError(
-                .init("build.fetch"), "ADD can't fetch \(text): it is no http or https URL of a file",
-                hint: "clone a Git repository in a RUN, or beside the Dockerfile")
+                .init("build.fetch"),
+                "ADD can't fetch \(text): it is no http or https URL of a file",
+                hint: "clone a Git repository in a RUN, or beside the Dockerfile"
+            )
         }
-        let plainName = url.target.prefix { $0 != "?" }.split(separator: "/").last.map { PercentCoding.decode(String($0)) }
-        guard let name = plainName ?? destination?.split(separator: "/").last.map(String.init), name != "..", name != ".",
+        let plainName = url.target.prefix { $0 != "?" }.split(separator: "/").last.map {
+            PercentCoding.decode(String($0))
+        }
+        guard let name = plainName ?? destination?.split(separator: "/").last.map(String.init), name != "..",
+            name != ".",
             !name.contains("/")
         else {
             throw EscaleError(
-                .init("build.fetch"), "\(text) has no file name", hint: "name the file in ADD's destination")
+                .init("build.fetch"),
+                "\(text) has no file name",
+                hint: "name the file in ADD's destination"
+            )
         }
         let path = "\(directory)/fetched-\(hexadecimal(UInt64.random(in: 0 ... .max)))"
         let file = try FileDescriptor(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         let (digest, modified) = try await download(url, text, to: file)
         if let expected, expected != digest {
             throw EscaleError(
-                .init("build.checksum"), "\(text) has the checksum \(digest), not \(expected)",
-                hint: "it has changed, or is not what it should be")
+                .init("build.checksum"),
+                "\(text) has the checksum \(digest), not \(expected)",
+                hint: "it has changed, or is not what it should be"
+            )
         }
         return RemoteFile(name: name, path: path, digest: digest, modified: modified)
     }
@@ -70,17 +83,25 @@ struct RemoteFile: Sendable {
             let client = try HTTPClient(
                 url.isSecure
                     ? .tls(host: url.host, port: url.port, TLSTrust()) : .tcp(host: url.host, port: url.port),
-                connectTimeout: .seconds(10), usesProxies: true)
+                connectTimeout: .seconds(10),
+                usesProxies: true
+            )
             let response = try await client.stream(HTTPRequest(.get, target: url.target), stall: .seconds(60))
             if let location = response.headers["Location"], (300..<400).contains(response.status.rawValue) {
                 guard let next = url.resolving(location), next.isSecure || !url.isSecure else {
-                    throw EscaleError(.init("build.fetch"), "\(text) leads to \(location.prefix(200)), which is not followed")
+                    throw EscaleError(
+                        .init("build.fetch"),
+                        "\(text) leads to \(location.prefix(200)), which is not followed"
+                    )
                 }
                 url = next
                 continue
             }
             guard response.status.isSuccess else {
-                throw EscaleError(.init("build.fetch"), "\(text) can't be fetched: the server answered \(response.status)")
+                throw EscaleError(
+                    .init("build.fetch"),
+                    "\(text) can't be fetched: the server answered \(response.status)"
+                )
             }
             var hasher: SHA256? = SHA256()
             for try await chunk in response.body {
@@ -88,7 +109,9 @@ struct RemoteFile: Sendable {
                 try file.write(chunk)
             }
             guard let digest = hasher.take()?.finish() else { throw EscaleError(.internalFault, "no digest") }
-            return (digest, FileTime(seconds: response.headers["Last-Modified"].flatMap(HTTPDate.seconds) ?? 0))
+            return (
+                digest, FileTime(seconds: response.headers["Last-Modified"].flatMap(HTTPDate.seconds) ?? 0)
+            )
         }
         throw EscaleError(.init("build.fetch"), "\(text) leads in a circle")
     }

@@ -53,8 +53,10 @@ extension StageBuilder {
             if mount.kind == .bind || mount.kind == .cache {
                 guard plan.target != nil else {
                     throw EscaleError(
-                        .init("build.mount"), "--mount=type=\(mount.kind.rawValue) needs a target",
-                        hint: "add target=/path")
+                        .init("build.mount"),
+                        "--mount=type=\(mount.kind.rawValue) needs a target",
+                        hint: "add target=/path"
+                    )
                 }
             }
             if mount.kind == .bind || (mount.kind == .cache && mount.from != nil) {
@@ -85,12 +87,22 @@ extension StageBuilder {
                 let place = "\(area.path)/mount-\(number)"
                 try await copyOut(plan, to: place, sources)
                 command.mounts.append(
-                    .init(.bind(source: place + "/it"), target: plan.target ?? "/", readOnly: plan.mount.isReadOnly ?? true))
+                    .init(
+                        .bind(source: place + "/it"),
+                        target: plan.target ?? "/",
+                        readOnly: plan.mount.isReadOnly ?? true
+                    )
+                )
             case .cache:
                 let use = try await cache(plan, sources)
                 uses.append(use)
                 command.mounts.append(
-                    .init(.bind(source: use.path), target: plan.target ?? "/", readOnly: plan.mount.isReadOnly ?? false))
+                    .init(
+                        .bind(source: use.path),
+                        target: plan.target ?? "/",
+                        readOnly: plan.mount.isReadOnly ?? false
+                    )
+                )
             case .tmpfs:
                 let size = try plan.mount.size.map { text throws(EscaleError) in try Self.size(text) }
                 command.mounts.append(.init(.tmpfs(size: size, mode: nil), target: plan.target ?? "/tmp"))
@@ -132,8 +144,15 @@ extension StageBuilder {
         let uid = plan.mount.uid.flatMap { UInt32($0) } ?? 0
         let gid = plan.mount.gid.flatMap { UInt32($0) } ?? 0
         let use = try await build.caches.take(
-            plan.mount.id ?? plan.target ?? "", plan.mount.sharing ?? .shared, mode: mode, uid: uid, gid: gid)
-        guard plan.reference != nil, try await blocking({ try Files.list(use.path).isEmpty }) else { return use }
+            plan.mount.id ?? plan.target ?? "",
+            plan.mount.sharing ?? .shared,
+            mode: mode,
+            uid: uid,
+            gid: gid
+        )
+        guard plan.reference != nil, try await blocking({ try Files.list(use.path).isEmpty }) else {
+            return use
+        }
         do {
             // A new one begins with what its source holds.
             try await copyOut(plan, to: use.path + ".new", sources)
@@ -153,8 +172,10 @@ extension StageBuilder {
         guard let secret = build.request.secrets[id] else {
             guard plan.mount.isRequired else { return }
             throw EscaleError(
-                .init("build.secret"), "the secret \"\(id)\" was not given",
-                hint: "add it under `build.secrets`, or with --secret id=\(id),src=FILE")
+                .init("build.secret"),
+                "the secret \"\(id)\" was not given",
+                hint: "add it under `build.secrets`, or with --secret id=\(id),src=FILE"
+            )
         }
         if let name = plan.mount.environment {
             command.environment[name] =
@@ -170,8 +191,11 @@ extension StageBuilder {
             case .file(let path): .copy(of: path)
             }
         let file = ProvidedFile(
-            contents, user: plan.mount.uid.flatMap { UInt32($0) } ?? 0, group: plan.mount.gid.flatMap { UInt32($0) } ?? 0,
-            mode: plan.mount.mode.flatMap { UInt32($0, radix: 8) } ?? 0o400)
+            contents,
+            user: plan.mount.uid.flatMap { UInt32($0) } ?? 0,
+            group: plan.mount.gid.flatMap { UInt32($0) } ?? 0,
+            mode: plan.mount.mode.flatMap { UInt32($0, radix: 8) } ?? 0o400
+        )
         command.mounts.append(.init(.file(file), target: plan.target ?? "/run/secrets/\(id)", readOnly: true))
     }
 
@@ -180,13 +204,18 @@ extension StageBuilder {
         guard let socket = build.request.agents[id] else {
             guard plan.mount.isRequired else { return }
             throw EscaleError(
-                .init("build.ssh"), "the SSH agent \"\(id)\" was not given",
-                hint: "start one (`eval $(ssh-agent); ssh-add`), and add it under `build.ssh` or with --ssh \(id)")
+                .init("build.ssh"),
+                "the SSH agent \"\(id)\" was not given",
+                hint:
+                    "start one (`eval $(ssh-agent); ssh-add`), and add it under `build.ssh` or with --ssh \(id)"
+            )
         }
         guard plan.mount.uid ?? "0" == "0", plan.mount.gid ?? "0" == "0" else {
             throw EscaleError(
-                .init("build.ssh"), "an SSH agent's socket belongs to root here: uid and gid of --mount=type=ssh have no effect",
-                hint: "leave them out, and use the agent in a RUN before USER")
+                .init("build.ssh"),
+                "an SSH agent's socket belongs to root here: uid and gid of --mount=type=ssh have no effect",
+                hint: "leave them out, and use the agent in a RUN before USER"
+            )
         }
         let target = plan.target ?? "/run/buildkit/ssh_agent.\(number)"
         command.mounts.append(.init(.bind(source: socket), target: target))

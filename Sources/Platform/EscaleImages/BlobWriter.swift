@@ -48,7 +48,12 @@ package final class BlobWriter: @unchecked Sendable {
         var done = 0
         while done < bytes.count {
             done += try check("write a blob") {
-                pwrite(file.number, bytes.baseAddress?.advanced(by: done), bytes.count - done, Int(count) + done)
+                pwrite(
+                    file.number,
+                    bytes.baseAddress?.advanced(by: done),
+                    bytes.count - done,
+                    Int(count) + done
+                )
             }
         }
         hasher?.update(bytes)

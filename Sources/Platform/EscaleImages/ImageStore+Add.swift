@@ -20,10 +20,20 @@ extension ImageStore {
 
     private func unpackBlob(_ blob: Descriptor, as layer: Digest) throws {
         if hasLayer(layer) { return }
-        let source = FileSource(try openBlob(blob.digest), name: "layer \(blob.digest.short)", count: blob.size)
+        let source = FileSource(
+            try openBlob(blob.digest),
+            name: "layer \(blob.digest.short)",
+            count: blob.size
+        )
         let area = try makeWorkArea()
         defer { discard(area) }
-        var record = try unpack(source, "layer \(blob.digest.short)", size: blob.size, into: area.upper, as: layer)
+        var record = try unpack(
+            source,
+            "layer \(blob.digest.short)",
+            size: blob.size,
+            into: area.upper,
+            as: layer
+        )
         record.original = blob
         try putInPlace(area.upper, record)
     }
@@ -45,13 +55,18 @@ extension ImageStore {
         let counted = ObservedSource(source) { consumed += Int64($0.count) }
         let plain = ObservedSource(try decompressed(counted, name)) { piece in
             archiveBytes += Int64(piece.count)
-            guard archiveBytes <= limits.archiveBytes, archiveBytes < 1 << 30 || archiveBytes / limits.ratio <= size
+            guard archiveBytes <= limits.archiveBytes,
+                archiveBytes < 1 << 30 || archiveBytes / limits.ratio <= size
             else { throw EscaleError.archiveBomb(name, archiveBytes, size) }
             hasher?.update(piece)
         }
         let measure = try unpackLayer(
-            try ArchiveReader(plain, name: name), into: directory, name: name, limits: limits,
-            consumed: { consumed })
+            try ArchiveReader(plain, name: name),
+            into: directory,
+            name: name,
+            limits: limits,
+            consumed: { consumed }
+        )
         // The digest is of all bytes, those behind the archive's end too.
         try plain.drain()
         guard let digest = hasher.take()?.finish() else { throw EscaleError(.internalFault, "no digest") }
@@ -59,7 +74,11 @@ extension ImageStore {
             throw EscaleError.wrongDigest("uncompressed \(name)", expected: expected, found: digest)
         }
         return LayerRecord(
-            layer: digest, archiveBytes: archiveBytes, contentBytes: measure.contentBytes, unsyncedSince: bootID)
+            layer: digest,
+            archiveBytes: archiveBytes,
+            contentBytes: measure.contentBytes,
+            unsyncedSince: bootID
+        )
     }
 
     private func decompressed(_ source: any ByteSource, _ name: String) throws -> any ByteSource {
@@ -118,7 +137,10 @@ extension ImageStore {
                 entry.manifest = manifest
                 if let source {
                     entry.sources = Set((entry.sources ?? []) + [source]).sorted()
-                    for reference in references { state.index.pulled = (state.index.pulled ?? [:]).merging([reference.canonical: .now]) { $1 } }
+                    for reference in references {
+                        state.index.pulled = (state.index.pulled ?? [:]).merging([reference.canonical: .now])
+                        { $1 }
+                    }
                 }
                 try state.put(entry, id: id, config: config, references: references)
             }
@@ -137,7 +159,9 @@ extension ImageStore {
         try await blocking {
             let digest = try self.addBlob(manifest)
             try self.update { state in
-                guard var entry = state.index.images[id.description], let image = state.images[id] else { return }
+                guard var entry = state.index.images[id.description], let image = state.images[id] else {
+                    return
+                }
                 entry.manifest = digest
                 entry.sources = Set((entry.sources ?? []) + [source]).sorted()
                 try state.put(entry, id: id, config: image.config, references: [])
@@ -150,7 +174,9 @@ extension ImageStore {
         do {
             let config = try decodeJSON(ImageConfig.self, from: bytes)
             guard config.rootfs.layers.count <= ImageManifest.maximalLayers else {
-                throw EscaleError.badManifest("its configuration has too many layers: \(config.rootfs.layers.count)")
+                throw EscaleError.badManifest(
+                    "its configuration has too many layers: \(config.rootfs.layers.count)"
+                )
             }
             return config
         } catch let error as EscaleError {
@@ -192,7 +218,9 @@ extension ImageStore {
 package func freeSpace(_ path: String) -> Int64? {
     var info = statvfs()
     guard statvfs(path, &info) == 0 else { return nil }
-    let (bytes, overflow) = Int64(clamping: info.f_bavail).multipliedReportingOverflow(by: Int64(clamping: info.f_frsize))
+    let (bytes, overflow) = Int64(clamping: info.f_bavail).multipliedReportingOverflow(
+        by: Int64(clamping: info.f_frsize)
+    )
     return overflow ? .max : bytes
 }
 

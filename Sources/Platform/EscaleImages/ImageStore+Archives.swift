@@ -18,7 +18,10 @@ extension ImageStore {
             return
         }
         let source = FileSource(
-            try openBlob(original.digest), name: "layer \(layer.short)", count: original.size)
+            try openBlob(original.digest),
+            name: "layer \(layer.short)",
+            count: original.size
+        )
         let plain = try Decompressor(source, name: "layer \(layer.short)")
         while true {
             let piece = try plain.next()

@@ -74,7 +74,9 @@ private struct StoreChecker {
             progress("blob \(name.prefix(12))")
             guard try SHA256.digest(ofFile: "\(directory)/\(name)").hex != name else { continue }
             damagedBlobs.insert(name)
-            try found("blob \(name) is damaged", "removed the blob") { try Files.remove("\(directory)/\(name)") }
+            try found("blob \(name) is damaged", "removed the blob") {
+                try Files.remove("\(directory)/\(name)")
+            }
         }
     }
 
@@ -127,7 +129,9 @@ private struct StoreChecker {
         defer { store.discard(area) }
         try unpack(original, layer, into: area.upper)
         let place = "\(store.layersDirectory)/\(ImageStore.layerName(layer))"
-        if Files.exists(place) { try check("move a damaged layer away") { rename(place, area.path + "/old") } }
+        if Files.exists(place) {
+            try check("move a damaged layer away") { rename(place, area.path + "/old") }
+        }
         try check("put a layer into place") { rename(area.upper, place) }
         findings.repaired.append("unpacked layer \(layer.short) again")
     }
@@ -199,23 +203,27 @@ private struct StoreChecker {
             progress("repository \(name)")
             for manifest in try repositories.manifests(in: name) {
                 let digest = manifest.descriptor.digest
-                let missing = manifest.isIndex
+                let missing =
+                    manifest.isIndex
                     ? manifest.parts.contains { repositories.manifest($0.digest, in: name) == nil }
                     : manifest.parts.contains { ($0.urls ?? []).isEmpty && !isWhole($0.digest) }
                 guard missing || !isWhole(digest) else { continue }
                 try found(
-                    "\(name)@\(digest.short) in the registry has lost a part", "took \(name)@\(digest.short) out of the registry"
+                    "\(name)@\(digest.short) in the registry has lost a part",
+                    "took \(name)@\(digest.short) out of the registry"
                 ) { try repositories.remove(digest, in: name) }
             }
             for file in try repositories.unreadableManifests(in: name) {
                 try found(
-                    "the registry's record of \(name)@\(file.prefix(12)) can't be read", "removed the record of \(name)@\(file.prefix(12))"
+                    "the registry's record of \(name)@\(file.prefix(12)) can't be read",
+                    "removed the record of \(name)@\(file.prefix(12))"
                 ) { try repositories.removeUnreadableManifest(file, in: name) }
             }
             for tag in try repositories.tags(in: name) {
                 let digest = repositories.digest(of: tag, in: name)
                 guard digest.flatMap({ repositories.manifest($0, in: name) }) == nil else { continue }
-                try found("\(name):\(tag) in the registry leads to nothing", "removed the tag \(name):\(tag)") {
+                try found("\(name):\(tag) in the registry leads to nothing", "removed the tag \(name):\(tag)")
+                {
                     try repositories.removeTag(tag, in: name)
                 }
             }

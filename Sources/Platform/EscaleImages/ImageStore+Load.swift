@@ -62,24 +62,32 @@ extension ImageStore {
             try await withThrowingTaskGroup { group in
                 for (layer, file) in zip(config.rootfs.layers, image.layers) {
                     group.addTask {
-                        try await blocking { try self.take(file.name, file.descriptor, of: found.0, as: layer) }
+                        try await blocking {
+                            try self.take(file.name, file.descriptor, of: found.0, as: layer)
+                        }
                     }
                 }
                 try await group.waitForAll()
             }
             let stored = try await addImage(
-                config: image.config, manifest: image.manifest, references: image.references)
+                config: image.config,
+                manifest: image.manifest,
+                references: image.references
+            )
             loaded(stored)
             images.append(stored)
         }
         return images
     }
 
-    private func take(_ name: String, _ known: Descriptor?, of archive: ImageArchive, as layer: Digest) throws {
+    private func take(_ name: String, _ known: Descriptor?, of archive: ImageArchive, as layer: Digest) throws
+    {
         guard !hasLayer(layer) else { return }
         let part = try archive.part(name)
         if let known, known.size != part.size {
-            throw EscaleError.badManifest("layer \(known.digest.short) has another size than its manifest says")
+            throw EscaleError.badManifest(
+                "layer \(known.digest.short) has another size than its manifest says"
+            )
         }
         let area = try makeWorkArea()
         defer { discard(area) }
@@ -97,14 +105,24 @@ extension ImageStore {
             original.mediaType = known?.mediaType ?? "\(MediaType.tarLayer)+\(compression)"
         }
         var record = try unpack(
-            archive.source(part, name), "layer \(name)", size: part.size, into: area.upper, as: layer)
+            archive.source(part, name),
+            "layer \(name)",
+            size: part.size,
+            into: area.upper,
+            as: layer
+        )
         record.original = original
         // Not compressed, the blob's digest is the layer's: it was just checked.
         if original.digest == layer { try copyBlob(archive, part, layer, area) }
         try putInPlace(area.upper, record)
     }
 
-    private func copyBlob(_ archive: ImageArchive, _ part: ImageArchive.Part, _ digest: Digest, _ area: WorkArea) throws {
+    private func copyBlob(
+        _ archive: ImageArchive,
+        _ part: ImageArchive.Part,
+        _ digest: Digest,
+        _ area: WorkArea
+    ) throws {
         let path = "\(area.path)/blob"
         let target = try FileDescriptor(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         try copyRange(archive.file, from: part.offset, count: part.size, to: target)
@@ -132,7 +150,9 @@ extension ImageArchive {
 
     private func dockerImages() throws -> [ArchivedImage] {
         let entries = try json([DockerEntry].self, "manifest.json")
-        guard !entries.isEmpty else { throw EscaleError.badManifest("manifest.json in \(path) names no image") }
+        guard !entries.isEmpty else {
+            throw EscaleError.badManifest("manifest.json in \(path) names no image")
+        }
         return try entries.map { entry in
             ArchivedImage(
                 references: try (entry.RepoTags ?? []).map { try ImageReference($0) },
@@ -145,17 +165,22 @@ extension ImageArchive {
 
     private func ociImages(for platform: ImagePlatform) throws -> [ArchivedImage] {
         let index = try json(ImageIndexDocument.self, "index.json")
-        guard !index.manifests.isEmpty else { throw EscaleError.badManifest("index.json in \(path) names no image") }
+        guard !index.manifests.isEmpty else {
+            throw EscaleError.badManifest("index.json in \(path) names no image")
+        }
         // Several platforms under one name are one image; several names are several.
         let groups = Dictionary(grouping: index.manifests) { $0.annotations?.imageName ?? "" }
         return try groups.sorted { $0.key < $1.key }.flatMap { name, entries -> [ArchivedImage] in
-            let chosen = name.isEmpty && entries.allSatisfy { $0.platform == nil }
+            let chosen =
+                name.isEmpty && entries.allSatisfy { $0.platform == nil }
                 ? entries : [try platform.choose(among: entries, what: path)]
             return try chosen.map { try ociImage($0, name, platform, depth: 0) }
         }
     }
 
-    private func ociImage(_ entry: Descriptor, _ name: String, _ platform: ImagePlatform, depth: Int) throws -> ArchivedImage {
+    private func ociImage(_ entry: Descriptor, _ name: String, _ platform: ImagePlatform, depth: Int) throws
+        -> ArchivedImage
+    {
         let bytes = try blob(entry)
         if MediaType.isIndex(entry.mediaType) {
             guard depth < 4 else { throw EscaleError.badManifest("its indexes lead to each other, too deep") }
@@ -190,7 +215,9 @@ extension ImageArchive {
 }
 
 /// - Throws: `image.manifest` where it isn't one.
-package func decodeManifest<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8], _ digest: Digest) throws -> Value {
+package func decodeManifest<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8], _ digest: Digest) throws
+    -> Value
+{
     do {
         return try decodeJSON(type, from: bytes)
     } catch {
@@ -202,7 +229,8 @@ extension [String: String] {
     fileprivate var imageName: String? {
         if let name = self["io.containerd.image.name"] { return name }
         // Only a whole name: skopeo and podman also write a bare tag here.
-        guard let name = self["org.opencontainers.image.ref.name"], name.contains("/") || name.contains(":") else {
+        guard let name = self["org.opencontainers.image.ref.name"], name.contains("/") || name.contains(":")
+        else {
             return nil
         }
         return name

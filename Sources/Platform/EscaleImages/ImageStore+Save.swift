@@ -35,7 +35,10 @@ extension ImageStore {
             let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
             guard Files.isDirectory(directory) else {
                 throw EscaleError(
-                    .init("image.save"), "there is no directory \(directory) to write the archive into", hint: "make it first")
+                    .init("image.save"),
+                    "there is no directory \(directory) to write the archive into",
+                    hint: "make it first"
+                )
             }
             let temporary = "\(path).\(hexadecimal(UInt32.random(in: 0 ... .max))).tmp"
             do {
@@ -60,7 +63,10 @@ extension ImageStore {
         let Layers: [String]
     }
 
-    private func writeDocker(_ images: [(image: StoredImage, names: [ImageReference])], _ writer: ArchiveWriter) throws {
+    private func writeDocker(
+        _ images: [(image: StoredImage, names: [ImageReference])],
+        _ writer: ArchiveWriter
+    ) throws {
         var written: Set<Digest> = []
         var entries: [DockerEntry] = []
         for (image, names) in images {
@@ -83,7 +89,10 @@ extension ImageStore {
         try writer.add("manifest.json", encodeJSON(entries))
     }
 
-    private func writeLayout(_ images: [(image: StoredImage, names: [ImageReference])], _ writer: ArchiveWriter) throws {
+    private func writeLayout(
+        _ images: [(image: StoredImage, names: [ImageReference])],
+        _ writer: ArchiveWriter
+    ) throws {
         var written: Set<Digest> = []
         var index = ImageIndexDocument(manifests: [])
         try writer.add("oci-layout", Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8))
@@ -97,7 +106,10 @@ extension ImageStore {
                 try writer.add("blobs/sha256/\(descriptor.digest.hex)", size: descriptor.size) { sink in
                     if descriptor.digest == layer { return try self.writeArchive(of: layer, to: sink) }
                     let source = FileSource(
-                        try self.openBlob(descriptor.digest), name: "layer", count: descriptor.size)
+                        try self.openBlob(descriptor.digest),
+                        name: "layer",
+                        count: descriptor.size
+                    )
                     while true {
                         let piece = try source.next()
                         if piece.isEmpty { return }
@@ -111,10 +123,16 @@ extension ImageStore {
                 try writer.add("blobs/sha256/\(digest.hex)", bytes)
             }
             var entry = Descriptor(
-                mediaType: document.mediaType ?? MediaType.manifest, digest: digest, size: Int64(manifest.count))
+                mediaType: document.mediaType ?? MediaType.manifest,
+                digest: digest,
+                size: Int64(manifest.count)
+            )
             for name in names.isEmpty ? [nil] : names.map(Optional.some) {
                 entry.annotations = name.map {
-                    ["io.containerd.image.name": $0.canonical, "org.opencontainers.image.ref.name": $0.canonical]
+                    [
+                        "io.containerd.image.name": $0.canonical,
+                        "org.opencontainers.image.ref.name": $0.canonical,
+                    ]
                 }
                 index.manifests.append(entry)
             }

@@ -96,10 +96,18 @@ package struct Repositories: Sendable {
 
     /// Adds a manifest whose bytes are a blob of the store, and gives it the tag.
     package func put(_ manifest: Manifest, tag: String?, in repository: String) throws {
-        for part in ["manifests", "tags", "blobs"] { try Files.createDirectories("\(place(repository))/\(part)") }
+        for part in ["manifests", "tags", "blobs"] {
+            try Files.createDirectories("\(place(repository))/\(part)")
+        }
         let digest = manifest.descriptor.digest
-        try Files.replace("\(place(repository))/manifests/\(digest.hex)", try encodeJSON(manifest), sync: true)
-        if let tag { try Files.replace("\(place(repository))/tags/\(tag)", Array(digest.description.utf8), sync: true) }
+        try Files.replace(
+            "\(place(repository))/manifests/\(digest.hex)",
+            try encodeJSON(manifest),
+            sync: true
+        )
+        if let tag {
+            try Files.replace("\(place(repository))/tags/\(tag)", Array(digest.description.utf8), sync: true)
+        }
     }
 
     /// Takes a manifest away, with the tags that lead to it.
@@ -120,7 +128,8 @@ package struct Repositories: Sendable {
     /// Whether the file is one that was about to be put into place (``Files/replace(_:_:mode:sync:)``), not a tag such as `1.tmp`.
     private static func isTemporary(_ name: String) -> Bool {
         let parts = name.split(separator: ".")
-        return parts.count >= 4 && parts.last == "tmp" && parts.dropLast().suffix(2).allSatisfy { UInt32($0) != nil }
+        return parts.count >= 4 && parts.last == "tmp"
+            && parts.dropLast().suffix(2).allSatisfy { UInt32($0) != nil }
     }
 
     package func digest(of tag: String, in repository: String) -> Digest? {

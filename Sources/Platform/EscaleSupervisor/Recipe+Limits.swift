@@ -1,6 +1,6 @@
-import EscaleCompose
+package import EscaleCompose
 import EscaleCore
-import EscaleOCI
+package import EscaleOCI
 
 extension Recipe {
     /// What the service's replicas may use of the machine each; `nil` where the file says nothing about it.
@@ -36,10 +36,17 @@ extension Recipe {
         limits.cpuset = own?.cpuset
         limits.outOfMemoryScore = own?.outOfMemoryScore
         limits.sharedMemory = own?.sharedMemory.flatMap { $0.rawValue > 0 ? $0 : nil }
-        limits.ofEachProcess = (own?.ulimits ?? [:]).sorted { $0.key < $1.key }.map { name, limit in
-            ContainerLimits.Process(name: name, soft: Self.number(limit.soft), hard: Self.number(limit.hard))
-        }
+        limits.ofEachProcess = ContainerLimits.processes(own?.ulimits ?? [:])
         return limits == ContainerLimits() ? nil : limits
+    }
+}
+
+extension ContainerLimits {
+    /// What `ulimits` of a compose file mean, by name.
+    package static func processes(_ ulimits: [String: Ulimit]) -> [Process] {
+        ulimits.sorted { $0.key < $1.key }.map { name, limit in
+            Process(name: name, soft: number(limit.soft), hard: number(limit.hard))
+        }
     }
 
     private static func number(_ bound: Bound<Int>) -> UInt64? {

@@ -35,13 +35,8 @@ package final class ArchiveReader {
         self.handle = handle
         self.name = name
         feed = ArchiveFeed(source)
-        archive_read_support_filter_gzip(handle)
-        archive_read_support_filter_zstd(handle)
-        archive_read_support_filter_xz(handle)
-        archive_read_support_filter_bzip2(handle)
         archive_read_support_format_tar(handle)
-        // An archive of nothing at all is a layer that changes nothing.
-        archive_read_support_format_empty(handle)
+        acceptCompressions(handle)
         guard feed.open(handle) == ARCHIVE_OK else { throw failure() }
     }
 

@@ -4,11 +4,15 @@ package import EscaleSystem
 import Glibc
 
 /// Copies a part of a file, in the kernel where it can.
-package func copyRange(_ source: FileDescriptor, from offset: Int64, count: Int64, to target: FileDescriptor) throws {
+package func copyRange(_ source: FileDescriptor, from offset: Int64, count: Int64, to target: FileDescriptor)
+    throws
+{
     var position = offset
     var rest = count
     while rest > 0 {
-        let copied = Int64(c_archive_copy_range(source.number, &position, target.number, UInt(min(rest, 1 << 30))))
+        let copied = Int64(
+            c_archive_copy_range(source.number, &position, target.number, UInt(min(rest, 1 << 30)))
+        )
         if copied > 0 {
             rest -= copied
             continue

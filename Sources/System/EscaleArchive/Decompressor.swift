@@ -10,7 +10,8 @@ package enum Compression: String, Sendable, CaseIterable {
     /// What begins with these bytes. Anything unknown counts as not compressed.
     package init(of start: UnsafeRawBufferPointer) {
         let magics: [(Compression, [UInt8])] = [
-            (.gzip, [0x1f, 0x8b]), (.zstd, [0x28, 0xb5, 0x2f, 0xfd]), (.xz, [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]),
+            (.gzip, [0x1f, 0x8b]), (.zstd, [0x28, 0xb5, 0x2f, 0xfd]),
+            (.xz, [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]),
             (.bzip2, [0x42, 0x5a, 0x68]),
         ]
         self = magics.first { start.starts(with: $0.1) }?.0 ?? .none
@@ -37,12 +38,8 @@ package final class Decompressor: ByteSource {
         self.handle = handle
         self.name = name
         feed = ArchiveFeed(source)
-        archive_read_support_filter_gzip(handle)
-        archive_read_support_filter_zstd(handle)
-        archive_read_support_filter_xz(handle)
-        archive_read_support_filter_bzip2(handle)
         archive_read_support_format_raw(handle)
-        archive_read_support_format_empty(handle)
+        acceptCompressions(handle)
     }
 
     deinit { archive_read_free(handle) }
@@ -76,6 +73,15 @@ package final class Decompressor: ByteSource {
     }
 
     private func failure() -> any Error { feed.failure ?? EscaleError.archive("decompress \(name)", handle) }
+}
+
+/// Lets a reader take what is compressed in any of the known ways, and nothing at all, which is an archive of nothing.
+func acceptCompressions(_ handle: OpaquePointer) {
+    archive_read_support_filter_gzip(handle)
+    archive_read_support_filter_zstd(handle)
+    archive_read_support_filter_xz(handle)
+    archive_read_support_filter_bzip2(handle)
+    archive_read_support_format_empty(handle)
 }
 
 /// What libarchive pulls its bytes from; keeps what the source threw.

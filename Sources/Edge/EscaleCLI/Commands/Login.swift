@@ -21,7 +21,9 @@ enum Login: CLICommand {
     static let operands = Operands.atMost(1, "[REGISTRY]")
     static let flags: [Flag<Options>] = [
         .value("username", "u", "NAME", "The user's name; asked for by default") { $0.username = $1 },
-        .value("password", "p", "PASSWORD", "The password; other users of this host may see it here") { $0.password = $1 },
+        .value("password", "p", "PASSWORD", "The password; other users of this host may see it here") {
+            $0.password = $1
+        },
         .toggle("password-stdin", nil, \.passwordFromInput, "Read the password from standard input"),
     ]
 
@@ -35,7 +37,9 @@ enum Login: CLICommand {
         if options.passwordFromInput {
             password = try readInput()
         } else if let given = options.password {
-            session.warn("a password on the command line is seen by other users of this host: use --password-stdin")
+            session.warn(
+                "a password on the command line is seen by other users of this host: use --password-stdin"
+            )
             password = given
         } else {
             password = try ask("Password: ", hidden: true)
@@ -70,7 +74,10 @@ enum Login: CLICommand {
     private static func ask(_ prompt: String, hidden: Bool) throws -> String {
         guard let terminal = try? FileDescriptor("/dev/tty", O_RDWR) else {
             throw EscaleError(
-                .usage, "there is no terminal to ask on", hint: "give -u NAME and --password-stdin")
+                .usage,
+                "there is no terminal to ask on",
+                hint: "give -u NAME and --password-stdin"
+            )
         }
         try terminal.write(prompt.utf8)
         var before = termios()
@@ -102,7 +109,8 @@ enum Logout: CLICommand {
         let host = Login.registryHost(operands.first)
         var config = try DockerConfig(environment: session.environment)
         session.console.print(
-            try await config.remove(host) ? "Removed the login for \(host)" : "Not logged in to \(host)")
+            try await config.remove(host) ? "Removed the login for \(host)" : "Not logged in to \(host)"
+        )
         return 0
     }
 }

@@ -22,22 +22,34 @@ struct OwnBuild: Sendable {
 
     static let flags: [Flag<Build.Options>] = [
         .value("tag", "t", "NAME[:TAG]", "The image's name (repeatable)") { $0.own.tags.append($1) },
-        .value("file", "f", "FILE", "The Dockerfile; CONTEXT/Dockerfile by default, - for standard input") { $0.own.file = $1 },
+        .value("file", "f", "FILE", "The Dockerfile; CONTEXT/Dockerfile by default, - for standard input") {
+            $0.own.file = $1
+        },
         .value("target", nil, "STAGE", "Build this stage instead of the last") { $0.own.target = $1 },
-        .value("label", nil, "NAME=VALUE", "Put a label on the image (repeatable)") { $0.own.labels.append($1) },
+        .value("label", nil, "NAME=VALUE", "Put a label on the image (repeatable)") {
+            $0.own.labels.append($1)
+        },
         .value("secret", nil, "id=ID,src=FILE|env=NAME", "For RUN --mount=type=secret (repeatable)") {
             $0.own.secrets.append($1)
         },
         .value("build-context", nil, "NAME=DIR|docker-image://NAME", "A named context (repeatable)") {
             $0.own.contexts.append($1)
         },
-        .value("cache-from", nil, "CACHE", "Use this cache too: an image, or type=local,src=DIR (repeatable)") {
+        .value("cache-from", nil, "CACHE", "Use this cache too: an image, or type=local,src=DIR (repeatable)")
+        {
             $0.own.cacheFrom.append($1)
         },
-        .value("cache-to", nil, "CACHE", "Export the cache: an image, type=local,dest=DIR or type=inline (repeatable)") {
+        .value(
+            "cache-to",
+            nil,
+            "CACHE",
+            "Export the cache: an image, type=local,dest=DIR or type=inline (repeatable)"
+        ) {
             $0.own.cacheTo.append($1)
         },
-        .value("add-host", nil, "NAME:ADDRESS", "One more line of /etc/hosts in RUN (repeatable)") { $0.own.hosts.append($1) },
+        .value("add-host", nil, "NAME:ADDRESS", "One more line of /etc/hosts in RUN (repeatable)") {
+            $0.own.hosts.append($1)
+        },
         .value("no-cache-filter", nil, "STAGE", "Run every step of this stage again (repeatable)") {
             $0.own.stagesWithoutCache.append($1)
         },
@@ -48,7 +60,8 @@ struct OwnBuild: Sendable {
 
     /// Whether the command line means a build of its own, not services.
     func isMeant(by operands: [String], in session: Session) -> Bool {
-        if !tags.isEmpty || file != nil || target != nil || !labels.isEmpty || !secrets.isEmpty || !contexts.isEmpty
+        if !tags.isEmpty || file != nil || target != nil || !labels.isEmpty || !secrets.isEmpty
+            || !contexts.isEmpty
             || !cacheFrom.isEmpty || !cacheTo.isEmpty || platform != nil || network != nil
         {
             return true
@@ -60,14 +73,21 @@ struct OwnBuild: Sendable {
     func item(_ operands: [String], in session: Session) throws -> BuildRequest.Item {
         guard operands.count == 1 else {
             throw EscaleError(
-                .usage, operands.isEmpty ? "`escale build` needs the directory to build" : "only one directory can be built",
-                hint: "the current one is `.`: escale build -t NAME .")
+                .usage,
+                operands.isEmpty
+                    ? "`escale build` needs the directory to build" : "only one directory can be built",
+                hint: "the current one is `.`: escale build -t NAME ."
+            )
         }
         let context = session.clean(operands[0])
         var build = EscaleCompose.Build(context: context)
         var options = BuildOptions()
         if let file {
-            if file == "-" { options.dockerfileText = try Self.standardInput() } else { build.dockerfile = session.clean(file) }
+            if file == "-" {
+                options.dockerfileText = try Self.standardInput()
+            } else {
+                build.dockerfile = session.clean(file)
+            }
         }
         build.target = target
         options.tags = tags.isEmpty ? nil : Array(tags.dropFirst())
@@ -78,13 +98,19 @@ struct OwnBuild: Sendable {
         options.network = network
         options.platforms = platform.map { [$0] }
         options.sharedMemory = try sharedMemory.map { text in
-            guard let size = ByteCount(compose: text) else { throw EscaleError(.usage, "--shm-size: \"\(text)\" is no size") }
+            guard let size = ByteCount(compose: text) else {
+                throw EscaleError(.usage, "--shm-size: \"\(text)\" is no size")
+            }
             return size
         }
-        options.contexts = try pairs(contexts, session).mapValues { $0.contains("://") ? $0 : session.clean($0) }
+        options.contexts = try pairs(contexts, session).mapValues {
+            $0.contains("://") ? $0 : session.clean($0)
+        }
         options.extraHosts = try hosts.map { text in
             let parts = text.split(maxSplits: 1, whereSeparator: { $0 == ":" || $0 == "=" }).map(String.init)
-            guard parts.count == 2 else { throw EscaleError(.usage, "--add-host: \"\(text)\" must be NAME:ADDRESS") }
+            guard parts.count == 2 else {
+                throw EscaleError(.usage, "--add-host: \"\(text)\" must be NAME:ADDRESS")
+            }
             return HostEntry(name: parts[0], addresses: [parts[1]])
         }
         build.options = options
@@ -117,16 +143,26 @@ struct OwnBuild: Sendable {
         }
         let file = fields["src"] ?? fields["source"]
         guard let id = fields["id"] ?? file?.split(separator: "/").last.map(String.init) else {
-            throw EscaleError(.usage, "--secret \"\(text)\" has no id", hint: "write it like --secret id=token,src=token.txt")
+            throw EscaleError(
+                .usage,
+                "--secret \"\(text)\" has no id",
+                hint: "write it like --secret id=token,src=token.txt"
+            )
         }
         if let file {
             let path = session.clean(file)
-            guard Files.exists(path) else { throw EscaleError(.usage, "--secret \(id): there is no file \(path)") }
+            guard Files.exists(path) else {
+                throw EscaleError(.usage, "--secret \(id): there is no file \(path)")
+            }
             return (id, .file(path))
         }
         let name = fields["env"] ?? id
         guard let value = session.environment[name] else {
-            throw EscaleError(.usage, "--secret \(id): the variable \(name) is not set", hint: "or name a file with src=")
+            throw EscaleError(
+                .usage,
+                "--secret \(id): the variable \(name) is not set",
+                hint: "or name a file with src="
+            )
         }
         return (id, .text(value))
     }

@@ -22,7 +22,12 @@ enum Pull: CLICommand {
     static let operands = Operands(usage: "[SERVICE|IMAGE...]", minimum: 0, maximum: nil)
     static let flags: [Flag<Options>] = [
         .toggle("quiet", "q", \.quiet, "Show no progress"),
-        .toggle("ignore-pull-failures", nil, \.ignoreFailures, "Go on with the others where one can't be pulled"),
+        .toggle(
+            "ignore-pull-failures",
+            nil,
+            \.ignoreFailures,
+            "Go on with the others where one can't be pulled"
+        ),
         .toggle("ignore-buildable", nil, \.ignoreBuildable, "Leave out what is built here"),
         .toggle("include-deps", nil, \.includeDependencies, "Also what the services depend on"),
         .value("platform", nil, "OS/ARCH", "For another machine than this one") { $0.platform = $1 },
@@ -31,7 +36,11 @@ enum Pull: CLICommand {
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
         let client = try session.client()
-        let targets = try TransferTargets(operands, withDependencies: options.includeDependencies, in: session)
+        let targets = try TransferTargets(
+            operands,
+            withDependencies: options.includeDependencies,
+            in: session
+        )
         let images = targets.images.filter { !(options.ignoreBuildable && targets.built.contains($0)) }
         let credentials = try await session.credentials(for: images)
         var failures = 0
@@ -44,8 +53,14 @@ enum Pull: CLICommand {
                         do {
                             return .success(
                                 try await client.pullImages(
-                                    PullRequest(images: [image], platform: options.platform, credentials: credentials),
-                                    progress: progress))
+                                    PullRequest(
+                                        images: [image],
+                                        platform: options.platform,
+                                        credentials: credentials
+                                    ),
+                                    progress: progress
+                                )
+                            )
                         } catch {
                             return .failure(error)
                         }
@@ -63,7 +78,9 @@ enum Pull: CLICommand {
                 }
             }
         }
-        for image in pulled.sorted(by: { $0.name < $1.name }) { session.console.print("\(image.name)@\(image.digest)") }
+        for image in pulled.sorted(by: { $0.name < $1.name }) {
+            session.console.print("\(image.name)@\(image.digest)")
+        }
         return 0
     }
 }
@@ -75,10 +92,14 @@ enum ImagePull: CLICommand {
     static let operands = Operands.atLeast(1, "IMAGE...")
     static let flags = Pull.flags.filter { ["quiet", "platform"].contains($0.info.long) }
 
-    static func run(_ options: Pull.Options, _ operands: [String], in session: Session) async throws -> Int32 {
+    static func run(_ options: Pull.Options, _ operands: [String], in session: Session) async throws -> Int32
+    {
         let client = try session.client()
         let request = PullRequest(
-            images: operands, platform: options.platform, credentials: try await session.credentials(for: operands))
+            images: operands,
+            platform: options.platform,
+            credentials: try await session.credentials(for: operands)
+        )
         let pulled = try await session.withProgress(options.quiet ? .quiet : nil) {
             try await client.pullImages(request, progress: $0)
         }

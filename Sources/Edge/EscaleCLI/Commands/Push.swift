@@ -23,7 +23,11 @@ enum Push: CLICommand {
     static let unavailable = [Unavailable("--ignore-push-failures")]
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
-        let targets = try TransferTargets(operands, withDependencies: options.includeDependencies, in: session)
+        let targets = try TransferTargets(
+            operands,
+            withDependencies: options.includeDependencies,
+            in: session
+        )
         let images = operands.isEmpty ? targets.images.filter(targets.built.contains) : targets.images
         guard !images.isEmpty else {
             session.warn("no service has a `build`, so there is nothing to push")
@@ -50,7 +54,8 @@ enum ImagePush: CLICommand {
     static let operands = Operands.atLeast(1, "IMAGE...")
     static let flags = Push.flags.filter { $0.info.long == "quiet" }
 
-    static func run(_ options: Push.Options, _ operands: [String], in session: Session) async throws -> Int32 {
+    static func run(_ options: Push.Options, _ operands: [String], in session: Session) async throws -> Int32
+    {
         try await Push.push(operands, quiet: options.quiet, in: session)
     }
 }

@@ -28,7 +28,10 @@ struct DockerConfig {
             case .object = value
         else {
             throw EscaleError(
-                .init("registry.login-file"), "\(path) is not a JSON object", hint: "repair it, or move it away and log in again")
+                .init("registry.login-file"),
+                "\(path) is not a JSON object",
+                hint: "repair it, or move it away and log in again"
+            )
         }
         content = value
     }
@@ -40,7 +43,10 @@ struct DockerConfig {
         if let helper = helper(for: host) {
             if let found = try await ask(helper, "get", for: host) { return found }
         }
-        guard let entry = content["auths"]?[host] ?? (host == Self.ownName ? content["auths"]?[Self.oldName] : nil) else {
+        guard
+            let entry = content["auths"]?[host]
+                ?? (host == Self.ownName ? content["auths"]?[Self.oldName] : nil)
+        else {
             return nil
         }
         return Self.credential(entry)
@@ -58,7 +64,11 @@ struct DockerConfig {
         guard let user = entry["username"]?.text else {
             return identity.map { RegistryCredential(username: "", password: "", identityToken: $0) }
         }
-        return RegistryCredential(username: user, password: entry["password"]?.text ?? "", identityToken: identity)
+        return RegistryCredential(
+            username: user,
+            password: entry["password"]?.text ?? "",
+            identityToken: identity
+        )
     }
 
     /// For each of these registries what is known.
@@ -96,12 +106,16 @@ struct DockerConfig {
         guard result.status == 0 else {
             if result.text.contains("credentials not found") { return nil }
             throw EscaleError(
-                .init("registry.login-helper"), "docker-credential-\(helper) can't say who you are at \(host)",
-                details: [.init("output", result.tail(5))])
+                .init("registry.login-helper"),
+                "docker-credential-\(helper) can't say who you are at \(host)",
+                details: [.init("output", result.tail(5))]
+            )
         }
         guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(result.output)) else {
             throw EscaleError(
-                .init("registry.login-helper"), "docker-credential-\(helper) gives an answer that is not understood")
+                .init("registry.login-helper"),
+                "docker-credential-\(helper) gives an answer that is not understood"
+            )
         }
         return answer.Username == "<token>"
             ? RegistryCredential(username: "", password: "", identityToken: answer.Secret)
@@ -116,8 +130,10 @@ struct DockerConfig {
                 .first(where: { (path: String) in access(path, X_OK) == 0 })
         else {
             throw EscaleError(
-                .init("registry.login-helper"), "\(name), which \(path) names, is not on the PATH",
-                hint: "install it, or remove its name from the file")
+                .init("registry.login-helper"),
+                "\(name), which \(path) names, is not on the PATH",
+                hint: "install it, or remove its name from the file"
+            )
         }
         return try await Command(program, [verb], environment: environment)
             .run(input: Array(input.utf8), timeout: .seconds(60))
@@ -136,8 +152,10 @@ struct DockerConfig {
             let result = try await run(helper, "store", try JSONText.line(entry))
             guard result.status == 0 else {
                 throw EscaleError(
-                    .init("registry.login-helper"), "docker-credential-\(helper) did not keep the password",
-                    details: [.init("output", result.tail(5))])
+                    .init("registry.login-helper"),
+                    "docker-credential-\(helper) did not keep the password",
+                    details: [.init("output", result.tail(5))]
+                )
             }
             return
         }
@@ -168,7 +186,9 @@ struct DockerConfig {
 
     private func write() throws {
         // A relative one is in the working directory.
-        let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
+            separator: "/"
+        )
         try Files.createDirectories(directory, mode: 0o700)
         try Files.replace(path, Array(try JSONText.pretty(content).utf8), mode: 0o600)
     }
@@ -206,7 +226,11 @@ enum JSONValue: Hashable, Codable {
         case .null: try value.encodeNil()
         case .bool(let flag): try value.encode(flag)
         case .number(let number):
-            if let whole = Int64(exactly: number) { try value.encode(whole) } else { try value.encode(number) }
+            if let whole = Int64(exactly: number) {
+                try value.encode(whole)
+            } else {
+                try value.encode(number)
+            }
         case .string(let text): try value.encode(text)
         case .array(let items): try value.encode(items)
         case .object(let members): try value.encode(members)

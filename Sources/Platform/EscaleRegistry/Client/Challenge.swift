@@ -36,7 +36,9 @@ struct Challenge: Hashable, Sendable {
         private mutating func skipBlanks() { rest = rest.drop { $0 == " " || $0 == "\t" } }
 
         private mutating func token() -> String {
-            let word = rest.prefix { $0.value > 0x20 && $0.value < 0x7F && $0 != "," && $0 != "=" && $0 != "\"" }
+            let word = rest.prefix {
+                $0.value > 0x20 && $0.value < 0x7F && $0 != "," && $0 != "=" && $0 != "\""
+            }
             rest = rest[word.endIndex...]
             return String(word)
         }
@@ -46,7 +48,11 @@ struct Challenge: Hashable, Sendable {
             rest.removeFirst()
             var text = String.UnicodeScalarView()
             while let scalar = rest.popFirst(), scalar != "\"" {
-                if scalar == "\\", let next = rest.popFirst() { text.append(next) } else { text.append(scalar) }
+                if scalar == "\\", let next = rest.popFirst() {
+                    text.append(next)
+                } else {
+                    text.append(scalar)
+                }
             }
             return String(text)
         }

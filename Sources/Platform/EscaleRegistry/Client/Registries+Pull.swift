@@ -31,19 +31,31 @@ extension Registries {
         let mirrors = configuration.host(reference.host).mirrors
         for mirror in mirrors {
             let connection = try RegistryConnection(
-                reference.host, configuration: configuration, credential: nil, mirror: mirror)
+                reference.host,
+                configuration: configuration,
+                credential: nil,
+                mirror: mirror
+            )
             // Whatever is wrong with a mirror, the registry itself has the last word.
             if let found = try? await pull(reference, platform, connection, progress) { return found }
             try Task.checkCancellation()
         }
-        let connection = try RegistryConnection(reference.host, configuration: configuration, credential: credential)
+        let connection = try RegistryConnection(
+            reference.host,
+            configuration: configuration,
+            credential: credential
+        )
         return try await pull(reference, platform, connection, progress)
     }
 
     /// The digest that the name leads to now.
-    package func resolve(_ reference: ImageReference, credential: RegistryCredential?) async throws -> Digest {
+    package func resolve(_ reference: ImageReference, credential: RegistryCredential?) async throws -> Digest
+    {
         let connection = try RegistryConnection(
-            reference.host, configuration: try await configuration(), credential: credential)
+            reference.host,
+            configuration: try await configuration(),
+            credential: credential
+        )
         return try await manifest(of: reference, connection).descriptor.digest
     }
 
@@ -61,10 +73,15 @@ extension Registries {
         let config = try ImageStore.decodeConfig(configBytes)
         guard config.rootfs.layers.count == manifest.layers.count else {
             throw EscaleError.badManifest(
-                "its configuration names \(config.rootfs.layers.count) layers and its manifest \(manifest.layers.count)")
+                "its configuration names \(config.rootfs.layers.count) layers and its manifest \(manifest.layers.count)"
+            )
         }
         try await fetch(
-            Array(zip(manifest.layers, config.rootfs.layers)), reference, connection, progress)
+            Array(zip(manifest.layers, config.rootfs.layers)),
+            reference,
+            connection,
+            progress
+        )
         let stored = try await store.addImage(
             config: configBytes,
             manifest: fetched.bytes,
@@ -76,9 +93,15 @@ extension Registries {
 
     // MARK: Manifests
 
-    func manifest(of reference: ImageReference, _ connection: RegistryConnection) async throws -> FetchedManifest {
+    func manifest(of reference: ImageReference, _ connection: RegistryConnection) async throws
+        -> FetchedManifest
+    {
         try await manifest(
-            reference.digest?.description ?? reference.tag ?? "latest", digest: reference.digest, reference, connection)
+            reference.digest?.description ?? reference.tag ?? "latest",
+            digest: reference.digest,
+            reference,
+            connection
+        )
     }
 
     private func manifest(
@@ -88,11 +111,15 @@ extension Registries {
         _ connection: RegistryConnection
     ) async throws -> FetchedManifest {
         var call = RegistryConnection.Call(
-            .get, "/v2/\(reference.repository)/manifests/\(name)",
-            scopes: ["repository:\(reference.repository):pull"], what: reference.familiar)
+            .get,
+            "/v2/\(reference.repository)/manifests/\(name)",
+            scopes: ["repository:\(reference.repository):pull"],
+            what: reference.familiar
+        )
         for type in MediaType.acceptable { call.headers.add("Accept", type) }
         let response = try await connection.send(call)
-        let type = (response.headers["Content-Type"] ?? "").prefix { $0 != ";" }
+        let type =
+            (response.headers["Content-Type"] ?? "").prefix { $0 != ";" }
             .split(whereSeparator: \.isWhitespace).first.map(String.init) ?? ""
         let found = SHA256.digest(of: response.body)
         if let digest, digest != found {
@@ -105,11 +132,13 @@ extension Registries {
             throw EscaleError.badManifest(
                 type.contains("manifest.v1")
                     ? "\(reference) has a manifest of the old schema 1; push it again with a newer tool"
-                    : "\(reference) has a manifest of the unknown type \"\(type)\"")
+                    : "\(reference) has a manifest of the unknown type \"\(type)\""
+            )
         }
         return FetchedManifest(
             descriptor: Descriptor(mediaType: type, digest: found, size: Int64(response.body.count)),
-            bytes: response.body)
+            bytes: response.body
+        )
     }
 
     /// Follows indexes down to the manifest of one image.
@@ -125,7 +154,11 @@ extension Registries {
         let index = try decodeManifest(ImageIndexDocument.self, fetched.bytes, fetched.descriptor.digest)
         let chosen = try platform.choose(among: index.manifests, what: reference.familiar)
         let next = try await manifest(
-            chosen.digest.description, digest: chosen.digest, reference, connection)
+            chosen.digest.description,
+            digest: chosen.digest,
+            reference,
+            connection
+        )
         return try await image(next, reference, platform, connection, depth: depth + 1)
     }
 
@@ -198,7 +231,9 @@ extension Registries {
                 try await fill(writer, blob, reference, connection, progress)
             } catch {
                 // What came is kept for the next try, unless it is what was wrong.
-                if writer.count > 0, (error as? EscaleError)?.code.rawValue != "image.digest" { writer.keep() }
+                if writer.count > 0, (error as? EscaleError)?.code.rawValue != "image.digest" {
+                    writer.keep()
+                }
                 throw error
             }
             _ = try await blocking { try writer.commit(blob.digest) }
@@ -239,13 +274,16 @@ extension Registries {
         _ report: AmountReport
     ) async throws {
         var call = RegistryConnection.Call(
-            .get, "/v2/\(reference.repository)/blobs/\(blob.digest)",
+            .get,
+            "/v2/\(reference.repository)/blobs/\(blob.digest)",
             scopes: ["repository:\(reference.repository):pull"],
-            what: "blob \(blob.digest.short) of \(reference.familiar)")
+            what: "blob \(blob.digest.short) of \(reference.familiar)"
+        )
         if writer.count > 0 { call.headers["Range"] = "bytes=\(writer.count)-" }
         call.accepts = [416]
         let answer = try await connection.open(call)
-        let isRest = answer.response.status == .partialContent
+        let isRest =
+            answer.response.status == .partialContent
             && answer.response.headers["Content-Range"]?.hasPrefix("bytes \(writer.count)-") == true
         let begin = writer.count
         // A server that knows no ranges begins anew.
@@ -254,13 +292,17 @@ extension Registries {
             throw EscaleError(.httpInterrupted, "\(reference.host) has no byte \(begin) of \(call.what)")
         }
         guard isRest || answer.response.status != .partialContent else {
-            throw EscaleError(.httpInterrupted, "\(reference.host) sends another part of \(call.what) than byte \(begin)")
+            throw EscaleError(
+                .httpInterrupted,
+                "\(reference.host) sends another part of \(call.what) than byte \(begin)"
+            )
         }
         for try await chunk in answer.response.body {
             guard writer.count + Int64(chunk.count) <= blob.size else {
                 try writer.restart()
                 throw EscaleError.badManifest(
-                    "blob \(blob.digest.short) is longer than the \(blob.size) bytes of its descriptor")
+                    "blob \(blob.digest.short) is longer than the \(blob.size) bytes of its descriptor"
+                )
             }
             try writer.write(chunk)
             report.set(to: writer.count)
@@ -270,10 +312,13 @@ extension Registries {
                 let count = writer.count
                 try writer.restart()
                 throw EscaleError.badManifest(
-                    "blob \(blob.digest.short) has \(count) bytes, not the \(blob.size) of its descriptor")
+                    "blob \(blob.digest.short) has \(count) bytes, not the \(blob.size) of its descriptor"
+                )
             }
             throw EscaleError(
-                .httpInterrupted, "\(reference.host) broke off at byte \(writer.count) of \(blob.size) of \(call.what)")
+                .httpInterrupted,
+                "\(reference.host) broke off at byte \(writer.count) of \(blob.size) of \(call.what)"
+            )
         }
     }
 }

@@ -21,13 +21,20 @@ extension Registries {
     ) async throws -> Digest {
         guard let tag = reference.tag else {
             throw EscaleError(
-                .init("image.reference"), "\(reference) has no tag to be pushed to",
-                hint: "give it one with `escale tag \(image.displayName) NAME:TAG`")
+                .init("image.reference"),
+                "\(reference) has no tag to be pushed to",
+                hint: "give it one with `escale tag \(image.displayName) NAME:TAG`"
+            )
         }
         let lease = store.lease()
         defer { withExtendedLifetime(lease) {} }
         let connection = try RegistryConnection(
-            reference.host, configuration: try await configuration(), credential: credential)
+            reference.host,
+            configuration: try await configuration(),
+            credential: credential
+        )
+        // Before anything is compressed for nothing.
+        _ = try await connection.send(.init(.get, "/v2/", scopes: [], what: "its API"))
         let target = PushTarget(registries: self, connection: connection, reference: reference, image: image)
         var parts: [Int: Descriptor] = [:]
         var rest = Array(image.layers.enumerated())[...]
@@ -47,7 +54,10 @@ extension Registries {
         try await target.push(config)
         let digest = try await target.put(manifest, type, tag: tag)
         try await store.recordPush(
-            image.id, manifest: manifest, source: "\(reference.host)/\(reference.repository)@\(digest)")
+            image.id,
+            manifest: manifest,
+            source: "\(reference.host)/\(reference.repository)@\(digest)"
+        )
         return digest
     }
 }
@@ -63,8 +73,12 @@ private struct PushTarget: Sendable {
     private var scopes: [String] { ["repository:\(reference.repository):pull,push"] }
 
     private func call(_ method: HTTPMethod, _ path: String, _ what: String) -> RegistryConnection.Call {
-        .init(method, path.contains("://") || path.hasPrefix("/") ? path : "/v2/\(reference.repository)/\(path)",
-            scopes: scopes, what: "\(what) of \(reference.familiar)")
+        .init(
+            method,
+            path.contains("://") || path.hasPrefix("/") ? path : "/v2/\(reference.repository)/\(path)",
+            scopes: scopes,
+            what: "\(what) of \(reference.familiar)"
+        )
     }
 
     // MARK: Layers
@@ -107,7 +121,10 @@ private struct PushTarget: Sendable {
         }
         for other in Set(others).sorted() {
             var mount = self.call(
-                .post, "blobs/uploads/?mount=\(blob.digest)&from=\(PercentCoding.encode(other))", "blob \(blob.digest.short)")
+                .post,
+                "blobs/uploads/?mount=\(blob.digest)&from=\(PercentCoding.encode(other))",
+                "blob \(blob.digest.short)"
+            )
             mount.scopes.append("repository:\(other):pull")
             mount.accepts = [401, 403, 404]
             let answer = try await connection.send(mount)
@@ -159,9 +176,16 @@ private struct PushTarget: Sendable {
                 return (bytes, own.mediaType ?? MediaType.manifest, own.config)
             }
             let config = Descriptor(
-                mediaType: MediaType.config, digest: image.id, size: Int64(try store.blob(image.id).count))
+                mediaType: MediaType.config,
+                digest: image.id,
+                size: Int64(try store.blob(image.id).count)
+            )
             let plain = layers.map { layer in
-                Descriptor(mediaType: MediaType.ociLayer(layer.mediaType), digest: layer.digest, size: layer.size)
+                Descriptor(
+                    mediaType: MediaType.ociLayer(layer.mediaType),
+                    digest: layer.digest,
+                    size: layer.size
+                )
             }
             return (try encodeJSON(ImageManifest(config: config, layers: plain)), MediaType.manifest, config)
         }

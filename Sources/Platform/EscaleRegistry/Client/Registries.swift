@@ -42,7 +42,10 @@ package final class Registries: Sendable {
     /// - Throws: `registry.denied` where not; `registry.*`, `http.*`.
     package func logIn(_ host: String, _ credential: RegistryCredential) async throws {
         let connection = try RegistryConnection(
-            host, configuration: try await configuration(), credential: credential)
+            host,
+            configuration: try await configuration(),
+            credential: credential
+        )
         _ = try await connection.send(.init(.get, "/v2/", scopes: [], what: "its API"))
     }
 }

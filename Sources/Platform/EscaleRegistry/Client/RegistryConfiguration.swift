@@ -36,15 +36,19 @@ package struct RegistryConfiguration: Hashable, Sendable {
         hosts = try reader.read(try Files.readText(file))
     }
 
-    static let certificateDirectories = ["/etc/escale/certs.d", "/etc/docker/certs.d", "/etc/containers/certs.d"]
+    static let certificateDirectories = [
+        "/etc/escale/certs.d", "/etc/docker/certs.d", "/etc/containers/certs.d",
+    ]
 
     /// What is known of a registry. Certificates beside it (`ca.crt`, `client.cert`, `client.key`) are found by its name.
     func host(_ name: String) -> Host {
         var host = hosts[name] ?? Host()
-        for directory in Self.certificateDirectories.map({ "\($0)/\(name)" }) where Files.isDirectory(directory) {
+        for directory in Self.certificateDirectories.map({ "\($0)/\(name)" })
+        where Files.isDirectory(directory) {
             // A directory that can't be read has nothing to say.
             let files = (try? Files.list(directory)) ?? []
-            host.authority = host.authority ?? files.first { $0.hasSuffix(".crt") }.map { "\(directory)/\($0)" }
+            host.authority =
+                host.authority ?? files.first { $0.hasSuffix(".crt") }.map { "\(directory)/\($0)" }
             if host.certificate == nil, let certificate = files.first(where: { $0.hasSuffix(".cert") }),
                 files.contains(certificate.dropLast(5) + ".key")
             {
@@ -65,14 +69,21 @@ package struct RegistryConfiguration: Hashable, Sendable {
             problems = document.diagnostics
             for pair in document.root.map({ pairs($0, "this file") }) ?? [] {
                 guard pair.key == "registries" else {
-                    problem("there is no \"\(pair.key)\" here", pair.keyPosition, hint: "write registries: and a mapping")
+                    problem(
+                        "there is no \"\(pair.key)\" here",
+                        pair.keyPosition,
+                        hint: "write registries: and a mapping"
+                    )
                     continue
                 }
                 for registry in pairs(pair.value, "registries") { hosts[registry.key] = host(registry.value) }
             }
             guard !problems.hasErrors else {
                 throw EscaleError(
-                    .init("registry.configuration"), "\(file) can't be used", diagnostics: problems.sortedByPosition())
+                    .init("registry.configuration"),
+                    "\(file) can't be used",
+                    diagnostics: problems.sortedByPosition()
+                )
             }
             return hosts
         }
@@ -108,8 +119,10 @@ package struct RegistryConfiguration: Hashable, Sendable {
                 case "key": host.key = path(value)
                 default:
                     problem(
-                        "a registry has no \"\(pair.key)\"", pair.keyPosition,
-                        hint: "possible are insecure, mirrors, ca, certificate and key")
+                        "a registry has no \"\(pair.key)\"",
+                        pair.keyPosition,
+                        hint: "possible are insecure, mirrors, ca, certificate and key"
+                    )
                 }
             }
             return host
@@ -125,7 +138,8 @@ package struct RegistryConfiguration: Hashable, Sendable {
 
         private mutating func problem(_ message: String, _ position: SourcePosition?, hint: String? = nil) {
             problems.append(
-                Diagnostic(.error, .init("registry.configuration"), message, at: position, hint: hint))
+                Diagnostic(.error, .init("registry.configuration"), message, at: position, hint: hint)
+            )
         }
     }
 }

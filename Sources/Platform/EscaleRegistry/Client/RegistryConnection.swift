@@ -16,6 +16,8 @@ actor RegistryConnection {
     private let credential: RegistryCredential?
     private var clients: [HTTPURL: HTTPClient] = [:]
     private var challenge: Challenge?
+    /// Whether the user's name and password were sent already.
+    private var sentBasic = false
     private var session: HTTPURL?
     private var tokens: [String: (value: String, until: ContinuousClock.Instant)] = [:]
 
@@ -36,7 +38,8 @@ actor RegistryConnection {
         guard let (address, port) = HTTPURL.hostAndPort(name) else {
             throw EscaleError(.init("image.reference"), "\"\(host)\" is not a registry's host name")
         }
-        base = mirror.map { HTTPURL(isSecure: $0.isSecure, host: $0.host, port: $0.port, target: "/") }
+        base =
+            mirror.map { HTTPURL(isSecure: $0.isSecure, host: $0.host, port: $0.port, target: "/") }
             ?? HTTPURL(isSecure: true, host: address, port: port ?? 443, target: "/")
         isInsecure = settings.isInsecure || Self.isLoopback(address) || mirror?.isSecure == false
     }
@@ -121,7 +124,9 @@ actor RegistryConnection {
                 continue
             }
             if status == 401, url.sharesOrigin(with: base), !isRenewed,
-                let better = response.headers.all("WWW-Authenticate").flatMap(Challenge.parse).first(where: \.isKnown)
+                let better = response.headers.all("WWW-Authenticate").flatMap(Challenge.parse).first(
+                    where: \.isKnown
+                )
             {
                 isRenewed = true
                 challenge = better
@@ -138,12 +143,15 @@ actor RegistryConnection {
                 status: response.status,
                 retryAfter: response.headers["Retry-After"].flatMap { Int($0) },
                 error: .registry(
-                    response.status, body, host: host, what: call.what, isLoggedIn: credential != nil)
+                    response.status,
+                    body,
+                    host: host,
+                    what: call.what,
+                    isLoggedIn: credential != nil
+                )
             )
         }
     }
-
-    private var sentBasic = false
 
     /// A refusal that may be temporary.
     struct Refused: Error {
@@ -187,7 +195,9 @@ actor RegistryConnection {
         return usual
     }
 
-    private func request(_ call: Call, _ url: HTTPURL, isOwn: Bool) async throws -> HTTPClient.StreamedResponse {
+    private func request(_ call: Call, _ url: HTTPURL, isOwn: Bool) async throws
+        -> HTTPClient.StreamedResponse
+    {
         var headers = call.headers
         if isOwn, let value = try await authorization(call.scopes) { headers["Authorization"] = value }
         return try await client(url).stream(
@@ -229,16 +239,21 @@ extension RegistryConnection {
             return base
         } catch let error as EscaleError where isInsecure && base.isSecure && Self.isNoTLS(error) {
             let plain = HTTPURL(
-                isSecure: false, host: base.host, port: base.port == 443 && !host.hasSuffix(":443") ? 80 : base.port,
-                target: "/")
+                isSecure: false,
+                host: base.host,
+                port: base.port == 443 && !host.hasSuffix(":443") ? 80 : base.port,
+                target: "/"
+            )
             try await ping(plain)
             return plain
         } catch let error as EscaleError where error.code == .httpNoTLS || error.code == .httpUntrusted {
             throw EscaleError(
-                error.code, error.message,
+                error.code,
+                error.message,
                 hint: error.code == .httpNoTLS
                     ? "if it speaks plain HTTP, write `insecure: true` for \(host) in /etc/escale/registries.yaml"
-                    : "put the certificate of who signed its own into /etc/escale/certs.d/\(host)/ca.crt")
+                    : "put the certificate of who signed its own into /etc/escale/certs.d/\(host)/ca.crt"
+            )
         }
     }
 
@@ -248,20 +263,32 @@ extension RegistryConnection {
 
     private func ping(_ url: HTTPURL) async throws {
         let response = try await client(url).send(
-            HTTPRequest(.get, target: "/v2/"), timeout: .seconds(30), bodyLimit: ByteCount(1 << 20))
+            HTTPRequest(.get, target: "/v2/"),
+            timeout: .seconds(30),
+            bodyLimit: ByteCount(1 << 20)
+        )
         switch response.status.rawValue {
         case 200..<300: challenge = nil
         case 401:
-            challenge = response.headers.all("WWW-Authenticate").flatMap(Challenge.parse).first(where: \.isKnown)
+            challenge = response.headers.all("WWW-Authenticate").flatMap(Challenge.parse).first(
+                where: \.isKnown
+            )
             guard challenge != nil else {
                 throw EscaleError.notARegistry(host, "it asks for a login of a kind that is not known here")
             }
         case 404: throw EscaleError.notARegistry(host, "it has no /v2/")
         default:
             throw Refused(
-                status: response.status, retryAfter: response.headers["Retry-After"].flatMap { Int($0) },
+                status: response.status,
+                retryAfter: response.headers["Retry-After"].flatMap { Int($0) },
                 error: .registry(
-                    response.status, response.body, host: host, what: "its API", isLoggedIn: credential != nil))
+                    response.status,
+                    response.body,
+                    host: host,
+                    what: "its API",
+                    isLoggedIn: credential != nil
+                )
+            )
         }
     }
 
@@ -271,10 +298,14 @@ extension RegistryConnection {
         var trust = TLSTrust()
         trust.verifies = !isInsecure || settings.authority != nil
         trust.authority = settings.authority
-        if url.sharesOrigin(with: base) { (trust.certificate, trust.key) = (settings.certificate, settings.key) }
+        if url.sharesOrigin(with: base) {
+            (trust.certificate, trust.key) = (settings.certificate, settings.key)
+        }
         let client = try HTTPClient(
             url.isSecure ? .tls(host: url.host, port: url.port, trust) : .tcp(host: url.host, port: url.port),
-            connectTimeout: .seconds(10), usesProxies: !Self.isLoopback(url.host))
+            connectTimeout: .seconds(10),
+            usesProxies: !Self.isLoopback(url.host)
+        )
         clients[key] = client
         return client
     }
@@ -309,7 +340,9 @@ extension RegistryConnection {
             realm.isSecure || isInsecure || session?.isSecure == false
         else {
             throw EscaleError.notARegistry(
-                host, "it names no place to log in: \((challenge.parameters["realm"] ?? "").prefix(200))")
+                host,
+                "it names no place to log in: \((challenge.parameters["realm"] ?? "").prefix(200))"
+            )
         }
         let wanted = scopes.isEmpty ? challenge.parameters["scope"].map { [$0] } ?? [] : scopes
         var query = HTTPQuery()
@@ -321,24 +354,38 @@ extension RegistryConnection {
             query.add("refresh_token", identity)
             query.add("client_id", "escale")
             request = HTTPRequest(
-                .post, target: realm.target, headers: ["Content-Type": "application/x-www-form-urlencoded"],
-                body: Array(query.encoded.utf8))
+                .post,
+                target: realm.target,
+                headers: ["Content-Type": "application/x-www-form-urlencoded"],
+                body: Array(query.encoded.utf8)
+            )
         } else {
             let joint = realm.target.contains("?") ? "&" : "?"
             var headers = HTTPHeaders()
             if let credential {
                 query.add("account", credential.username)
-                headers["Authorization"] = "Basic " + Self.base64("\(credential.username):\(credential.password)")
+                headers["Authorization"] =
+                    "Basic " + Self.base64("\(credential.username):\(credential.password)")
             }
             request = HTTPRequest(.get, target: realm.target + joint + query.encoded, headers: headers)
         }
-        let response = try await client(realm).send(request, timeout: .seconds(30), bodyLimit: ByteCount(1 << 20))
+        let response = try await client(realm).send(
+            request,
+            timeout: .seconds(30),
+            bodyLimit: ByteCount(1 << 20)
+        )
         guard response.status.isSuccess else {
             throw Refused(
-                status: response.status, retryAfter: response.headers["Retry-After"].flatMap { Int($0) },
+                status: response.status,
+                retryAfter: response.headers["Retry-After"].flatMap { Int($0) },
                 error: .registry(
-                    response.status, response.body, host: host, what: wanted.first ?? "its API",
-                    isLoggedIn: credential != nil))
+                    response.status,
+                    response.body,
+                    host: host,
+                    what: wanted.first ?? "its API",
+                    isLoggedIn: credential != nil
+                )
+            )
         }
         guard let answer = try? JSONDecoder().decode(Token.self, from: Data(response.body)),
             let token = answer.token ?? answer.access_token, !token.isEmpty

@@ -33,34 +33,41 @@ extension EscaleError {
             )
         case 403:
             return EscaleError(
-                .registryDenied, "\(host) does not allow this with \(what)\(reason)",
+                .registryDenied,
+                "\(host) does not allow this with \(what)\(reason)",
                 hint: "the user needs the right to it there; `escale login \(host)` changes the user"
             )
         case 404:
             return EscaleError(
-                .registryNotFound, "there is no \(what) on \(host)\(reason)",
+                .registryNotFound,
+                "there is no \(what) on \(host)\(reason)",
                 hint: "check the name and the tag; a private one needs `escale login \(host)`"
             )
         case 429:
             return EscaleError(
-                Code("registry.too-many"), "\(host) has had too many requests and asks to wait\(reason)",
+                Code("registry.too-many"),
+                "\(host) has had too many requests and asks to wait\(reason)",
                 hint: "try again later, or log in: `escale login \(host)`"
             )
         case 500...:
             return EscaleError(
-                Code("registry.failed"), "\(host) failed with \(what): it answered \(status)\(reason)",
+                Code("registry.failed"),
+                "\(host) failed with \(what): it answered \(status)\(reason)",
                 hint: "try again later; its operator's logs say more"
             )
         default:
             return EscaleError(
-                Code("registry.refused"), "\(host) refused \(what) with \(status)\(reason)")
+                Code("registry.refused"),
+                "\(host) refused \(what) with \(status)\(reason)"
+            )
         }
     }
 
     /// The server's answer is not what the specification says.
     static func notARegistry(_ host: String, _ reason: String) -> EscaleError {
         EscaleError(
-            Code("registry.protocol"), "\(host) does not answer as a registry does: \(reason)",
+            Code("registry.protocol"),
+            "\(host) does not answer as a registry does: \(reason)",
             hint: "check the host's name and port"
         )
     }
@@ -77,7 +84,9 @@ struct RegistryRefusal: Codable {
 
     /// The first error's words, on one line.
     static func message(in body: [UInt8]) -> String? {
-        guard let refusal = try? JSONDecoder().decode(RegistryRefusal.self, from: Data(body)) else { return nil }
+        guard let refusal = try? JSONDecoder().decode(RegistryRefusal.self, from: Data(body)) else {
+            return nil
+        }
         let item = refusal.errors.first
         let text = item?.message.flatMap { $0.isEmpty ? nil : $0 } ?? item?.code
         return text.map { String($0.prefix(300)).split(whereSeparator: \.isNewline).joined(separator: " ") }

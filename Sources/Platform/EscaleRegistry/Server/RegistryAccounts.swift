@@ -25,12 +25,17 @@ final class RegistryAccounts: Sendable {
         let hashes = try Self.read(file)
         guard !hashes.isEmpty else {
             throw EscaleError(
-                .init("registry.htpasswd"), "\(file) has no users", hint: "add one: `htpasswd -B \(file) NAME`")
+                .init("registry.htpasswd"),
+                "\(file) has no users",
+                hint: "add one: `htpasswd -B \(file) NAME`"
+            )
         }
         for (user, hash) in hashes.sorted(by: { $0.key < $1.key }) where hash.verify("") == .unknownKind {
             throw EscaleError(
-                .init("registry.htpasswd"), "the password of \(user) in \(file) has a hash that is not known here",
-                hint: "set it again with bcrypt: `htpasswd -B \(file) \(user)`")
+                .init("registry.htpasswd"),
+                "the password of \(user) in \(file) has a hash that is not known here",
+                hint: "set it again with bcrypt: `htpasswd -B \(file) \(user)`"
+            )
         }
     }
 

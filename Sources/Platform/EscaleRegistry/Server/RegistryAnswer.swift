@@ -17,11 +17,19 @@ struct RegistryProblem: Error {
     }
 
     static func blobUnknown(_ digest: String) -> Self {
-        Self(status: .notFound, code: "BLOB_UNKNOWN", message: "there is no blob \(digest) in this repository")
+        Self(
+            status: .notFound,
+            code: "BLOB_UNKNOWN",
+            message: "there is no blob \(digest) in this repository"
+        )
     }
 
     static func manifestUnknown(_ reference: String) -> Self {
-        Self(status: .notFound, code: "MANIFEST_UNKNOWN", message: "there is no manifest \(reference) in this repository")
+        Self(
+            status: .notFound,
+            code: "MANIFEST_UNKNOWN",
+            message: "there is no manifest \(reference) in this repository"
+        )
     }
 
     static func manifestInvalid(_ reason: String) -> Self {
@@ -33,13 +41,22 @@ struct RegistryProblem: Error {
     }
 
     static let uploadUnknown = Self(
-        status: .notFound, code: "BLOB_UPLOAD_UNKNOWN", message: "there is no such upload; begin a new one")
+        status: .notFound,
+        code: "BLOB_UPLOAD_UNKNOWN",
+        message: "there is no such upload; begin a new one"
+    )
 
     static let uploadTaken = Self(
-        status: .conflict, code: "BLOB_UPLOAD_INVALID", message: "another request writes to this upload just now")
+        status: .conflict,
+        code: "BLOB_UPLOAD_INVALID",
+        message: "another request writes to this upload just now"
+    )
 
     static let unsupported = Self(
-        status: .methodNotAllowed, code: "UNSUPPORTED", message: "the registry has nothing of that kind")
+        status: .methodNotAllowed,
+        code: "UNSUPPORTED",
+        message: "the registry has nothing of that kind"
+    )
 
     var response: HTTPResponse {
         RegistryAnswer.json(RegistryRefusal(errors: [.init(code: code, message: message)]), status)
@@ -54,8 +71,10 @@ struct RegistryProblem: Error {
         let error = EscaleError(wrapping: error)
         let isFull = error.message.contains("No space left")
         self.init(
-            status: isFull ? .insufficientStorage : .internalServerError, code: isFull ? "DENIED" : "UNKNOWN",
-            message: error.message)
+            status: isFull ? .insufficientStorage : .internalServerError,
+            code: isFull ? "DENIED" : "UNKNOWN",
+            message: error.message
+        )
     }
 
     init(status: HTTPStatus, code: String, message: String) {

@@ -16,14 +16,16 @@ struct RegistryPage: Sendable {
                 "Content-Type": "text/html; charset=utf-8",
                 "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
             ],
-            body: Array(Self.frame(name ?? "Images", body).utf8))
+            body: Array(Self.frame(name ?? "Images", body).utf8)
+        )
     }
 
     private func list() throws -> String {
         let repositories = store.repositories
         let names = try repositories.names()
         guard !names.isEmpty else {
-            return "<p>There is nothing here yet. Push an image: <code>escale push THIS-HOST/NAME:TAG</code></p>"
+            return
+                "<p>There is nothing here yet. Push an image: <code>escale push THIS-HOST/NAME:TAG</code></p>"
         }
         let rows = try names.map { name in
             let tags = try repositories.tags(in: name)

@@ -30,7 +30,9 @@ package actor RegistryServer {
     package func resume() async -> EscaleError? {
         do {
             let file = file
-            guard let bytes = try await blocking({ Files.exists(file) ? try Files.read(file) : nil }) else { return nil }
+            guard let bytes = try await blocking({ Files.exists(file) ? try Files.read(file) : nil }) else {
+                return nil
+            }
             _ = try await start(try decodeJSON(RegistrySettings.self, from: bytes))
             return nil
         } catch {
@@ -45,27 +47,37 @@ package actor RegistryServer {
         if let running {
             guard running.settings == settings else {
                 throw EscaleError(
-                    .init("registry.running"), "the registry serves at \(running.url) already",
-                    hint: "`escale registry stop` ends it")
+                    .init("registry.running"),
+                    "the registry serves at \(running.url) already",
+                    hint: "`escale registry stop` ends it"
+                )
             }
             return try await status() ?? .init(url: running.url, settings: settings, repositories: 0)
         }
         guard let (address, port) = HTTPURL.hostAndPort(settings.listen), let port, !address.isEmpty else {
             throw EscaleError(
-                .init("registry.address"), "\"\(settings.listen)\" is not an address and a port",
-                hint: "write it like 127.0.0.1:5000 or [::1]:5000")
+                .init("registry.address"),
+                "\"\(settings.listen)\" is not an address and a port",
+                hint: "write it like 127.0.0.1:5000 or [::1]:5000"
+            )
         }
         let store = store
         let (accounts, certificate) = try await blocking {
             (try settings.htpasswd.map { try RegistryAccounts(file: $0) }, try Self.certificate(settings))
         }
         let service = RegistryService(
-            store: store, accounts: accounts, uploads: RegistryUploads(store: store),
-            report: { [weak self] text in Task { await self?.tell(text) } })
+            store: store,
+            accounts: accounts,
+            uploads: RegistryUploads(store: store),
+            report: { [weak self] text in Task { await self?.tell(text) } }
+        )
         let server = HTTPServer(
             address: .tcp(address: address == "localhost" ? "127.0.0.1" : address, port: port),
-            bodyLimit: ByteCount(Int64(RegistryService.maximalManifest)), certificate: certificate,
-            receiver: service.receiver, handler: service.answer)
+            bodyLimit: ByteCount(Int64(RegistryService.maximalManifest)),
+            certificate: certificate,
+            receiver: service.receiver,
+            handler: service.answer
+        )
         try server.start()
         let host = address.contains(":") ? "[\(address)]" : address
         let url = "\(certificate == nil ? "http" : "https")://\(host):\(server.port ?? port)/"
@@ -84,8 +96,10 @@ package actor RegistryServer {
             return .init(certificate: try Files.readText(certificate), key: try Files.readText(key))
         default:
             throw EscaleError(
-                .init("registry.certificate"), "a certificate needs its key, and a key its certificate",
-                hint: "give --tls-certificate and --tls-key")
+                .init("registry.certificate"),
+                "a certificate needs its key, and a key its certificate",
+                hint: "give --tls-certificate and --tls-key"
+            )
         }
     }
 

@@ -33,7 +33,8 @@ extension RegistryService {
                 "Docker-Content-Digest": manifest.descriptor.digest.description,
                 "ETag": "\"\(manifest.descriptor.digest)\"",
             ],
-            body: try store.blob(manifest.descriptor.digest))
+            body: try store.blob(manifest.descriptor.digest)
+        )
     }
 
     /// A tag's name goes into a path: nothing else may.
@@ -44,7 +45,10 @@ extension RegistryService {
             }
         } else if (try? ImageReference("localhost/\(name):\(reference)")) == nil {
             throw RegistryProblem(
-                status: .badRequest, code: "TAG_INVALID", message: "\"\(reference)\" is not a tag")
+                status: .badRequest,
+                code: "TAG_INVALID",
+                message: "\"\(reference)\" is not a tag"
+            )
         }
     }
 
@@ -66,15 +70,19 @@ extension RegistryService {
         defer { withExtendedLifetime(lease) {} }
         guard request.body.count <= Self.maximalManifest else {
             throw RegistryProblem(
-                status: .contentTooLarge, code: "MANIFEST_INVALID",
-                message: "the manifest is larger than \(Self.maximalManifest) bytes")
+                status: .contentTooLarge,
+                code: "MANIFEST_INVALID",
+                message: "the manifest is larger than \(Self.maximalManifest) bytes"
+            )
         }
         let digest = SHA256.digest(of: request.body)
         if let named = Digest(reference), named != digest {
             throw RegistryProblem.digestInvalid("the manifest's digest is \(digest)")
         }
         let manifest = try read(request, digest)
-        for part in manifest.parts where part.urls?.isEmpty ?? true { try expect(part, of: manifest, in: name) }
+        for part in manifest.parts where part.urls?.isEmpty ?? true {
+            try expect(part, of: manifest, in: name)
+        }
         try store.addBlob(request.body)
         try repositories.put(manifest, tag: Digest(reference) == nil ? reference : nil, in: name)
         report("pushed \(name) \(reference) \(digest)")
@@ -86,19 +94,25 @@ extension RegistryService {
     }
 
     private func expect(_ part: Descriptor, of manifest: Repositories.Manifest, in name: String) throws {
-        guard part.size >= 0 else { throw RegistryProblem.manifestInvalid("\(part.digest) has the size \(part.size)") }
+        guard part.size >= 0 else {
+            throw RegistryProblem.manifestInvalid("\(part.digest) has the size \(part.size)")
+        }
         if manifest.isIndex {
             guard repositories.manifest(part.digest, in: name) != nil else {
                 throw RegistryProblem(
-                    status: .badRequest, code: "MANIFEST_BLOB_UNKNOWN",
-                    message: "the index names the manifest \(part.digest), which is not in this repository")
+                    status: .badRequest,
+                    code: "MANIFEST_BLOB_UNKNOWN",
+                    message: "the index names the manifest \(part.digest), which is not in this repository"
+                )
             }
             return
         }
         guard repositories.has(part.digest, in: name), let size = store.blobSize(part.digest) else {
             throw RegistryProblem(
-                status: .badRequest, code: "MANIFEST_BLOB_UNKNOWN",
-                message: "the manifest names the blob \(part.digest), which is not in this repository")
+                status: .badRequest,
+                code: "MANIFEST_BLOB_UNKNOWN",
+                message: "the manifest names the blob \(part.digest), which is not in this repository"
+            )
         }
         guard size == part.size else {
             throw RegistryProblem.manifestInvalid("\(part.digest) has \(size) bytes, not \(part.size)")
@@ -106,7 +120,8 @@ extension RegistryService {
     }
 
     private func read(_ request: HTTPRequest, _ digest: Digest) throws -> Repositories.Manifest {
-        let type = (request.headers["Content-Type"] ?? "").prefix { $0 != ";" }
+        let type =
+            (request.headers["Content-Type"] ?? "").prefix { $0 != ";" }
             .split(whereSeparator: \.isWhitespace).first.map(String.init) ?? ""
         let descriptor = Descriptor(mediaType: type, digest: digest, size: Int64(request.body.count))
         func decoded<Value: Decodable>(_ kind: Value.Type) throws -> Value {
@@ -117,17 +132,26 @@ extension RegistryService {
             }
         }
         func expectType(_ own: String?, _ version: Int) throws {
-            guard version == 2 else { throw RegistryProblem.manifestInvalid("schemaVersion must be 2, not \(version)") }
+            guard version == 2 else {
+                throw RegistryProblem.manifestInvalid("schemaVersion must be 2, not \(version)")
+            }
             guard own == nil || own == type else {
-                throw RegistryProblem.manifestInvalid("the manifest is sent as \(type) and says that it is \(own ?? "")")
+                throw RegistryProblem.manifestInvalid(
+                    "the manifest is sent as \(type) and says that it is \(own ?? "")"
+                )
             }
         }
         if MediaType.isIndex(type) {
             let index = try decoded(ImageIndexDocument.self)
             try expectType(index.mediaType, index.schemaVersion)
             return .init(
-                descriptor: descriptor, pushed: .now, subject: index.subject?.digest, artifactType: index.artifactType,
-                parts: index.manifests, isIndex: true)
+                descriptor: descriptor,
+                pushed: .now,
+                subject: index.subject?.digest,
+                artifactType: index.artifactType,
+                parts: index.manifests,
+                isIndex: true
+            )
         }
         guard MediaType.isManifest(type) else {
             throw RegistryProblem.manifestInvalid("manifests of the type \"\(type)\" are not known here")
@@ -137,8 +161,12 @@ extension RegistryService {
         var kept = descriptor
         kept.annotations = manifest.subject == nil ? nil : manifest.annotations
         return .init(
-            descriptor: kept, pushed: .now, subject: manifest.subject?.digest,
+            descriptor: kept,
+            pushed: .now,
+            subject: manifest.subject?.digest,
             artifactType: manifest.artifactType ?? manifest.config.mediaType,
-            parts: [manifest.config] + manifest.layers, isIndex: false)
+            parts: [manifest.config] + manifest.layers,
+            isIndex: false
+        )
     }
 }

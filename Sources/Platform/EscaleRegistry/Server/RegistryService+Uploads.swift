@@ -7,7 +7,9 @@ import EscaleSystem
 extension RegistryService {
     /// Who takes the body of a request; `nil` where it is small and belongs into memory.
     @Sendable func receiver(_ request: HTTPRequest) -> (any HTTPBodyReceiver)? {
-        guard [.post, .patch, .put].contains(request.method), let route = try? RegistryRoute(request) else { return nil }
+        guard [.post, .patch, .put].contains(request.method), let route = try? RegistryRoute(request) else {
+            return nil
+        }
         switch route {
         case .uploads(let name): return begin(name, request)
         case .upload(let name, let id): return goOn(name, id, request)
@@ -73,7 +75,9 @@ extension RegistryService {
         return text.prefix { $0 != "-" }.split(separator: "=").last.flatMap { Int64($0) } == count
     }
 
-    private func end(_ writer: BlobWriter, _ id: String, _ text: String, _ name: String) async throws -> HTTPResponse {
+    private func end(_ writer: BlobWriter, _ id: String, _ text: String, _ name: String) async throws
+        -> HTTPResponse
+    {
         guard let digest = Digest(text) else {
             uploads.giveBack(writer, id)
             throw RegistryProblem.digestInvalid("\"\(text)\" is no sha256 digest")
@@ -99,7 +103,8 @@ extension RegistryService {
     private func created(_ digest: Digest, _ name: String) -> HTTPResponse {
         HTTPResponse(
             .created,
-            headers: ["Location": "/v2/\(name)/blobs/\(digest)", "Docker-Content-Digest": digest.description])
+            headers: ["Location": "/v2/\(name)/blobs/\(digest)", "Docker-Content-Digest": digest.description]
+        )
     }
 
     /// Shows a blob of another repository in this one; `nil` where it isn't there, and an upload shall begin.
@@ -124,7 +129,9 @@ private final class FixedReceiver: HTTPBodyReceiver {
         if error is Refusal {
             return FixedReceiver {
                 var response = RegistryProblem(
-                    status: .unauthorized, code: "UNAUTHORIZED", message: "a user name and a password are needed"
+                    status: .unauthorized,
+                    code: "UNAUTHORIZED",
+                    message: "a user name and a password are needed"
                 ).response
                 response.headers["WWW-Authenticate"] = #"Basic realm="Escale""#
                 return response

@@ -28,7 +28,9 @@ struct RegistryService: Sendable {
             response = try await answer(request, route)
         } catch {
             response = RegistryProblem(error).response
-            if response.status == .unauthorized { response.headers["WWW-Authenticate"] = #"Basic realm="Escale""# }
+            if response.status == .unauthorized {
+                response.headers["WWW-Authenticate"] = #"Basic realm="Escale""#
+            }
         }
         response.headers[RegistryAnswer.version.0] = RegistryAnswer.version.1
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -41,7 +43,10 @@ struct RegistryService: Sendable {
     }
 
     private static let unauthorized = RegistryProblem(
-        status: .unauthorized, code: "UNAUTHORIZED", message: "a user name and a password are needed")
+        status: .unauthorized,
+        code: "UNAUTHORIZED",
+        message: "a user name and a password are needed"
+    )
 
     private func answer(_ request: HTTPRequest, _ route: RegistryRoute) async throws -> HTTPResponse {
         let isReading = request.method == .get || request.method == .head
@@ -53,10 +58,14 @@ struct RegistryService: Sendable {
             return try await blocking { try manifest(name, reference, request) }
         case .blob(let name, let digest): return try await blocking { try blob(name, digest, request) }
         case .upload(let name, let id) where request.method == .get:
-            guard let count = try await blocking({ try uploads.count(id) }) else { throw RegistryProblem.uploadUnknown }
+            guard let count = try await blocking({ try uploads.count(id) }) else {
+                throw RegistryProblem.uploadUnknown
+            }
             return accepted(name, id, count, status: .noContent)
         case .upload(_, let id) where request.method == .delete:
-            guard try await blocking({ try uploads.count(id) }) != nil else { throw RegistryProblem.uploadUnknown }
+            guard try await blocking({ try uploads.count(id) }) != nil else {
+                throw RegistryProblem.uploadUnknown
+            }
             try await blocking { try uploads.forget(id) }
             return HTTPResponse(.noContent)
         case .referrers(let name, let digest) where isReading:
@@ -100,7 +109,10 @@ struct RegistryService: Sendable {
         guard let text = request.query["n"] else { return (names, nil) }
         guard let count = Int(text), count >= 0 else {
             throw RegistryProblem(
-                status: .badRequest, code: "PAGINATION_NUMBER_INVALID", message: "n must be a number, not \(text)")
+                status: .badRequest,
+                code: "PAGINATION_NUMBER_INVALID",
+                message: "n must be a number, not \(text)"
+            )
         }
         guard count < names.count else { return (names, nil) }
         let page = Array(names.prefix(count))
@@ -109,7 +121,9 @@ struct RegistryService: Sendable {
     }
 
     private func referrers(_ name: String, _ digest: String, _ request: HTTPRequest) throws -> HTTPResponse {
-        guard let subject = Digest(digest) else { throw RegistryProblem.digestInvalid("\(digest) is no sha256 digest") }
+        guard let subject = Digest(digest) else {
+            throw RegistryProblem.digestInvalid("\(digest) is no sha256 digest")
+        }
         var index = ImageIndexDocument(manifests: [])
         for manifest in try repositories.manifests(in: name) where manifest.subject == subject {
             var entry = manifest.descriptor
@@ -130,7 +144,9 @@ struct RegistryService: Sendable {
     // MARK: Blobs
 
     private func blob(_ name: String, _ text: String, _ request: HTTPRequest) throws -> HTTPResponse {
-        guard let digest = Digest(text) else { throw RegistryProblem.digestInvalid("\(text) is no sha256 digest") }
+        guard let digest = Digest(text) else {
+            throw RegistryProblem.digestInvalid("\(text) is no sha256 digest")
+        }
         guard repositories.has(digest, in: name), let size = store.blobSize(digest) else {
             throw RegistryProblem.blobUnknown(text)
         }
@@ -142,7 +158,8 @@ struct RegistryService: Sendable {
         default: throw RegistryProblem.unsupported
         }
         var headers: HTTPHeaders = [
-            "Content-Type": "application/octet-stream", "Docker-Content-Digest": text, "Accept-Ranges": "bytes",
+            "Content-Type": "application/octet-stream", "Docker-Content-Digest": text,
+            "Accept-Ranges": "bytes",
             "ETag": "\"\(text)\"", "Cache-Control": "max-age=31536000",
         ]
         let file = try store.openBlob(digest)
@@ -155,8 +172,10 @@ struct RegistryService: Sendable {
         }
         headers["Content-Range"] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)"
         return HTTPResponse(
-            .partialContent, headers: headers,
-            body: .file(file, from: range.lowerBound, count: range.upperBound - range.lowerBound))
+            .partialContent,
+            headers: headers,
+            body: .file(file, from: range.lowerBound, count: range.upperBound - range.lowerBound)
+        )
     }
 
     /// One range of bytes (RFC 9110, section 14.1.2); `nil` for what can't be satisfied.
@@ -174,12 +193,15 @@ struct RegistryService: Sendable {
         return first..<min(last, size - 1) + 1
     }
 
-    func accepted(_ name: String, _ id: String, _ count: Int64, status: HTTPStatus = .accepted) -> HTTPResponse {
+    func accepted(_ name: String, _ id: String, _ count: Int64, status: HTTPStatus = .accepted)
+        -> HTTPResponse
+    {
         HTTPResponse(
             status,
             headers: [
                 "Location": "/v2/\(name)/blobs/uploads/\(id)", "Range": "0-\(max(0, count - 1))",
                 "Docker-Upload-UUID": id,
-            ])
+            ]
+        )
     }
 }

@@ -64,7 +64,9 @@ final class RegistryUploads: Sendable {
             state.taken.remove(id)
             // One without bytes costs nothing to open again: a client may begin many and go on with none.
             guard writer.count > 0 else { return }
-            if state.open.count >= Self.maximalOpen, let other = state.open.keys.randomElement() { state.open[other] = nil }
+            if state.open.count >= Self.maximalOpen, let other = state.open.keys.randomElement() {
+                state.open[other] = nil
+            }
             state.open[id] = writer
         }
     }
@@ -82,7 +84,8 @@ final class RegistryUploads: Sendable {
     }
 
     private static func isID(_ text: String) -> Bool {
-        text.utf8.count == 32 && text.utf8.allSatisfy { ($0 >= 0x30 && $0 <= 0x39) || ($0 >= 0x61 && $0 <= 0x66) }
+        text.utf8.count == 32
+            && text.utf8.allSatisfy { ($0 >= 0x30 && $0 <= 0x39) || ($0 >= 0x61 && $0 <= 0x66) }
     }
 }
 

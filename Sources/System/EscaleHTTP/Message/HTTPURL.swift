@@ -55,7 +55,9 @@ package struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
     package func resolving(_ location: String) -> HTTPURL? {
         if location.contains("://") { return HTTPURL(location) }
         if location.hasPrefix("//") { return HTTPURL((isSecure ? "https:" : "http:") + location) }
-        guard location.hasPrefix("/"), location.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
+        guard location.hasPrefix("/"), location.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            return nil
+        }
         return HTTPURL(isSecure: isSecure, host: host, port: port, target: location)
     }
 

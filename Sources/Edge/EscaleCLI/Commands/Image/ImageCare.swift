@@ -81,7 +81,9 @@ enum ImageHistory: CLICommand {
                 table.add(
                     entry.createdAt.map { "\((Timestamp.now - $0).spokenText) ago" } ?? "",
                     options.noTruncation || text.count <= 60 ? text : text.prefix(59) + "…",
-                    entry.size.description, entry.comment)
+                    entry.size.description,
+                    entry.comment
+                )
             }
             return table
         }
@@ -110,7 +112,12 @@ enum SystemDf: CLICommand {
             var table = Table("TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE")
             for item in items {
                 table.add(
-                    item.type, "\(item.total)", "\(item.active)", item.size.description, item.reclaimable.description)
+                    item.type,
+                    "\(item.total)",
+                    "\(item.active)",
+                    item.size.description,
+                    item.reclaimable.description
+                )
             }
             return table
         }

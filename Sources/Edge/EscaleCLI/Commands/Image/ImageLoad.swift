@@ -21,7 +21,9 @@ enum ImageLoad: CLICommand {
     static let flags: [Flag<Options>] = [
         .value("input", "i", "FILE", "The archive; standard input by default") { $0.input = $1 },
         .toggle("quiet", "q", \.quiet, "Show no progress"),
-        .value("platform", nil, "OS/ARCH", "Which image to take where there are several") { $0.platform = $1 },
+        .value("platform", nil, "OS/ARCH", "Which image to take where there are several") {
+            $0.platform = $1
+        },
     ]
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
@@ -34,7 +36,9 @@ enum ImageLoad: CLICommand {
             try await client.loadImages(LoadRequest(path: path, platform: options.platform), progress: $0)
         }
         for image in images {
-            session.console.print("Loaded image: \(image.names.isEmpty ? image.id : image.names.joined(separator: ", "))")
+            session.console.print(
+                "Loaded image: \(image.names.isEmpty ? image.id : image.names.joined(separator: ", "))"
+            )
         }
         return 0
     }
@@ -70,7 +74,9 @@ enum ImageSave: CLICommand {
         let path = options.output.map { session.absolute($0) } ?? scratch?.path ?? ""
         try await session.withProgress {
             try await client.saveImages(
-                SaveRequest(images: operands, path: path, format: options.format.rawValue), progress: $0)
+                SaveRequest(images: operands, path: path, format: options.format.rawValue),
+                progress: $0
+            )
         }
         try scratch?.empty(into: 1)
         return 0

@@ -25,8 +25,11 @@ struct TransferTargets {
         let project = try session.project(selecting: hasFile ? operands.filter(ServiceName.accepts) : [])
         let names = Set(project.services.map(\.name.rawValue))
         let services = operands.filter { names.contains($0) }.map { ServiceName(rawValue: $0) }
-        let wanted = operands.isEmpty ? Set(project.services.map(\.name)) : needed ? project.closure(of: services) : Set(services)
-        for service in project.services where wanted.contains(service.name) && (operands.isEmpty || !services.isEmpty) {
+        let wanted =
+            operands.isEmpty
+            ? Set(project.services.map(\.name)) : needed ? project.closure(of: services) : Set(services)
+        for service in project.services
+        where wanted.contains(service.name) && (operands.isEmpty || !services.isEmpty) {
             let image = service.imageName(in: project.name)
             if service.build != nil { built.insert(image) }
             images.append(image)

@@ -21,10 +21,13 @@ enum RegistryServe: CLICommand {
         """
     static let flags: [Flag<Options>] = [
         .value("listen", "l", "ADDRESS:PORT", "Where; 127.0.0.1:5000 by default") { $0.listen = $1 },
-        .value("htpasswd", nil, "FILE", "Only for the users in this file (`htpasswd -B FILE NAME` adds one)") {
+        .value("htpasswd", nil, "FILE", "Only for the users in this file (`htpasswd -B FILE NAME` adds one)")
+        {
             $0.htpasswd = $1
         },
-        .value("tls-certificate", nil, "FILE", "Serve over TLS, with this certificate (PEM)") { $0.certificate = $1 },
+        .value("tls-certificate", nil, "FILE", "Serve over TLS, with this certificate (PEM)") {
+            $0.certificate = $1
+        },
         .value("tls-key", nil, "FILE", "The certificate's key (PEM)") { $0.key = $1 },
         .toggle("detach", "d", \.detach, "Return when it serves, and serve for good"),
     ]
@@ -38,6 +41,11 @@ enum RegistryServe: CLICommand {
             key: options.key.map(session.absolute),
             isPermanent: options.detach
         )
+        if settings.htpasswd == nil, !["127.", "localhost:", "[::1]:"].contains(where: settings.listen.hasPrefix) {
+            session.warn(
+                "everybody who reaches \(settings.listen) can push and pull: --htpasswd FILE lets only known users in"
+            )
+        }
         if options.detach {
             session.console.print(try await client.startRegistry(settings).url)
             return 0
@@ -78,8 +86,11 @@ enum RegistryStatusCommand: CLICommand {
             var table = Table("URL", "REPOSITORIES", "USERS", "PERMANENT")
             for status in found {
                 table.add(
-                    status.url, "\(status.repositories)", status.settings.htpasswd ?? "everybody",
-                    status.settings.isPermanent ? "yes" : "no")
+                    status.url,
+                    "\(status.repositories)",
+                    status.settings.htpasswd ?? "everybody",
+                    status.settings.isPermanent ? "yes" : "no"
+                )
             }
             return table
         }
