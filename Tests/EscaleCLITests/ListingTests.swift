@@ -15,6 +15,7 @@ struct ListingTests {
                 ContainerSummary.sample(
                     "web",
                     health: .healthy,
+                    age: .seconds(302),
                     ports: [.init(hostAddress: nil, hostPort: 8080, containerPort: 80, transport: .tcp)]
                 ),
                 ContainerSummary.sample("job", .exited, exitCode: 3, age: .seconds(125)),
@@ -37,7 +38,7 @@ struct ListingTests {
         #expect(
             outcome.output == """
                 NAME         IMAGE      COMMAND                  SERVICE   CREATED         STATUS                   PORTS
-                shop-web-1   shop-web   "/docker-entrypoint.…"   web       5 seconds ago   Up 5 seconds (healthy)   0.0.0.0:8080->80/tcp
+                shop-web-1   shop-web   "/docker-entrypoint.…"   web       5 minutes ago   Up 5 minutes (healthy)   0.0.0.0:8080->80/tcp
                 shop-api-1   shop-api   "/docker-entrypoint.…"   api       1 minute ago    Restarting (1)
 
                 """
