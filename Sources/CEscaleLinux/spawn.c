@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 struct child {
     const struct c_escale_spawn *spawn;
     int *high; // the caller's descriptors, out of the way of 0 … fd_count - 1
+    pid_t parent;
     int error;
     const char *stage;
 };
@@ -50,6 +52,9 @@ static int set_cwd(struct child *child) {
 static int child_main(void *argument) {
     struct child *child = argument;
     const struct c_escale_spawn *spawn = child->spawn;
+    // Until it is the program it goes with its parent: whoever looks for what a killed parent left would not know it.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != child->parent) return 127;
     struct sigaction standard = {.sa_handler = SIG_DFL};
     for (int signal = 1; signal < NSIG; signal++)
         if (signal != SIGKILL && signal != SIGSTOP) sigaction(signal, &standard, NULL);
@@ -66,6 +71,7 @@ static int child_main(void *argument) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    prctl(PR_SET_PDEATHSIG, 0);
     execve(spawn->path, spawn->argv, spawn->envp);
     return fail(child, "exec"), 127;
 }
@@ -73,7 +79,7 @@ static int child_main(void *argument) {
 int c_escale_spawn(const struct c_escale_spawn *spawn, pid_t *pid, int *pidfd, const char **stage) {
     const size_t stack_size = 256 * 1024;
     int high[spawn->fd_count + 1];
-    struct child child = {.spawn = spawn, .high = high};
+    struct child child = {.spawn = spawn, .high = high, .parent = getpid()};
     void *stack = mmap(NULL, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (stack == MAP_FAILED) return *stage = "stack", errno;
     // No signal handler of the parent may run in the child, which shares its memory.

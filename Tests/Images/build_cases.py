@@ -465,7 +465,7 @@ case("add", "an archive of a URL with --unpack", S + "ADD --unpack=true @URL@/su
 case("add", "an archive of a URL with --unpack, after one without", S + "ADD --unpack=true @URL@/sub/a.tar.gz /@ID@/\n",
      before=((S + "ADD @URL@/sub/a.tar.gz /@ID@/\n", ()),), files={"/@ID@/d/f": "packed", "/@ID@/a.tar.gz": GONE})
 case("add", "a URL of an ARG", S + "ARG U=@URL@\nADD $U/file.txt /x\n", files={"/x": "fetched\n"})
-case("add", "a Git repository is refused", S + "ADD https://127.0.0.1:1/a/b.git /x\n", error="(?i)git", line=2)
+case("add", "a Git repository that nobody serves", S + "ADD https://127.0.0.1:1/a/b.git /x\n", error="(?i)git", line=2)
 case("add", "--checksum of a local file", S + f"ADD --checksum=sha256:{'0' * 64} a /x\n", {"a": "1"}, error="--checksum", line=2)
 case("add", "COPY of a URL", S + "COPY @URL@/file.txt /x\n", error="file.txt", line=2)
 

@@ -1,6 +1,7 @@
 """Builds that are more than one Dockerfile and what comes of it: the cache, two machines, shells, compose files."""
 
 import contextlib
+import functools
 import itertools
 import os
 import re
@@ -9,9 +10,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
 from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 from bed import BINARIES, BUSYBOX, expect, free_port, one_line, wait_until
 from build_bench import TAR, build, check_config, is_file, put_file, write_tree
@@ -105,6 +108,69 @@ def work_areas(engine):
     for name in ("work", "tmp"):
         left += [str(path) for path in (engine.images / name).glob("*")]
     return left
+
+
+# Git
+
+@contextlib.contextmanager
+def git_server(directory):
+    """Serves files as the oldest way of fetching over HTTP needs them."""
+    handler = functools.partial(QuietFiles, directory=directory)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class QuietFiles(SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
+
+
+@scenario("add", "a Git repository: a branch, a tag, a commit, a directory")
+def git_repository(bench):
+    place = bench.place()
+    work, served = place / "work", place / "served"
+    write_tree(work, {"readme": "first\n", "docs/a": "a\n"})
+    served.mkdir()
+
+    def git(*words):
+        done = subprocess.run(
+            ["git", "-c", "user.name=x", "-c", "user.email=x@localhost", "-c", "init.defaultBranch=main", *words], cwd=work,
+            capture_output=True, text=True)
+        expect(done.returncode == 0, f"git {' '.join(words)}: {done.stderr}")
+        return done.stdout.strip()
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    git("tag", "v1")
+    first = git("rev-parse", "HEAD")
+    write_tree(work, {"readme": "second\n"})
+    git("commit", "-qam", "second")
+    git("clone", "-q", "--bare", ".", str(served / "app.git"))
+    subprocess.run(["git", "update-server-info"], cwd=served / "app.git", check=True)
+    with git_server(served) as url:
+        project = Project(
+            bench, B + f"ADD {url}/app.git /head/\nADD {url}/app.git#v1 /tag/\nADD {url}/app.git#{first}:docs /docs/\n"
+            f"ADD --keep-git-dir=true {url}/app.git#main /all/\nADD --checksum={first} {url}/app.git#v1 /checked/\n")
+        project.good()
+        image = project.image()
+        image.check("/head/readme", "second\n")
+        image.check("/head/.git", None)
+        image.check("/tag/readme", "first\n")
+        image.check("/docs/a", "a\n")
+        image.check("/docs/readme", None)
+        image.check("/checked/readme", "first\n")
+        expect("/all/.git/HEAD" in image.files, "--keep-git-dir keeps no .git")
+        for add, words in ((f"--checksum={'0' * 40} {url}/app.git", "commit"), (f"{url}/app.git#nothing", "git"),
+                           (f"{url}/nothing.git", "git"), (f"{url}/app.git#v1:nowhere", "nowhere")):
+            project.dockerfile(B + f"ADD {add} /x/\n")
+            refused = project.build()
+            expect(refused.code == 1 and words in refused.err, f"ADD {add} was not refused in words: {refused.said}")
 
 
 # Solver

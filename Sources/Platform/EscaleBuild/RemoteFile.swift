@@ -42,11 +42,10 @@ struct RemoteFile: Sendable {
             }
             return digest
         }
-        guard let url = HTTPURL(text), !url.target.prefix(while: { $0 != "?" }).hasSuffix(".git") else {
+        guard let url = HTTPURL(text) else {
             throw EscaleError(
                 .init("build.fetch"),
-                "ADD can't fetch \(text): it is no http or https URL of a file",
-                hint: "clone a Git repository in a RUN, or beside the Dockerfile"
+                "ADD can't fetch \(text): it is neither an http or https URL of a file nor a Git repository"
             )
         }
         let plainName = url.target.prefix { $0 != "?" }.split(separator: "/").last.map {

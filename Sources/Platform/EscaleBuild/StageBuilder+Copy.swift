@@ -23,6 +23,8 @@ private struct CopyPlan: Sendable {
         case inline(name: String, text: String)
         /// A file that was fetched.
         case remote(RemoteFile)
+        /// A directory of a repository that was fetched.
+        case repository(place: String, directory: String, commit: String)
     }
 
     /// All but the files' content.
@@ -39,6 +41,8 @@ private struct CopyPlan: Sendable {
             case .path(let path): parts += keepsParents ? ["path", path] : ["path"]
             case .inline(let name, let text): parts += ["inline", name, text]
             case .remote(let file): parts += ["remote", file.name, file.digest.description]
+            case .repository(let place, let directory, let commit):
+                parts += ["repository", directory, commit, "\(Files.exists(place + "/.git"))"]
             }
         }
         return parts
@@ -101,6 +105,14 @@ extension StageBuilder {
                     continue
                 }
                 hasRemote = true
+                if let repository = GitRepository(path) {
+                    let place = "\(area.path)/repository-\(sources.count)"
+                    let commit = try await repository.fetch(
+                        into: place, checksum: checksum, keepsHistory: copy.keepsGitDirectory,
+                        agent: build.request.agents["default"])
+                    sources.append(.repository(place: place, directory: repository.directory, commit: commit))
+                    continue
+                }
                 let file = try await RemoteFile.fetch(
                     path, checksum: checksum, into: area.path, destination: isDirectory ? nil : destination)
                 sources.append(.remote(file))
@@ -257,6 +269,14 @@ extension StageBuilder {
                 try copy.write(text, name: name, to: plan.destination, isDirectory: plan.isDirectory)
             case .remote(let file):
                 try copy.add(file, to: plan.destination, isDirectory: plan.isDirectory)
+            case .repository(let place, let directory, _):
+                let repository = try SourceTree(place, name: "the repository", keepsOwners: false)
+                guard let item = try repository.items(matching: directory).first else {
+                    throw EscaleError(
+                        .init("build.source-missing"), "there is no \(directory) in the repository")
+                }
+                try copy.copy(
+                    item, of: repository, to: plan.destination, isDirectory: true, excluding: plan.excludes)
             case .path(let path):
                 for item in try tree.items(matching: path) {
                     let destination = plan.keepsParents
