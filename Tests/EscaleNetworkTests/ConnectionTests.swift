@@ -125,7 +125,8 @@ import Testing
             changing.cancel()
             let lost = answers.filter { !$0.hasPrefix("one ") && !$0.hasPrefix("two ") }
             #expect(answers.count == 4000 && lost.isEmpty, "\(lost.count) of \(answers.count): \(lost.prefix(5))")
-            #expect(try await changing.value > 50)
+            // However slow the machine: the rules did change while connections were made.
+            #expect(try await changing.value > 10)
         }
     }
 
