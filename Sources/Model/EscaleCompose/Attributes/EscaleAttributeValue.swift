@@ -38,7 +38,7 @@ package struct EscaleAttributeValue: Hashable, Sendable {
             .fileRegistry,
             required: ["listen"],
             [
-                "listen": (.text, "The address and the port, such as 127.0.0.1:5000."),
+                "listen": (.text(matching: "^[^:].*:[0-9]{1,5}$"), "The address and the port, such as 127.0.0.1:5000."),
                 "htpasswd": (.text, "A file with the users who may come in; without one everybody may."),
                 "tls_certificate": (.text, "A file with the certificate to serve over TLS with (PEM)."),
                 "tls_key": (.text, "The certificate's key (PEM)."),
