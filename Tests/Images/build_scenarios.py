@@ -381,7 +381,9 @@ def interrupted(bench):
     project = Project(bench, B + "RUN echo begun-@ID@; sleep 300\n")
     client = subprocess.Popen([BINARIES / "escale", "--progress", "plain", "build", "-t", project.name, project.context],
                               env={**os.environ, "ESCALE_ROOT": str(bench.engine.root)}, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              # A script's background job ignores Ctrl-C, and so would the client.
+                              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         text, deadline = b"", time.monotonic() + 20
         while not re.search(rb"#\d+ [0-9.]+ begun-", text):
