@@ -39,26 +39,30 @@ compose_files() {
     "$ESCALE_BIN/escale-fuzz" "$ROOT/Tests/Golden/compose" --inputs 40000 --seed 1
 }
 
-# Builds from outside; other tools as clients and as servers; what was made to do harm; a disk that fails. Side by side:
-# most of their time is waiting for others.
+# Builds from outside; other tools as clients and as servers; what was made to do harm; a disk that fails. Two side by side:
+# most of their time is waiting for others. Other tools write below /etc meanwhile, where the hostile ones are watched for.
 images() {
-    step "images: Dockerfiles, other tools, hostile archives, faults"
-    local names=() jobs=() status=0 index
-    image_tests() {
-        names+=("$1")
-        env -u ESCALE_ROOT python3 "$ROOT/Tests/Images/$1.py" "${@:2}" >"$SCRATCH/$1.log" 2>&1 &
+    step "images: Dockerfiles, other tools"
+    image_tests "dockerfiles" "interop --keep-going"
+    step "images: hostile archives, faults"
+    image_tests "hostile --quick" "faults --moments 1"
+}
+
+# image_tests "script arguments"…: runs scripts of Tests/Images side by side.
+image_tests() {
+    local jobs=() status=0 index words
+    for index in "$@"; do
+        read -ra words <<<"$index"
+        env -u ESCALE_ROOT python3 "$ROOT/Tests/Images/${words[0]}.py" "${words[@]:1}" >"$SCRATCH/${words[0]}.log" 2>&1 &
         jobs+=($!)
-    }
-    image_tests dockerfiles
-    image_tests interop --keep-going
-    image_tests hostile --quick
-    image_tests faults --moments 1
+    done
     for index in "${!jobs[@]}"; do
+        read -ra words <<<"${*:index+1:1}"
         if wait "${jobs[$index]}"; then
-            tail -n 1 "$SCRATCH/${names[$index]}.log" | sed "s/^/    ${names[$index]}: /"
+            tail -n 1 "$SCRATCH/${words[0]}.log" | sed "s/^/    ${words[0]}: /"
         else
             status=1
-            tail -n 60 "$SCRATCH/${names[$index]}.log" | sed "s/^/    ${names[$index]} | /" >&2
+            tail -n 60 "$SCRATCH/${words[0]}.log" | sed "s/^/    ${words[0]} | /" >&2
         fi
     done
     [ "$status" = 0 ] || fail "tests of images failed: see above"
