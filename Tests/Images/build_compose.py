@@ -194,6 +194,15 @@ def compose_ssh(bench):
         image.check(path, None)
 
 
+@scenario("compose", "owners and modes that variables don't give")
+def mount_numbers(bench):
+    for mount in ("cache,target=/c,uid=$NONE", "cache,target=/c,mode=${NONE}", "secret,id=s,gid=$WORD", "ssh,mode=$WORD"):
+        project = Project(bench, B + f"ARG WORD=word\nRUN --mount=type={mount} true # @ID@\n", {"s": "x"})
+        with agent(project.context.parent / "sock"):
+            refused = project.build("--secret", f"id=s,src={project.context}/s", "--ssh", f"default={project.context.parent}/sock")
+        expect(refused.code == 1 and "which is no number" in refused.err and "Dockerfile:3" in refused.err, refused.said)
+
+
 @scenario("compose", "ssh from the command line")
 def own_ssh(bench):
     project = Project(bench, "FROM base:1 AS other\nRUN --mount=type=ssh,uid=5 true # @ID@\n" + B
@@ -202,7 +211,7 @@ def own_ssh(bench):
         project.good("--ssh", f"default={project.context.parent}/sock")
         # The socket is the agent's own: it can't be given to somebody else, and that is said.
         refused = project.build("--target", "other", "--ssh", f"default={project.context.parent}/sock")
-        expect(refused.code == 1 and "uid and gid" in refused.err, f"an owner of the socket was taken: {refused.said}")
+        expect(refused.code == 1 and "uid, gid and mode" in refused.err, f"an owner of the socket was taken: {refused.said}")
     project.image().check("/f", "600 0\n")
 
 

@@ -514,6 +514,20 @@ def epoch_times(bench):
     expect(project.image_id != first, "another epoch gives the same image")
 
 
+@scenario("repro", "an epoch that is no time is refused")
+def epoch_wrong(bench):
+    project = Project(bench, "FROM scratch\nLABEL l=@ID@\n")
+    for wrong in ("yesterday", "-1", "1.5"):
+        refused = project.build("--build-arg", f"SOURCE_DATE_EPOCH={wrong}")
+        expect(refused.code == 1 and wrong in refused.err and "seconds since 1970" in refused.err, refused.said)
+
+
+@scenario("mount", "a tmpfs that is read-only")
+def tmpfs_readonly(bench):
+    project = Project(bench, B + "RUN --mount=type=tmpfs,target=/t,readonly ! touch /t/f # @ID@\n")
+    expect(project.good(), "a read-only tmpfs was written to")
+
+
 @scenario("repro", "the epoch counts also upon a younger base")
 def epoch_younger(bench):
     project = Project(bench, B + "RUN echo @ID@ >/f\nLABEL a=b\n")
@@ -629,8 +643,9 @@ def cache_inline(bench):
         def push(project):
             bench.engine.escale("tag", project.name, f"{host}/app:1")
             bench.engine.escale("push", f"{host}/app:1")
-        _, done, _ = elsewhere(bench, "inline", ("--cache-to", "type=inline"), ("--cache-from", f"{host}/app:1"), push)
-        done.cached("COPY --from=one", "COPY a", "RUN echo two")
+        for name, to in (("inline", ("--cache-to", "type=inline")), ("inline-arg", ("--build-arg", "BUILDKIT_INLINE_CACHE=1"))):
+            _, done, _ = elsewhere(bench, name, to, ("--cache-from", f"{host}/app:1"), push)
+            done.cached("COPY --from=one", "COPY a", "RUN echo two")
 
 
 @scenario("cache", "one that isn't there is no error")

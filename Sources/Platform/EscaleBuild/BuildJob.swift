@@ -55,7 +55,7 @@ final class BuildJob: Sendable {
     }
 
     /// Seconds since 1970 that no time in the image is after; `nil` for the times as they are.
-    var epoch: Int64? { arguments.given["SOURCE_DATE_EPOCH"].flatMap { Int64($0) } }
+    var epoch: Int64? { arguments.epoch }
 
     /// A number for a step that no one counted before.
     func extraStep() -> Int { extraSteps.add(1, ordering: .relaxed).newValue }

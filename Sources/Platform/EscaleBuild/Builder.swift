@@ -74,7 +74,9 @@ package final class Builder: Sendable {
         config.created = state.created
         config.config.labels.merge(request.labels) { $1 }
         let records = job.records.withLock { $0 }
-        if inlineCache { config.config.labels[CacheLabel.name] = try CacheLabel(records, within: state.layers).text() }
+        if inlineCache || arguments.isInlineCache {
+            config.config.labels[CacheLabel.name] = try CacheLabel(records, within: state.layers).text()
+        }
         let image = try await store.createImage(config, layers: state.layers, references: request.references)
         await events(.finished(image: image.id, seconds: (clock.now - start).seconds))
         return (image, records)

@@ -24,6 +24,25 @@ struct MountPlan: Sendable {
         ]
         return "mount " + parts.map { $0 ?? "" }.joined(separator: " ")
     }
+
+    /// What a field comes to as a number; `nil` where it is not given.
+    ///
+    /// - Throws: `build.mount` for anything else, such as a variable that is empty.
+    func number(
+        _ name: String,
+        _ field: KeyPath<RunMount, String?>,
+        radix: Int = 10
+    ) throws(EscaleError) -> UInt32? {
+        guard let text = mount[keyPath: field] else { return nil }
+        guard let number = UInt32(text, radix: radix), radix == 10 || number <= 0o7777 else {
+            throw EscaleError(
+                .init("build.mount"),
+                "\(name) of --mount=type=\(mount.kind.rawValue) came to \"\(text)\", which is no number",
+                hint: "write it like \(name)=\(radix == 8 ? "0644" : "1000"), or give its variable a value"
+            )
+        }
+        return number
+    }
 }
 
 extension StageBuilder {
@@ -105,7 +124,13 @@ extension StageBuilder {
                 )
             case .tmpfs:
                 let size = try plan.mount.size.map { text throws(EscaleError) in try Self.size(text) }
-                command.mounts.append(.init(.tmpfs(size: size, mode: nil), target: plan.target ?? "/tmp"))
+                command.mounts.append(
+                    .init(
+                        .tmpfs(size: size, mode: nil),
+                        target: plan.target ?? "/tmp",
+                        readOnly: plan.mount.isReadOnly ?? false
+                    )
+                )
             case .secret: try await addSecret(plan, to: &command)
             case .ssh: try addAgent(plan, number, to: &command)
             }
@@ -140,15 +165,12 @@ extension StageBuilder {
     }
 
     private func cache(_ plan: MountPlan, _ sources: @escaping Sources) async throws -> CacheMounts.Use {
-        let mode = plan.mount.mode.flatMap { UInt32($0, radix: 8) } ?? 0o755
-        let uid = plan.mount.uid.flatMap { UInt32($0) } ?? 0
-        let gid = plan.mount.gid.flatMap { UInt32($0) } ?? 0
         let use = try await build.caches.take(
             plan.mount.id ?? plan.target ?? "",
             plan.mount.sharing ?? .shared,
-            mode: mode,
-            uid: uid,
-            gid: gid
+            mode: try plan.number("mode", \.mode, radix: 8) ?? 0o755,
+            uid: try plan.number("uid", \.uid) ?? 0,
+            gid: try plan.number("gid", \.gid) ?? 0
         )
         guard plan.reference != nil, try await blocking({ try Files.list(use.path).isEmpty }) else {
             return use
@@ -192,9 +214,9 @@ extension StageBuilder {
             }
         let file = ProvidedFile(
             contents,
-            user: plan.mount.uid.flatMap { UInt32($0) } ?? 0,
-            group: plan.mount.gid.flatMap { UInt32($0) } ?? 0,
-            mode: plan.mount.mode.flatMap { UInt32($0, radix: 8) } ?? 0o400
+            user: try plan.number("uid", \.uid) ?? 0,
+            group: try plan.number("gid", \.gid) ?? 0,
+            mode: try plan.number("mode", \.mode, radix: 8) ?? 0o400
         )
         command.mounts.append(.init(.file(file), target: plan.target ?? "/run/secrets/\(id)", readOnly: true))
     }
@@ -210,10 +232,12 @@ extension StageBuilder {
                     "start one (`eval $(ssh-agent); ssh-add`), and add it under `build.ssh` or with --ssh \(id)"
             )
         }
-        guard plan.mount.uid ?? "0" == "0", plan.mount.gid ?? "0" == "0" else {
+        guard try plan.number("uid", \.uid) ?? 0 == 0, try plan.number("gid", \.gid) ?? 0 == 0,
+            try plan.number("mode", \.mode, radix: 8) ?? 0o600 == 0o600
+        else {
             throw EscaleError(
                 .init("build.ssh"),
-                "an SSH agent's socket belongs to root here: uid and gid of --mount=type=ssh have no effect",
+                "an SSH agent's socket is root's alone here: uid, gid and mode of --mount=type=ssh have no effect",
                 hint: "leave them out, and use the agent in a RUN before USER"
             )
         }

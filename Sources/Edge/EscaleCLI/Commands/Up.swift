@@ -111,8 +111,13 @@ enum Up: CLICommand {
             detachFromRelease: options.noWait
         )
         request.pull = options.pull
-        request.credentials = try await session.credentials(
-            for: project.services.map { $0.imageName(in: project.name) })
+        let images = project.services.map { $0.imageName(in: project.name) }
+        do {
+            request.credentials = try await session.credentials(for: images)
+        } catch let error as EscaleError {
+            // Most releases pull nothing: a helper that is gone must not stop them.
+            session.warn("going on without your registry logins: \(error.message)")
+        }
         let started = Timestamp.now
         let result = try await session.withRelease { try await client.up(request, progress: $0) }
         if !result.orphans.isEmpty && !options.removeOrphans {
