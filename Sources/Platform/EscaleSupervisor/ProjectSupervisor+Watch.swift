@@ -8,7 +8,11 @@ import EscaleSystem
 /// What happens by itself: containers end, and probes find them well or not.
 extension ProjectSupervisor {
     /// Takes up what a former daemon left: running containers are watched again, half-begun starts undone.
+    ///
+    /// An exit or a probe's result may come in meanwhile, and would start what is being undone.
     func adopt() async throws {
+        isAdopting = true
+        defer { isAdopting = false }
         for container in containers.values {
             switch container.phase {
             case .running:
@@ -28,6 +32,7 @@ extension ProjectSupervisor {
             }
         }
         try await publish()
+        isAdopting = false
         converge()
     }
 

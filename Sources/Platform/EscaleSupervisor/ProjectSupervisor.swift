@@ -33,6 +33,8 @@ actor ProjectSupervisor {
     private var command = 0
     private var observers: [Int: @Sendable (ProgressEvent) -> Void] = [:]
     let changes = Broadcast<Void>()
+    /// Whether what a former daemon left is still being taken up. Nothing is begun before: what is half made looks unmade.
+    var isAdopting = false
     /// The tasks that wait for a running container's end.
     var exits: [ContainerID: Task<Void, Never>] = [:]
     var probes: [ContainerID: Task<Void, Never>] = [:]
@@ -166,6 +168,7 @@ actor ProjectSupervisor {
 
     /// Plans and begins what can be begun. Called after every change.
     func converge() {
+        guard !isAdopting else { return }
         let wakeAt = advanceRelease()
         guard let record, let desired = effective else { return changes.send(()) }
         let plan = plan(desired: desired, observed: observed, now: .now)
