@@ -193,7 +193,8 @@ import Testing
             struct Catalogue: Decodable { let repositories: [String] }
             func catalogue(_ query: String = "") async throws -> ([String], String?) {
                 let response = try await registry.send(.get, "/v2/_catalog\(query)")
-                return (try decodeJSON(Catalogue.self, from: response.body).repositories, response.headers["Link"])
+                let catalogue = try decodeJSON(Catalogue.self, from: response.body)
+                return (catalogue.repositories, response.headers["Link"])
             }
             #expect(try await catalogue() == ([], nil))
             _ = try await registry.blob([1], in: "only-a-blob")

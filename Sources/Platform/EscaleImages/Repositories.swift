@@ -162,20 +162,13 @@ package struct Repositories: Sendable {
         return held
     }
 
-    private func isYoung(_ path: String) -> Bool {
-        var info = stat()
-        guard stat(path, &info) == 0 else { return false }
-        return Timestamp.now.nanoseconds / 1_000_000_000 - Int64(info.st_mtim.tv_sec) < 86400
-    }
+    private func isYoung(_ path: String) -> Bool { Files.age(path).map { $0 < 86400 } ?? false }
 }
 
 /// Removes files that nobody wrote to for so many seconds: beginnings of transfers that nobody goes on with.
 func removeOldFiles(_ directory: String, olderThan age: Int64) throws {
     for name in try Files.list(directory) {
-        var info = stat()
-        guard stat("\(directory)/\(name)", &info) == 0,
-            Timestamp.now.nanoseconds / 1_000_000_000 - Int64(info.st_mtim.tv_sec) > age
-        else { continue }
+        guard let since = Files.age("\(directory)/\(name)"), since > age else { continue }
         try Files.remove("\(directory)/\(name)")
     }
 }

@@ -88,6 +88,13 @@ package enum Files {
 }
 
 extension Files {
+    /// How many seconds ago the file was last written to; `nil` where there is none.
+    package static func age(_ path: String) -> Int64? {
+        var info = stat()
+        guard stat(path, &info) == 0 else { return nil }
+        return Int64(time(nil)) - Int64(info.st_mtim.tv_sec)
+    }
+
     /// Where a symbolic link points; `nil` for anything else.
     package static func linkTarget(_ path: String) -> String? {
         var buffer = [CChar](repeating: 0, count: 4096)
