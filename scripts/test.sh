@@ -39,6 +39,14 @@ compose_files() {
     "$ESCALE_BIN/escale-fuzz" "$ROOT/Tests/Golden/compose" --inputs 40000 --seed 1
 }
 
+# Each key of a service and each flag of a command, by what is to be seen of it: see Tests/Behaviour/README.md.
+behaviour() {
+    step "the behaviour table"
+    local log=$SCRATCH/behaviour.log
+    env -u ESCALE_ROOT python3 "$ROOT/Tests/Behaviour/behaviour.py" >"$log" 2>&1 || { cat "$log" >&2; fail "rows of the behaviour table failed: see above"; }
+    tail -n 1 "$log" | sed 's/^/    /'
+}
+
 # Builds from outside; other tools as clients and as servers; what was made to do harm; a disk that fails. Two side by side:
 # most of their time is waiting for others. Other tools write below /etc meanwhile, where the hostile ones are watched for.
 images() {
@@ -78,6 +86,7 @@ load() {
 step "tests"
 swift_tests
 compose_files
+behaviour
 images
 examples
 load

@@ -1,0 +1,5 @@
+"""Names and addresses, ports, networks."""
+
+from table import Area
+
+area = Area("network")

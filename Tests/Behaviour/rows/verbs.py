@@ -1,0 +1,5 @@
+"""What commands and their flags do."""
+
+from table import Area
+
+area = Area("verbs")
