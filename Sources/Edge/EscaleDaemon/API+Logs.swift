@@ -79,12 +79,12 @@ private struct LogSelection: Sendable {
 
 /// Reads several containers' logs forward, merged by time within each reading.
 private struct LogFollower: Sendable {
-    let engine: Engine
+    let engine: any ContainerEngine
     let selection: LogSelection
     private var readers: [ContainerID: ContainerLogReader] = [:]
     private var isFirst = true
 
-    init(engine: Engine, selection: LogSelection) {
+    init(engine: any ContainerEngine, selection: LogSelection) {
         self.engine = engine
         self.selection = selection
     }

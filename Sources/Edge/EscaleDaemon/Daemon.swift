@@ -47,8 +47,8 @@ package enum Daemon {
             instance: instance, runtimeDirectory: "\(root.runtime)/network", log: log)
         let gateway = try Gateway(directory: "\(root.runtime)/gateway", log: log)
         let platform = try await Platform(
-            engine: Engine(facts: facts, directories: directories), images: images, controller: controller,
-            gateway: gateway, instance: instance, log: log)
+            engine: Engine(facts: facts, directories: directories), volumes: VolumeStore(directories), images: images,
+            controller: controller, gateway: gateway, instance: instance, log: log)
         let supervisor = Supervisor(platform: platform)
         try await supervisor.adopt()
         let registry = RegistryServer(store: images, file: "\(root.state)/registry.json")

@@ -22,6 +22,18 @@ package struct HostFacts: Sendable {
     /// Host path of a static init; `nil` where none is installed.
     package let initProgram: String?
 
+    package init(
+        runtime: String, conmon: String, cgroups: CgroupLayout, countsSwap: Bool, seccomp: SeccompProfile? = nil,
+        initProgram: String? = nil
+    ) {
+        self.runtime = runtime
+        self.conmon = conmon
+        self.cgroups = cgroups
+        self.countsSwap = countsSwap
+        self.seccomp = seccomp
+        self.initProgram = initProgram
+    }
+
     /// Mount points that an OCI runtime must not see.
     package var hiddenMounts: [String] {
         switch cgroups {

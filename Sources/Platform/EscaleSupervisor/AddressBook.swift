@@ -12,8 +12,8 @@ import EscaleSystem
 ///
 /// Turns what the projects publish into one ``NetworkState`` and has the controller make it true.
 actor AddressBook {
-    private let controller: NetworkController
-    private let gateway: Gateway
+    nonisolated let controller: any HostNetwork
+    private let gateway: any HostGateway
     private let instance: NetworkInstance
     private let store: StateStore
     private var networks: [NetworkName: NetworkRecord]
@@ -38,7 +38,7 @@ actor AddressBook {
     }
 
     init(
-        controller: NetworkController, gateway: Gateway, instance: NetworkInstance, store: StateStore,
+        controller: any HostNetwork, gateway: any HostGateway, instance: NetworkInstance, store: StateStore,
         records: [NetworkRecord]
     ) {
         self.controller = controller
@@ -120,7 +120,7 @@ actor AddressBook {
     /// How many connections each container still has: those that the kernel tracks, and the gateway's requests.
     func connections(of containers: [ContainerRecord]) async throws -> [ContainerID: Int] {
         let host = instance.hostAddress
-        let tracked = try await blocking { try TCPConnections.counts(leavingOutFrom: [host]) }
+        let tracked = try await controller.connections(leavingOutFrom: [host])
         var open = try await gateway.sessions(of: containers.map(\.id))
         for container in containers {
             open[container.id, default: 0] += container.addresses.reduce(0) { $0 + (tracked[$1.address] ?? 0) }
@@ -178,7 +178,7 @@ actor AddressBook {
                 port.hostPort = (UInt16(32768)...60999).first { number in
                     var candidate = port
                     candidate.hostPort = number
-                    return !taken.contains(number) && PortCheck.listener(on: candidate) == nil
+                    return !taken.contains(number) && controller.listener(on: candidate) == nil
                 }
                 taken.insert(port.hostPort)
             }

@@ -77,8 +77,7 @@ package actor BuildContainers {
 
     private func admit(_ command: BuildCommand) async throws -> ContainerRecord {
         if command.network == .own { try await platform.network.create(Self.network, of: Self.project) }
-        var generator = SystemRandomNumberGenerator()
-        let id = ContainerID(using: &generator)
+        let id = platform.engine.newID()
         let user = try await platform.user(command.user, inLayers: command.layers)
         var environment = ["HOME": user.home]
         environment.merge(command.environment) { $1 }

@@ -1,6 +1,5 @@
 import EscaleCore
-package import EscaleEngine
-package import EscaleGateway
+import EscaleEngine
 package import EscaleImages
 package import EscaleNetwork
 import EscaleOCI
@@ -8,31 +7,34 @@ package import EscaleSystem
 
 /// The parts that every project's supervisor works with; one set for the daemon.
 package struct Platform: Sendable {
-    package let engine: Engine
+    package let engine: any ContainerEngine
     package let images: ImageStore
-    let volumes: VolumeStore
+    let volumes: any ContainerVolumes
     let store: StateStore
     let network: AddressBook
-    let gateway: Gateway
+    let gateway: any HostGateway
     let meter: TrafficMeter
     let events: EventLog
     package let log: Log
 
     /// Opens the state below the directories and takes the networks up again.
+    ///
+    /// - Parameter beforeWriting: called before every change of the state, which it may refuse.
     package init(
-        engine: Engine, images: ImageStore, controller: NetworkController, gateway: Gateway,
-        instance: NetworkInstance, log: Log
+        engine: any ContainerEngine, volumes: any ContainerVolumes, images: ImageStore, controller: any HostNetwork,
+        gateway: any HostGateway, instance: NetworkInstance, log: Log,
+        beforeWriting: @escaping @Sendable () throws -> Void = {}
     ) async throws {
         self.engine = engine
         self.images = images
         self.gateway = gateway
         meter = TrafficMeter(accessLog: gateway.accessLogFile)
         self.log = log
-        volumes = VolumeStore(engine.directories)
+        self.volumes = volumes
         let directories = engine.directories
         store = try await blocking {
             try Files.createDirectories(directories.state)
-            let store = try StateStore(path: "\(directories.state)/escale.db")
+            let store = try StateStore(path: "\(directories.state)/escale.db", beforeWriting: beforeWriting)
             try store.tidy(at: .now)
             return store
         }

@@ -268,7 +268,7 @@ extension ProjectSupervisor {
                 throw EscaleError.portTaken(port, by: holder)
             }
             if let number = port.hostPort, served.contains(number) { continue }
-            if let listener = try await blocking({ PortCheck.listener(on: port) }) {
+            if let listener = try await blocking({ [host = platform.network.controller] in host.listener(on: port) }) {
                 throw EscaleError.portTaken(port, by: listener)
             }
         }

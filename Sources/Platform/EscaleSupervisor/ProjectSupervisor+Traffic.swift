@@ -18,7 +18,7 @@ extension ProjectSupervisor {
             guard let container = containers[id], container.processes != nil, container.isListening == false,
                 let address = container.addresses.first?.address
             else { return }
-            let answers = (try? await blocking { try PortCheck.answers(address, port) }) ?? false
+            let answers = (try? await blocking { [host = platform.network.controller] in try host.answers(address, port) }) ?? false
             if answers { return await listens(id) }
             // A cancelled check ends here.
             guard (try? await Task.sleep(for: pause)) != nil else { return }

@@ -10,6 +10,7 @@ import FoundationEssentials
 /// Records are JSON in a column of their own: they are read whole and looked up by key only.
 struct StateStore: Sendable {
     private let database: Database
+    private let beforeWriting: @Sendable () throws -> Void
 
     private static let schema = [
         """
@@ -31,9 +32,19 @@ struct StateStore: Sendable {
     ]
 
     /// Opens the store and brings an older one up to date. Blocks.
-    init(path: String) throws(EscaleError) {
+    ///
+    /// - Parameter beforeWriting: called before every change, which it may refuse.
+    init(path: String, beforeWriting: @escaping @Sendable () throws -> Void = {}) throws(EscaleError) {
+        self.beforeWriting = beforeWriting
         database = try Database(path: path)
         try database.migrate(Self.schema)
+    }
+
+    private var writable: Database {
+        get throws {
+            try beforeWriting()
+            return database
+        }
     }
 
     // MARK: Projects
@@ -43,7 +54,7 @@ struct StateStore: Sendable {
     }
 
     func save(_ project: ProjectRecord) throws {
-        try database.execute(
+        try writable.execute(
             "INSERT OR REPLACE INTO project (name, record) VALUES (?, ?)", project.project.name.rawValue,
             try encode(project))
     }
@@ -54,7 +65,7 @@ struct StateStore: Sendable {
     func save(_ release: ReleaseRecord, _ project: ProjectRecord) throws {
         let name = project.project.name.rawValue
         let (releaseJSON, projectJSON) = (try encode(release), try encode(project))
-        try database.transaction { connection in
+        try writable.transaction { connection in
             try connection.execute("INSERT OR REPLACE INTO project (name, record) VALUES (?, ?)", name, projectJSON)
             try connection.execute(
                 "INSERT OR REPLACE INTO release (project, number, record) VALUES (?, ?, ?)",
@@ -65,7 +76,7 @@ struct StateStore: Sendable {
 
     /// Keeps how far a release is.
     func save(_ release: ReleaseRecord, of project: ProjectName) throws {
-        try database.execute(
+        try writable.execute(
             "INSERT OR REPLACE INTO release (project, number, record) VALUES (?, ?, ?)", project.rawValue,
             release.number, try encode(release))
         CrashPoint.reached()
@@ -83,15 +94,15 @@ struct StateStore: Sendable {
     }
 
     func removeRelease(_ number: Int, of project: ProjectName) throws {
-        try database.execute("DELETE FROM release WHERE project = ? AND number = ?", project.rawValue, number)
+        try writable.execute("DELETE FROM release WHERE project = ? AND number = ?", project.rawValue, number)
     }
 
     /// Forgets the project, its networks, containers, releases and journal; its volumes and events stay.
     func forget(_ project: ProjectName) throws {
         for table in ["network", "container", "release", "journal"] {
-            try database.execute("DELETE FROM \(table) WHERE project = ?", project.rawValue)
+            try writable.execute("DELETE FROM \(table) WHERE project = ?", project.rawValue)
         }
-        try database.execute("DELETE FROM project WHERE name = ?", project.rawValue)
+        try writable.execute("DELETE FROM project WHERE name = ?", project.rawValue)
     }
 
     // MARK: Networks and volumes
@@ -101,13 +112,13 @@ struct StateStore: Sendable {
     }
 
     func save(_ network: NetworkRecord) throws {
-        try database.execute(
+        try writable.execute(
             "INSERT OR REPLACE INTO network (name, project, record) VALUES (?, ?, ?)", network.name.rawValue,
             network.project.rawValue, try encode(network))
     }
 
     func remove(_ network: NetworkName) throws {
-        try database.execute("DELETE FROM network WHERE name = ?", network.rawValue)
+        try writable.execute("DELETE FROM network WHERE name = ?", network.rawValue)
     }
 
     func volumes() throws -> [(name: VolumeName, project: ProjectName)] {
@@ -117,12 +128,12 @@ struct StateStore: Sendable {
     }
 
     func save(_ volume: VolumeName, of project: ProjectName) throws {
-        try database.execute(
+        try writable.execute(
             "INSERT OR IGNORE INTO volume (name, project) VALUES (?, ?)", volume.rawValue, project.rawValue)
     }
 
     func remove(_ volume: VolumeName) throws {
-        try database.execute("DELETE FROM volume WHERE name = ?", volume.rawValue)
+        try writable.execute("DELETE FROM volume WHERE name = ?", volume.rawValue)
     }
 
     // MARK: Containers
@@ -132,13 +143,13 @@ struct StateStore: Sendable {
     }
 
     func save(_ container: ContainerRecord) throws {
-        try database.execute(
+        try writable.execute(
             "INSERT OR REPLACE INTO container (id, project, record) VALUES (?, ?, ?)", container.id.rawValue,
             container.project.rawValue, try encode(container))
     }
 
     func remove(_ container: ContainerID) throws {
-        try database.execute("DELETE FROM container WHERE id = ?", container.rawValue)
+        try writable.execute("DELETE FROM container WHERE id = ?", container.rawValue)
     }
 
     // MARK: Journal and events
@@ -147,7 +158,7 @@ struct StateStore: Sendable {
     func begin(_ step: Step, of project: ProjectName, at now: Timestamp) throws -> Int64 {
         let json = try encode(step)
         defer { CrashPoint.reached() }
-        return try database.query(
+        return try writable.query(
             "INSERT INTO journal (project, at, step) VALUES (?, ?, ?) RETURNING id", project.rawValue,
             now.description, json
         ).first?.int64("id") ?? 0
@@ -155,21 +166,21 @@ struct StateStore: Sendable {
 
     /// Writes down how it went.
     func finish(_ entry: Int64, outcome: String, at now: Timestamp) throws {
-        try database.execute(
+        try writable.execute(
             "UPDATE journal SET outcome = ?, finished = ? WHERE id = ?", outcome, now.description, entry)
         CrashPoint.reached()
     }
 
     /// Closes what a killed daemon left open, and keeps the journal and the events at a bounded length.
     func tidy(at now: Timestamp) throws {
-        try database.execute(
+        try writable.execute(
             "UPDATE journal SET outcome = 'interrupted', finished = ? WHERE outcome IS NULL", now.description)
-        try database.execute("DELETE FROM journal WHERE id < (SELECT max(id) FROM journal) - 10000")
-        try database.execute("DELETE FROM event WHERE id < (SELECT max(id) FROM event) - 10000")
+        try writable.execute("DELETE FROM journal WHERE id < (SELECT max(id) FROM journal) - 10000")
+        try writable.execute("DELETE FROM event WHERE id < (SELECT max(id) FROM event) - 10000")
     }
 
     func append(_ event: Event) throws {
-        try database.execute(
+        try writable.execute(
             "INSERT INTO event (project, at, record) VALUES (?, ?, ?)", event.project.rawValue,
             event.at.description, try encode(event))
     }

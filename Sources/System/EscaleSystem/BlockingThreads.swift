@@ -7,7 +7,7 @@ import Synchronization
 /// - Throws: what the work throws. Cancellation doesn't interrupt work that has begun.
 package func blocking<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
-        BlockingThreads.shared.run { continuation.resume(with: Result { try work() }) }
+        BlockingWork.run { continuation.resume(with: Result { try work() }) }
     }
 }
 
@@ -19,6 +19,20 @@ package func onNewThread<Value: Sendable>(_ work: @escaping @Sendable () throws 
         } catch {
             continuation.resume(throwing: error)
         }
+    }
+}
+
+/// Who does blocking work: threads, or, in a program that makes its own time, what that program says.
+package enum BlockingWork {
+    private static let substitute = Mutex<(@Sendable (@escaping @Sendable () -> Void) -> Void)?>(nil)
+
+    /// From now on all blocking work of this process is handed over to this, instead of to threads.
+    package static func handOver(to runner: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void) {
+        substitute.withLock { $0 = runner }
+    }
+
+    fileprivate static func run(_ work: @escaping @Sendable () -> Void) {
+        if let runner = substitute.withLock({ $0 }) { runner(work) } else { BlockingThreads.shared.run(work) }
     }
 }
 

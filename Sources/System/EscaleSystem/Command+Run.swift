@@ -10,6 +10,12 @@ package struct CommandResult: Sendable {
     /// Whether it was killed because it took too long.
     package let timedOut: Bool
 
+    package init(status: Int32, output: [UInt8], timedOut: Bool) {
+        self.status = status
+        self.output = output
+        self.timedOut = timedOut
+    }
+
     /// The output as text; what is no UTF-8 is replaced.
     package var text: String { String(decoding: output, as: UTF8.self) }
     /// The last lines of the output, without the final line break.

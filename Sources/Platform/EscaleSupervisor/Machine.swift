@@ -1,0 +1,93 @@
+package import EscaleCompose
+package import EscaleCore
+package import EscaleEngine
+package import EscaleGateway
+package import EscaleNetlink
+package import EscaleNetwork
+package import EscaleOCI
+package import EscaleSystem
+
+/// What runs containers: ``Engine``, or a simulation of one.
+package protocol ContainerEngine: Sendable {
+    var facts: HostFacts { get }
+    var directories: EngineDirectories { get }
+
+    /// A name that no container has.
+    func newID() -> ContainerID
+    func create(_ blueprint: ContainerBlueprint, files: [String: String]) async throws -> ContainerProcesses
+    func start(_ id: ContainerID, name: String) async throws
+    func exit(of id: ContainerID, _ processes: ContainerProcesses) async throws -> ContainerExit
+    func stop(_ processes: ContainerProcesses, signal: Int32, grace: Duration) async throws
+    func release(_ id: ContainerID) async throws
+    func remove(_ id: ContainerID) async throws
+    func sweep(keeping known: Set<ContainerID>) async throws
+    func discard(_ id: ContainerID) async throws
+    func discardProcesses(_ id: ContainerID) async throws
+    func tidy() async
+    func probe(_ arguments: [String], in container: ContainerSpec, timeout: Duration) async throws -> CommandResult
+    func execCommand(_ command: ContainerCommand, in container: ContainerSpec) throws(EscaleError) -> Command
+    func log(of id: ContainerID) -> ContainerLogReader
+    func logTail(of id: ContainerID, lines: Int) -> String
+    func memoryUsage(of id: ContainerID) -> ByteCount?
+}
+
+extension ContainerEngine {
+    package func logTail(of id: ContainerID) -> String { logTail(of: id, lines: 10) }
+}
+
+extension Engine: ContainerEngine {
+    package func newID() -> ContainerID {
+        var generator = SystemRandomNumberGenerator()
+        return ContainerID(using: &generator)
+    }
+}
+
+/// What keeps volumes: ``VolumeStore``, or a simulation of one.
+package protocol ContainerVolumes: Sendable {
+    func path(_ name: VolumeName) -> String
+    func create(_ name: VolumeName) async throws
+    func remove(_ name: VolumeName) async throws
+    func list() throws -> [VolumeName]
+    func seed(_ name: VolumeName, from image: [String], at path: String) async throws
+}
+
+extension VolumeStore: ContainerVolumes {}
+
+/// What makes the host's rules, names and wires: ``NetworkController``, or a simulation of one.
+package protocol HostNetwork: Sendable {
+    func attach(_ endpoint: Endpoint, networks: [AttachedNetwork], pid: Int32) async throws
+    func resolver(for scope: ResolverScope) async throws -> IPv4Address
+    func apply(_ state: NetworkState) async throws
+    func verify() async throws -> Bool
+    func tearDown() async throws
+    /// Tracked connections by receiver, without those that these hosts began.
+    func connections(leavingOutFrom senders: Set<IPv4Address>) async throws -> [IPv4Address: Int]
+    /// Describes the process that listens on the port of the host; `nil` where none does. Blocks.
+    func listener(on port: PortMapping) -> String?
+    /// Whether somebody takes connections at the address of a container. Blocks for a moment at most.
+    func answers(_ address: IPv4Address, _ port: UInt16) throws(EscaleError) -> Bool
+}
+
+extension NetworkController: HostNetwork {
+    package func connections(leavingOutFrom senders: Set<IPv4Address>) async throws -> [IPv4Address: Int] {
+        try await blocking { try TCPConnections.counts(leavingOutFrom: senders) }
+    }
+
+    package nonisolated func listener(on port: PortMapping) -> String? { PortCheck.listener(on: port) }
+
+    package nonisolated func answers(_ address: IPv4Address, _ port: UInt16) throws(EscaleError) -> Bool {
+        try PortCheck.answers(address, port)
+    }
+}
+
+/// What serves HTTP for the projects: ``Gateway``, or a simulation of one.
+package protocol HostGateway: Sendable {
+    var accessLogFile: String { get }
+    func apply(_ state: GatewayState) async throws
+    func verify() async throws -> Bool
+    func tearDown() async throws
+    func sessions(of containers: [ContainerID]) async throws -> [ContainerID: Int]
+    func counters() async throws -> [ContainerID: ServerCounters]
+}
+
+extension Gateway: HostGateway {}
