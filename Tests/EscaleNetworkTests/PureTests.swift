@@ -63,8 +63,39 @@ import Testing
             NameFiles.resolvConf(resolver: address("10.210.252.2")) == "nameserver 10.210.252.2\noptions ndots:0\n")
         #expect(
             NameFiles.resolvConf(
-                resolver: address("10.210.252.2"), servers: ["9.9.9.9"], search: ["a", "b"], options: ["rotate"])
-                == "nameserver 9.9.9.9\nsearch a b\noptions rotate\n")
+                resolver: address("10.210.252.2"), search: ["a", "b"], options: ["rotate"])
+                == "nameserver 10.210.252.2\nsearch a b\noptions rotate ndots:0\n")
+        #expect(NameFiles.resolvConf(resolver: address("10.210.252.2"), options: ["ndots:2"]).hasSuffix("options ndots:2\n"))
+    }
+
+    @Test func theWayOutIsThatOfThePreferredOpenNetwork() throws {
+        let networks = [
+            AttachedNetwork(name: network("in"), subnet: subnet("10.210.4.0/22"), isInternal: true),
+            AttachedNetwork(name: network("one"), subnet: subnet("10.210.0.0/22")),
+            AttachedNetwork(
+                name: network("two"), subnet: subnet("172.28.0.0/24"), gateway: address("172.28.0.1"), mtu: 1400),
+        ]
+        var endpoint = Endpoint(
+            container: container("a"),
+            addresses: [
+                .init(network: network("in"), address: address("10.210.4.9")),
+                .init(network: network("one"), address: address("10.210.0.9")),
+                .init(network: network("two"), address: address("172.28.0.9")),
+            ])
+        func ways(_ endpoint: Endpoint) throws -> [String] {
+            try Attachment(endpoint, networks: networks, instance: Sample.instance()).routes
+                .map { "\($0.destination) via \($0.gateway) from \($0.source)" }
+        }
+        #expect(
+            try ways(endpoint) == [
+                "10.210.252.0/22 via 169.254.1.1 from 10.210.4.9", "10.210.4.0/22 via 169.254.1.1 from 10.210.4.9",
+                "0.0.0.0/0 via 169.254.1.1 from 10.210.0.9", "172.28.0.0/24 via 172.28.0.1 from 172.28.0.9",
+            ])
+        endpoint.way = network("two")
+        #expect(try ways(endpoint).last == "0.0.0.0/0 via 172.28.0.1 from 172.28.0.9")
+        endpoint.way = network("in")
+        #expect(try ways(endpoint)[2] == "0.0.0.0/0 via 169.254.1.1 from 10.210.0.9")
+        #expect(try Attachment(endpoint, networks: networks, instance: Sample.instance()).mtu == 1400)
     }
 
     @Test func aResolverOfInternalNetworksAsksNobody() {

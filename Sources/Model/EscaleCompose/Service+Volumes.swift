@@ -14,5 +14,5 @@ extension Service {
     package var writesVolumes: Bool { !writtenVolumes.isEmpty }
 
     /// Whether two generations must not run at the same time, as far as the file doesn't say that they may.
-    package var excludesOtherVersions: Bool { writesVolumes && !release.sharesVolumes }
+    package var excludesOtherVersions: Bool { (writesVolumes && !release.sharesVolumes) || hasFixedAddress }
 }

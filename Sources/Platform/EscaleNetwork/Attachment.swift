@@ -5,17 +5,22 @@ package import EscaleNetlink
 package struct Attachment: Hashable, Sendable {
     /// The next hop of everything inside; only the container's end of the pair knows it.
     package static let gateway = IPv4Address(169, 254, 1, 1)
-    package static let interface = "eth0"
 
-    /// A route inside, always through the gateway.
+    /// A route inside.
     package struct Route: Hashable, Sendable {
         package let destination: IPv4Subnet
         package let source: IPv4Address
+        /// The next hop: a network's own, or ``Attachment/gateway``.
+        package let gateway: IPv4Address
     }
 
     /// The host's end of the pair.
     package let hostInterface: String
+    /// The container's end of the pair.
+    package let interface: String
     package let mac: MACAddress
+    /// The smallest that one of its networks asks for; `nil` for what fits the way out.
+    package let mtu: Int?
     package let addresses: [IPv4Address]
     package let routes: [Route]
     /// Where connections from the host come from.
@@ -26,21 +31,26 @@ package struct Attachment: Hashable, Sendable {
         _ endpoint: Endpoint, networks: [AttachedNetwork], instance: NetworkInstance
     ) throws(EscaleError) {
         guard let first = endpoint.addresses.first else { throw .noAddress(endpoint.container) }
-        var default_: Endpoint.Address?
-        var routes = [Route(destination: instance.reserved, source: first.address)]
+        var places: [(address: IPv4Address, network: AttachedNetwork)] = []
         for address in endpoint.addresses {
             guard let network = networks.first(where: { $0.name == address.network }) else {
                 throw .unknownNetwork(address.network, endpoint.container)
             }
-            if default_ == nil && !network.isInternal {
-                default_ = address
-                routes.append(Route(destination: .everything, source: address.address))
-            } else {
-                routes.append(Route(destination: network.subnet, source: address.address))
-            }
+            places.append((address.address, network))
+        }
+        let open = places.filter { !$0.network.isInternal }
+        let way = (open.first { $0.network.name == endpoint.way } ?? open.first)?.network.name
+        var routes = [Route(destination: instance.reserved, source: first.address, gateway: Self.gateway)]
+        for (address, network) in places {
+            routes.append(
+                Route(
+                    destination: network.name == way ? .everything : network.subnet, source: address,
+                    gateway: network.gateway ?? Self.gateway))
         }
         hostInterface = instance.interface(of: endpoint.container)
-        mac = MACAddress(for: first.address)
+        interface = endpoint.interface
+        mac = endpoint.mac ?? MACAddress(for: first.address)
+        mtu = places.compactMap(\.network.mtu).min()
         addresses = endpoint.addresses.map(\.address)
         hostAddress = instance.hostAddress
         self.routes = routes
@@ -56,7 +66,7 @@ package struct Attachment: Hashable, Sendable {
             () throws(EscaleError) in
             let host = try RouteSocket()
             try host.removeLink(named: hostInterface)
-            try host.createPair(near, LinkEnd(name: Self.interface, mac: mac), in: namespace, mtu: mtu)
+            try host.createPair(near, LinkEnd(name: interface, mac: mac), in: namespace, mtu: self.mtu ?? mtu)
             try setUpOutside(host)
         }()
         try namespace.enter()
@@ -80,18 +90,20 @@ package struct Attachment: Hashable, Sendable {
     }
 
     private func setUpInside(_ inside: borrowing RouteSocket) throws(EscaleError) {
-        guard let link = LinkIndex(named: Self.interface) else {
+        guard let link = LinkIndex(named: interface) else {
             throw EscaleError(.init("network.not-found"), "the container's interface vanished while it was set up")
         }
         try inside.setUp(.loopback)
-        try Sysctl.set("net/ipv6/conf/\(Self.interface)/disable_ipv6", 1, optional: true)
+        try Sysctl.set("net/ipv6/conf/\(interface)/disable_ipv6", 1, optional: true)
         for address in addresses { try inside.addAddress(address, to: link) }
         try inside.setUp(link)
-        try inside.setNeighbour(Self.gateway, .host, on: link)
-        try inside.setRoute(IPv4Route(to: IPv4Subnet(Self.gateway), on: link))
+        for gateway in Set(routes.map(\.gateway)) {
+            try inside.setNeighbour(gateway, .host, on: link)
+            try inside.setRoute(IPv4Route(to: IPv4Subnet(gateway), on: link))
+        }
         for route in routes {
             try inside.setRoute(
-                IPv4Route(to: route.destination, on: link, via: Self.gateway, source: route.source))
+                IPv4Route(to: route.destination, on: link, via: route.gateway, source: route.source))
         }
     }
 }

@@ -29,9 +29,11 @@ struct HostRouting: Sendable {
         for address in addresses { try socket.addAddress(address, to: .loopback) }
     }
 
-    /// Takes what the instance has on `lo` away, but for these.
-    func removeAddresses(except kept: Set<IPv4Address>) throws(EscaleError) {
-        let ours = try HostAddresses.assigned().filter { instance.reserved.contains($0.address) && $0.link == "lo" }
+    /// Takes what the instance has on `lo` away, but for these: what is in its own block, and the given ones.
+    func removeAddresses(_ given: Set<IPv4Address>, except kept: Set<IPv4Address>) throws(EscaleError) {
+        let ours = try HostAddresses.assigned().filter {
+            (instance.reserved.contains($0.address) || given.contains($0.address)) && $0.link == "lo"
+        }
         let socket = try RouteSocket()
         for assigned in ours where !kept.contains(assigned.address) {
             try socket.removeAddress(assigned.address, from: .loopback)

@@ -56,14 +56,8 @@ package struct InstanceSlots: Sendable {
     }
 
     /// Blocks that others on this host use. What is on `lo` and on `esc…` interfaces is some Escale's own.
-    private static func foreignBlocks() throws(EscaleError) -> [(link: String, subnet: IPv4Subnet)] {
-        let routes = try HostAddresses.routes().filter { $0.destination != .everything }
-            .map { (link: $0.link, subnet: $0.destination) }
-        let addresses = try HostAddresses.assigned().map { (link: $0.link, subnet: $0.subnet) }
-        // A route for half of everything (VPNs have them) is a default route in disguise.
-        return (routes + addresses).filter {
-            $0.link != "lo" && !$0.link.hasPrefix("esc") && $0.subnet.prefixLength > 7
-        }
+    private static func foreignBlocks() throws(EscaleError) -> [HostAddresses.Block] {
+        try HostAddresses.blocks().filter { $0.link != "lo" && !$0.link.hasPrefix("esc") }
     }
 
     private func withRegister<Value>(_ body: (inout Register) throws -> Value) throws -> Value {

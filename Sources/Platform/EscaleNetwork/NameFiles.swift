@@ -34,17 +34,16 @@ package enum NameFiles {
         return text
     }
 
-    /// A container's `/etc/resolv.conf`: its own resolver, or the servers that `dns` names instead.
+    /// A container's `/etc/resolv.conf`: its own resolver, which asks the servers that `dns` names.
     ///
     /// - Parameter search: where the file says nothing, nothing is searched, so that names of the host's domain
     ///   never win over those of services.
     package static func resolvConf(
-        resolver: IPv4Address, servers: [String] = [], search: [String] = [], options: [String] = []
+        resolver: IPv4Address, search: [String] = [], options: [String] = []
     ) -> String {
-        let servers = servers.isEmpty ? [resolver.description] : servers
-        var text = servers.map { "nameserver \($0)\n" }.joined()
+        var text = "nameserver \(resolver)\n"
         if !search.isEmpty { text += "search \(search.joined(separator: " "))\n" }
-        let options = options.isEmpty ? ["ndots:0"] : options
+        let options = options.contains { $0.hasPrefix("ndots:") } ? options : options + ["ndots:0"]
         return text + "options \(options.joined(separator: " "))\n"
     }
 

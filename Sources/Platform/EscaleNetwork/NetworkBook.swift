@@ -13,6 +13,8 @@ struct NetworkBook: Codable, Hashable, Sendable {
     var resolvers: [Resolver] = []
     /// The blocks that have a route to `lo`.
     var territory: Set<IPv4Subnet> = []
+    /// Networks' addresses of the host that are on `lo`.
+    var gateways: Set<IPv4Address>?
 
     subscript(scope: ResolverScope) -> IPv4Address? { resolvers.first { $0.scope == scope }?.address }
 

@@ -85,11 +85,12 @@ package actor NetworkController {
             mtu = nil  // the way out may have changed
             guard let current else { return }
             let resolvers = Set(Self.scopes(of: current).compactMap { book[$0] })
+            let ours = resolvers.union(current.gateways)
             let (hasTable, addresses, missing) = try await blocking { [names, instance, tables] in
                 let assigned = Set(try HostAddresses.assigned().map(\.address))
                 return (
                     try tables.hasTable(instance.table),
-                    resolvers.union([instance.hostAddress]).subtracting(assigned), names.missing(resolvers)
+                    ours.union([instance.hostAddress]).subtracting(assigned), names.missing(resolvers)
                 )
             }
             if !hasTable { rules = nil }
@@ -113,10 +114,11 @@ package actor NetworkController {
         try await inTurn {
             try await names.tearDown()
             let territory = book.territory
+            let gateways = book.gateways ?? []
             try await blocking { [routing, instance, bookFile, tables] in
                 try tables.run("add table ip \(instance.table)\ndelete table ip \(instance.table)\n")
                 try routing.removeRoutes(territory.union([instance.pool]))
-                try routing.removeAddresses(except: [])
+                try routing.removeAddresses(gateways, except: [])
                 try Files.remove(bookFile)
             }
             latest = nil
@@ -156,11 +158,13 @@ package actor NetworkController {
         let ruleset = Ruleset(instance: instance, state: state, resolvers: resolvers)
         let territory = Set(ruleset.territory)
         book.territory.formUnion(territory)
+        let gateways = state.gateways
+        book.gateways = (book.gateways ?? []).union(gateways)
         if book != before { try saveBook() }
 
         let table = ruleset.table
         let known = rules
-        let listening = Set(resolvers.values)
+        let listening = Set(resolvers.values).union(gateways)
         try await blocking { [routing, tables, log] in
             try routing.prepare(territory.sorted())
             try routing.add(listening)
@@ -171,12 +175,14 @@ package actor NetworkController {
         try await forgetFlows(from: current, to: state)
 
         let over = book.territory.subtracting(territory)
+        let former = book.gateways ?? []
         try await blocking { [routing, instance] in
             try routing.removeRoutes(over)
-            try routing.removeAddresses(except: listening.union([instance.hostAddress]))
+            try routing.removeAddresses(former, except: listening.union([instance.hostAddress]))
         }
-        if !over.isEmpty {
+        if !over.isEmpty || former != gateways {
             book.territory.subtract(over)
+            book.gateways = gateways
             try saveBook()
         }
         current = state

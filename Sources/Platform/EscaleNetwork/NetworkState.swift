@@ -17,6 +17,9 @@ package struct NetworkState: Hashable, Codable, Sendable {
         self.services = services
         self.ports = ports
     }
+
+    /// The addresses that the host has on the networks.
+    package var gateways: Set<IPv4Address> { Set(networks.compactMap(\.gateway)) }
 }
 
 /// A network that containers are on, or may be.
@@ -26,11 +29,19 @@ package struct AttachedNetwork: Hashable, Codable, Sendable {
     package var subnet: IPv4Subnet
     /// Whether its containers reach nothing but one another.
     package var isInternal: Bool
+    /// An address of the host's in the subnet, by which its containers reach the host and all else; `nil` for none.
+    package var gateway: IPv4Address?
+    /// The largest packet that its containers send; `nil` for what fits the way out.
+    package var mtu: Int?
 
-    package init(name: NetworkName, subnet: IPv4Subnet, isInternal: Bool = false) {
+    package init(
+        name: NetworkName, subnet: IPv4Subnet, isInternal: Bool = false, gateway: IPv4Address? = nil, mtu: Int? = nil
+    ) {
         self.name = name
         self.subnet = subnet
         self.isInternal = isInternal
+        self.gateway = gateway
+        self.mtu = mtu
     }
 }
 
@@ -51,8 +62,13 @@ package struct Endpoint: Hashable, Codable, Sendable {
     }
 
     package var container: ContainerID
-    /// In order of preference, one per network: the first that leads outside is where its own connections come from.
+    /// In order of preference, one per network.
     package var addresses: [Address]
+    /// The network that its own connections to the outside leave by, where that isn't the first that leads there.
+    package var way: NetworkName?
+    /// What its interface is called, and its hardware address where that doesn't follow from the first address.
+    package var interface = "eth0"
+    package var mac: MACAddress?
     /// The servers that names outside are asked of (`dns` in a compose file); empty for the host's.
     package var servers: [String]
 

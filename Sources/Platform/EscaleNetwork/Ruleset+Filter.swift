@@ -48,6 +48,7 @@ extension Ruleset {
                 "ip saddr @internal drop",
                 "oifname \"lo\" ct status dnat ct original ip daddr != @ours goto refuse",
                 "ct status dnat ct original ip daddr != @ours accept",
+                "ct status dnat ct original ip daddr @host accept",
                 "ip daddr @ours drop",
             ])
     }
@@ -79,7 +80,7 @@ extension Ruleset {
             rules: [
                 "ct state established,related accept",
                 "ip saddr . ip daddr @own_resolver meta l4proto { tcp, udp } th dport 53 accept",
-                "ip daddr @ours drop",
+                "ip daddr @ours ip daddr != @host drop",
                 "ip saddr @internal drop",
                 "ct state new jump closed_ports",
             ])
@@ -90,6 +91,7 @@ extension Ruleset {
             name: "closed_ports",
             rules: [
                 "ip daddr . meta l4proto . th dport @closed_at goto refuse",
+                "ip daddr @host meta l4proto . th dport @closed goto refuse",
                 "ip daddr @unpublished return",
                 "fib daddr type local meta l4proto . th dport @closed goto refuse",
             ])

@@ -41,6 +41,7 @@ extension Ruleset {
         let destinations = [
             "ip daddr vmap @services",
             "ip daddr . meta l4proto . th dport vmap @ports_at",
+            "ip daddr @host meta l4proto . th dport vmap @ports",
             "ip daddr @unpublished return",
             "fib daddr type local meta l4proto . th dport vmap @ports",
         ]

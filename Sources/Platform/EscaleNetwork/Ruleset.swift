@@ -52,6 +52,8 @@ package struct Ruleset: Sendable {
             .set(
                 "unpublished", "ipv4_addr", interval: true,
                 territory.map(\.description) + ["127.0.0.0", "127.0.0.2-127.255.255.255"]),
+            // The host itself, as far as it may be talked to from containers.
+            .set("host", "ipv4_addr", ([instance.hostAddress] + state.gateways).map(\.description)),
             .set("same_network", "ipv4_addr . ipv4_addr", interval: true, same),
             .set("internal", "ipv4_addr", interval: true, subnets(internal: true)),
             .set("outgoing", "ipv4_addr", interval: true, subnets(internal: false)),

@@ -52,18 +52,60 @@ actor AddressBook {
 
     func exists(_ network: NetworkName) -> Bool { networks[network] != nil }
 
-    /// Makes a network with a subnet of its own; one that exists stays as it is.
-    func create(_ spec: Network, of project: ProjectName) throws {
+    /// Makes a network, with a subnet of its own where the file names none; one that exists stays as it is.
+    func create(_ spec: Network, of project: ProjectName) async throws {
         if networks[spec.name] != nil { return }
-        guard let subnet = instance.freeNetwork(excluding: networks.values.map(\.subnet)) else {
+        let plan = AddressPlan(spec)
+        if let plan { try await checkFree(plan.subnet, for: spec.name) }
+        // Another project may have made it meanwhile.
+        if networks[spec.name] != nil { return }
+        guard let subnet = plan?.subnet ?? instance.freeNetwork(excluding: networks.values.map(\.subnet)) else {
             throw EscaleError(
                 .init("network.pool-exhausted"), "every subnet of \(instance.pool) is in use",
                 hint: "take projects down that are not needed: `escale ls`")
         }
-        let record = NetworkRecord(
+        var record = NetworkRecord(
             name: spec.name, project: project, key: spec.key, subnet: subnet, isInternal: spec.isInternal)
+        record.plan = plan
+        record.mtu = spec.options?.mtu
         try store.save(record)
         networks[spec.name] = record
+    }
+
+    /// Takes over what the file says of a network that exists, as far as that can change under its containers.
+    ///
+    /// - Throws: `network.changed` where it says other addresses.
+    func revise(_ spec: Network, of project: ProjectName) throws {
+        guard var record = networks[spec.name], record.project == project, !spec.isExternal else { return }
+        let plan = AddressPlan(spec)
+        if plan?.subnet != record.plan?.subnet {
+            throw EscaleError.networkChanged(
+                spec.name, from: record.subnet, to: plan.map { "\($0.subnet)" } ?? "nothing of that")
+        }
+        record.plan = plan
+        record.mtu = spec.options?.mtu
+        record.isInternal = spec.isInternal
+        try store.save(record)
+        networks[spec.name] = record
+    }
+
+    /// - Throws: `network.subnet-taken` where others have addresses of the subnet.
+    private func checkFree(_ subnet: IPv4Subnet, for network: NetworkName) async throws {
+        for other in networks.values.sorted(by: { $0.name < $1.name }) where other.subnet.overlaps(subnet) {
+            throw EscaleError.subnetTaken(
+                subnet, of: network, by: "network \(other.name) of project \(other.project) has \(other.subnet)")
+        }
+        guard !subnet.overlaps(instance.reserved), instance.pool == subnet || !subnet.contains(instance.pool) else {
+            throw EscaleError.subnetTaken(subnet, of: network, by: "Escale has \(instance.reserved) for itself")
+        }
+        let own = [instance.pool] + networks.values.map(\.subnet)
+        let others = try await blocking { try HostAddresses.blocks() }
+        for other in others where other.subnet.overlaps(subnet) && !own.contains(where: { $0.contains(other.subnet) }) {
+            throw EscaleError.subnetTaken(
+                subnet, of: network,
+                by: other.link == "lo" || other.link.hasPrefix("esc")
+                    ? "\(other.subnet) is that of another Escale on this host" : "\(other.subnet) is in use on \(other.link)")
+        }
     }
 
     func remove(_ network: NetworkName) async throws {
@@ -133,10 +175,57 @@ actor AddressBook {
     /// One address on each network, its to keep until the container is gone.
     func allocate(_ names: [NetworkName], for container: ContainerID) throws -> [ContainerRecord.NetworkAddress] {
         let addresses = try names.map { name in
-            ContainerRecord.NetworkAddress(network: name, address: try free(on: name))
+            ContainerRecord.NetworkAddress(network: name, address: try record(of: name).freeAddress(excluding: taken(on: name)))
         }
         reserved[container] = addresses
         return addresses
+    }
+
+    /// The same for a service's container: on the networks that its file names, in their order, with what it says of them.
+    func allocate(
+        _ service: Service, of project: Project, for container: ContainerID
+    ) throws -> [ContainerRecord.NetworkAddress] {
+        var addresses: [ContainerRecord.NetworkAddress] = []
+        for attachment in service.orderedNetworks {
+            guard let network = project.networks.first(where: { $0.key == attachment.network }) else { continue }
+            let fixed = attachment.options?.ipv4Address.flatMap { IPv4Address($0) }
+            let address = try fixed.map { try claim($0, on: network.name, for: service.name, of: project.name) }
+                ?? record(of: network.name).freeAddress(
+                    excluding: taken(on: network.name).union(project.fixedAddresses(on: network).compactMap { IPv4Address($0) }))
+            addresses.append(.init(network: network.name, address: address, key: network.key, options: attachment.options))
+        }
+        reserved[container] = addresses
+        return addresses
+    }
+
+    /// Checks that the service may have the address. A service's virtual address gives way.
+    private func claim(
+        _ address: IPv4Address, on name: NetworkName, for service: ServiceName, of project: ProjectName
+    ) throws -> IPv4Address {
+        var record = try record(of: name)
+        try record.check(address, for: service)
+        if let holder = holder(of: address) {
+            throw EscaleError.addressTaken(address, on: name, service: service, by: holder)
+        }
+        if let other = record.services.first(where: { $0.value == address })?.key {
+            record.services[other] = nil
+            try store.save(record)
+            networks[name] = record
+        }
+        return address
+    }
+
+    /// The container that has an address.
+    private func holder(of address: IPv4Address) -> String? {
+        let known = projects.values.lazy.flatMap(\.containers).first { $0.addresses.contains { $0.address == address } }
+        if let known { return "container \(known.name) of project \(known.project)" }
+        let isReserved = reserved.values.contains { $0.contains { $0.address == address } }
+        return isReserved ? "a container that is being made" : nil
+    }
+
+    private func record(of name: NetworkName) throws -> NetworkRecord {
+        guard let network = networks[name] else { throw EscaleError.externalMissing("network", name) }
+        return network
     }
 
     /// The service's virtual address on a network: given once, kept as long as the network.
@@ -146,25 +235,24 @@ actor AddressBook {
         // Services of several projects meet on an external network; the owner's keep their plain names.
         let key = networks[network]?.project == project ? service : ServiceName(rawValue: "\(project)/\(service)")
         if let address = networks[network]?.services[key] { return address }
-        let address = try free(on: network)
-        networks[network]?.services[key] = address
-        if let record = networks[network] { try store.save(record) }
+        var record = try record(of: network)
+        let fixed = projects.values.flatMap(\.services).flatMap(\.networks).compactMap { $0.options?.ipv4Address }
+        let address = try record.freeVirtualAddress(
+            excluding: taken(on: network).union(fixed.compactMap { IPv4Address($0) }))
+        record.services[key] = address
+        try store.save(record)
+        networks[network] = record
         return address
     }
 
-    private func free(on name: NetworkName) throws -> IPv4Address {
-        guard let network = networks[name] else { throw EscaleError.externalMissing("network", name) }
-        var taken = Set(network.services.values)
+    /// The addresses that services and containers have.
+    private func taken(on network: NetworkName) -> Set<IPv4Address> {
+        var taken = Set(networks[network]?.services.values.map(\.self) ?? [])
         for addresses in reserved.values { taken.formUnion(addresses.map(\.address)) }
         for project in projects.values {
             for container in project.containers { taken.formUnion(container.addresses.map(\.address)) }
         }
-        guard let address = firstFree(in: network.subnet, excluding: taken, skipping: 0) else {
-            throw EscaleError(
-                .init("network.full"), "network \(name) has no free address in \(network.subnet)",
-                hint: "use fewer replicas, or another network")
-        }
-        return address
+        return taken
     }
 
     // MARK: Ports
@@ -235,12 +323,23 @@ actor AddressBook {
     /// `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` for the container.
     func files(for container: ContainerRecord) async throws -> [String: String] {
         let hostname = container.blueprint.spec.hostname
+        let names = container.names ?? ServiceNames()
         let resolver = try await controller.resolver(for: endpoint(container).scope)
         return [
-            "/etc/hosts": NameFiles.hosts(hostname: hostname, address: container.addresses.first?.address),
+            "/etc/hosts": NameFiles.hosts(
+                hostname: names.domain.map { "\(hostname).\($0)" } ?? hostname,
+                address: container.addresses.first?.address, extra: hosts(names.extraHosts)),
             "/etc/hostname": hostname + "\n",
-            "/etc/resolv.conf": NameFiles.resolvConf(resolver: resolver),
+            "/etc/resolv.conf": NameFiles.resolvConf(
+                resolver: resolver, search: names.searchDomains.filter { $0 != "." }, options: names.resolverOptions),
         ]
+    }
+
+    /// Entries of `/etc/hosts`; `host-gateway` stands for an address by which containers reach this host.
+    private func hosts(_ entries: [HostEntry]) -> [(name: String, address: String)] {
+        entries.flatMap { entry in
+            entry.addresses.map { (entry.name, $0 == "host-gateway" ? "\(instance.hostAddress)" : $0) }
+        }
     }
 
     /// Puts right what somebody else took away, such as a host firewall that was loaded anew.
@@ -255,7 +354,7 @@ actor AddressBook {
     private var state: NetworkState {
         var state = NetworkState(
             networks: networks.values.sorted { $0.name < $1.name }
-                .map { AttachedNetwork(name: $0.name, subnet: $0.subnet, isInternal: $0.isInternal) })
+                .map(\.attached))
         var ports: [PortKey: [PublishedPort.Backend]] = [:]
         for (project, published) in projects.sorted(by: { $0.key < $1.key }) {
             let containers = published.containers.sorted { ($0.replica, $0.id) < ($1.replica, $1.id) }
@@ -278,11 +377,20 @@ actor AddressBook {
     }
 
     private func endpoint(_ container: ContainerRecord) -> Endpoint {
-        Endpoint(
+        let addresses = container.addresses
+        var endpoint = Endpoint(
             container: container.id,
-            addresses: container.addresses.map {
+            addresses: addresses.map {
                 .init(network: $0.network, address: $0.address, names: [container.name, container.id.short])
-            })
+            },
+            servers: container.names?.servers ?? [])
+        let options = addresses.first?.options
+        endpoint.mac = (options?.macAddress ?? container.names?.macAddress).flatMap { MACAddress($0) }
+        if let name = options?.interfaceName { endpoint.interface = name }
+        let open = addresses.filter { networks[$0.network]?.isInternal == false }
+        // Of equals the first.
+        endpoint.way = open.max { ($0.options?.gatewayPriority ?? 0) < ($1.options?.gatewayPriority ?? 0) }?.network
+        return endpoint
     }
 
     private func virtualServices(
@@ -293,7 +401,9 @@ actor AddressBook {
             guard let record = networks[network] else { return nil }
             let key = record.project == project ? service : ServiceName(rawValue: "\(project)/\(service)")
             guard let address = record.services[key] else { return nil }
-            let aliases = spec?.networks.first { $0.network == record.key }?.aliases ?? []
+            let places = replicas.lazy.flatMap(\.addresses)
+            let place = places.first { $0.network == network }?.key ?? record.key
+            let aliases = spec?.networks.first { $0.network == place }?.aliases ?? []
             return VirtualService(
                 network: network, address: address, names: [service.rawValue] + aliases,
                 backends: replicas.compactMap { container in

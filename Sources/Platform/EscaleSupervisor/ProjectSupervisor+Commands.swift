@@ -201,6 +201,8 @@ extension ProjectSupervisor {
         next.desired.goal = .down(removeVolumes: request.removeVolumes)
         next.desired.requestedAt = .now
         try await pursue(next, stopTimeout: request.timeout, timeout: nil, observer: observer) { _, _ in !self.exists }
+        // One that never got as far as a container has told the network what it expects, and nothing else took that back.
+        try await publish()
     }
 
     /// Stops the containers and keeps them.
@@ -257,6 +259,7 @@ extension ProjectSupervisor {
                 throw EscaleError.externalMissing("network", network.name)
             }
         }
+        for network in project.networks(of: services) { try await platform.network.revise(network, of: name) }
         let existing = try await blocking { [platform] in Set(try platform.volumes.list()) }
         for volume in project.volumes(of: services) where volume.isExternal && !existing.contains(volume.name) {
             throw EscaleError.externalMissing("volume", volume.name)

@@ -83,15 +83,13 @@ extension ProjectSupervisor {
             spec.initProgram = program
         }
         spec.mounts = try await mounts(of: recipe, slot: replica.slot, layers: layers)
-        let names = recipe.service.networks.compactMap { attachment in
-            recipe.project.networks.first { $0.key == attachment.network }?.name
-        }
-        let addresses = try await platform.network.allocate(names, for: id)
+        if let domain = recipe.service.names?.domain { spec.domainname = domain }
+        let addresses = try await platform.network.allocate(recipe.service, of: recipe.project, for: id)
         let container = ContainerRecord(
             id: id, name: containerName, project: name, replica: replica,
             fingerprint: fingerprint(of: replica),
             blueprint: ContainerBlueprint(spec: spec, name: containerName, layers: layers),
-            image: recipe.imageName, imageID: recipe.imageID, addresses: addresses,
+            image: recipe.imageName, imageID: recipe.imageID, addresses: addresses, names: recipe.service.names,
             ports: await platform.network.assign(recipe.service.ports), stopSignal: try recipe.stopSignal(),
             createdAt: .now, httpPort: recipe.service.http?.containerPort)
         try platform.store.save(container)

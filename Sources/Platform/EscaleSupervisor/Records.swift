@@ -55,6 +55,9 @@ struct NetworkRecord: Codable, Sendable {
     var key: String
     var subnet: IPv4Subnet
     var isInternal: Bool
+    /// What its file says of its addresses; `nil` where Escale chose them.
+    var plan: AddressPlan?
+    var mtu: Int?
     /// Each service's virtual address on it.
     var services: [ServiceName: IPv4Address] = [:]
 }
@@ -79,6 +82,8 @@ struct ContainerRecord: Codable, Sendable {
     let imageID: Digest
     /// Addresses in order of preference, by the network's name on the host.
     let addresses: [NetworkAddress]
+    /// How it finds names, and which it has.
+    var names: ServiceNames?
     let ports: [PortMapping]
     let stopSignal: Int32
     let createdAt: Timestamp
@@ -108,6 +113,9 @@ struct ContainerRecord: Codable, Sendable {
     struct NetworkAddress: Codable, Hashable, Sendable {
         let network: NetworkName
         let address: IPv4Address
+        /// The network's key in the project's file.
+        var key: String?
+        var options: AttachmentOptions?
     }
 
     var processes: ContainerProcesses? {

@@ -42,6 +42,20 @@ package enum HostAddresses {
         return found
     }
 
+    /// A part of the address space that an interface of the host has something to do with.
+    package struct Block: Hashable, Sendable {
+        package let link: String
+        package let subnet: IPv4Subnet
+    }
+
+    /// Blocks that routes lead to and addresses are from. Not the ways to everything: a route for half of all addresses
+    /// (VPNs have them) is a default route in disguise.
+    package static func blocks() throws(EscaleError) -> [Block] {
+        let routes = try routes().map { Block(link: $0.link, subnet: $0.destination) }
+        let addresses = try assigned().map { Block(link: $0.link, subnet: $0.subnet) }
+        return (routes + addresses).filter { $0.subnet.prefixLength > 7 }
+    }
+
     private static func ipv4(_ address: UnsafePointer<sockaddr>?) -> IPv4Address? {
         guard let address, address.pointee.sa_family == UInt16(AF_INET) else { return nil }
         return address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {

@@ -16,6 +16,17 @@ package func firstFree(
     return next
 }
 
+/// The highest assignable address of the subnet that isn't taken; `nil` where all are.
+package func lastFree(in subnet: IPv4Subnet, excluding taken: Set<IPv4Address>) -> IPv4Address? {
+    let range = subnet.assignable
+    var next = range.upperBound
+    while taken.contains(next) {
+        guard next > range.lowerBound else { return nil }
+        next = next.advanced(by: ~0)
+    }
+    return next
+}
+
 /// The lowest block of that size within the pool that overlaps nothing taken; `nil` where there is none.
 package func firstFreeSubnet(
     ofLength prefixLength: Int, in pool: IPv4Subnet, excluding taken: some Collection<IPv4Subnet>

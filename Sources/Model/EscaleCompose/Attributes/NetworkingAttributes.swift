@@ -9,36 +9,28 @@ extension ComposeAttribute {
             "nothing here goes by them; they are kept and shown by `escale config`"
         )
         + accepted(.networkExternal, "name", "the old form of `name` beside `external: true`")
-        + warned(.network, "driver_opts", instead: "the options are left out")
-        + warned(.network, "ipam", instead: "Escale chooses the subnet")
-        + warned(.ipam, "driver", "config", "options", instead: "Escale chooses the subnet")
-        + warned(
-            .ipamPool,
-            "subnet",
-            "ip_range",
-            "gateway",
-            "aux_addresses",
-            instead: "Escale chooses the subnet"
-        )
+        + executed(.network, "driver_opts", "ipam")
+        + executed(.ipam, "config")
+        + warned(.ipam, "driver", instead: "Escale gives the addresses out itself", harmless: ["default"])
+        + warned(.ipam, "options", instead: "Escale gives the addresses out itself")
+        + executed(.ipamPool, "subnet", "ip_range", "gateway", "aux_addresses")
         + warned(.network, "enable_ipv4", instead: "containers have IPv4 addresses", harmless: ["true"])
         + warned(.network, "enable_ipv6", instead: "containers have IPv4 addresses only", harmless: ["false"])
-        + executed(.serviceNetwork, "aliases")
-        + warned(
+        + executed(
             .serviceNetwork,
+            "aliases",
             "priority",
             "gw_priority",
-            instead: "the order of networks has no meaning here",
-            harmless: ["0"]
+            "ipv4_address",
+            "mac_address",
+            "interface_name"
         )
         + warned(.serviceNetwork, "driver_opts", instead: "the options are left out")
+        + refused(.serviceNetwork, "ipv6_address", hint: "containers have IPv4 addresses only: give it an ipv4_address")
         + refused(
             .serviceNetwork,
-            "ipv4_address",
-            "ipv6_address",
             "link_local_ips",
-            "mac_address",
-            "interface_name",
-            hint: "Escale chooses the addresses; reach the service by its name"
+            hint: "containers share no link, so that such an address reaches nobody: give it an ipv4_address"
         )
         + executed(.port, "target", "published", "host_ip", "protocol", "name", "app_protocol")
         + warned(

@@ -86,7 +86,7 @@ extension ComposeAttribute {
             "develop",
             instead: "files are not watched; run `escale up --build` after a change"
         )
-        + warned(.service, "domainname", instead: "the container has only its host name")
+        + executed(.service, "dns", "dns_opt", "dns_search", "domainname", "extra_hosts", "mac_address")
         + warned(.service, "logging", instead: "Escale keeps the logs itself; read them with `escale logs`")
         + executed(.service, "platform")
         + executed(.service, "pull_policy", "pull_refresh_after")
@@ -96,19 +96,6 @@ extension ComposeAttribute {
             "external_links",
             hint: "put both containers on one network; services on it reach one another by name"
         )
-        + refused(
-            .service,
-            "dns",
-            "dns_opt",
-            "dns_search",
-            hint: "containers ask Escale's resolver, which knows the services and forwards the rest"
-        )
-        + refused(
-            .service,
-            "extra_hosts",
-            hint: "give the host a name in the DNS that this machine uses"
-        )
-        + refused(.service, "mac_address", hint: "Escale chooses the addresses")
         + refused(.service, "models", "provider", hint: "run it as a service with an image")
         + refused(
             .serviceModel,

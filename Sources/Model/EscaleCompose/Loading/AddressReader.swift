@@ -14,6 +14,14 @@ struct AddressReader {
             guard let pool = item.section(.ipamPool, hint: example) else { continue }
             let (settings, subnet) = read(pool)
             if let subnet {
+                if subnet.family == .v4, subnets.contains(where: { $0.family == .v4 }) {
+                    pool["subnet"]?.error(
+                        "compose.ipam",
+                        "\(item.path).subnet is a second IPv4 subnet, but a network has one",
+                        hint: "write one subnet that is large enough, or a second network"
+                    )
+                    continue
+                }
                 if subnets.contains(where: subnet.overlaps) {
                     pool["subnet"]?.error(
                         "compose.ipam",
@@ -32,6 +40,13 @@ struct AddressReader {
         var pool = AddressManagement.Pool()
         let subnet = section["subnet"].flatMap(subnet)
         if subnet != nil { pool.subnet = section.text("subnet") }
+        if section["subnet"] == nil, let field = section["ip_range"] ?? section["gateway"] ?? section["aux_addresses"] {
+            field.error(
+                "compose.ipam",
+                "\(field.path) says something about a subnet that isn't named",
+                hint: "write `subnet` beside it, such as 172.28.0.0/16"
+            )
+        }
         if let field = section["ip_range"], let range = self.subnet(field) {
             pool.range = field.node.scalar?.text
             check(field, subnet.map { $0.contains(range) })
@@ -49,6 +64,13 @@ struct AddressReader {
         guard let subnet = Subnet(text) else {
             field.error("compose.ipam", "\(field.path): \"\(text)\" is no subnet", hint: example)
             return nil
+        }
+        if !subnet.holdsContainers {
+            field.error(
+                "compose.ipam",
+                "\(field.path): no container can have an address in \(text)",
+                hint: "use a private range with two or more free addresses, such as 172.28.0.0/16 or fd00:28::/64"
+            )
         }
         if !subnet.isBase {
             field.error(

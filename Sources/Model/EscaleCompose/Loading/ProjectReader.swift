@@ -129,11 +129,41 @@ struct ProjectReader {
         var options = NetworkOptions()
         options.driver = driver(section["driver"], usual: "bridge")
         options.driverOptions = section["driver_opts"]?.options(example: "write key: value").filled
+        for member in section["driver_opts"]?.members() ?? [] { checkNetworkOption(member) }
         options.isAttachable = section.flag("attachable")
         options.enablesIPv4 = section["enable_ipv4"]?.boolean()
         options.enablesIPv6 = section["enable_ipv6"]?.boolean()
         options.addresses = section["ipam"].flatMap { AddressReader().read($0) }
         return filled(options, unlike: NetworkOptions())
+    }
+
+    /// What Docker's bridge driver knows, as far as there is something to say about it.
+    private func checkNetworkOption(_ member: Field.Member) {
+        let bridge = "com.docker.network.bridge."
+        let value = member.value.node.scalar?.text ?? ""
+        switch member.key {
+        case NetworkOptions.mtuOption:
+            guard let mtu = Int(value), NetworkOptions.possibleMTU.contains(mtu) else {
+                member.value.error(
+                    "compose.network.mtu", "\(member.value.path): \"\(value)\" is no size of packets",
+                    hint: "write a number of bytes from 576 to 65535, such as 1400")
+                return
+            }
+        case bridge + "enable_icc" where value == "false":
+            context.refuse(
+                "\(member.value.path): containers of one network reach one another here", at: member.position,
+                hint: "give each of them a network of its own")
+        case bridge + "host_binding_ipv4" where value != "0.0.0.0":
+            context.refuse(
+                "\(member.value.path): every port says itself where it is published", at: member.position,
+                hint: "write the address at the port: ports: [\"\(value):8080:80\"]")
+        case bridge + "enable_icc", bridge + "host_binding_ipv4": break
+        case bridge + "enable_ip_masquerade" where value == "true": break
+        default:
+            member.value.warning(
+                "compose.network.option", "\(member.value.path) has no effect: the option is not known here",
+                hint: "remove the line; known is \(NetworkOptions.mtuOption)")
+        }
     }
 
     private func volumes(_ field: Field?) -> [Volume] {

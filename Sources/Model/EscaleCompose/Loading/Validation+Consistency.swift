@@ -31,6 +31,23 @@ extension Validation {
         }
     }
 
+    /// A container has one interface, which is that of its first network.
+    func checkInterface(of service: Service) {
+        guard let first = service.orderedNetworks.first?.network else { return }
+        for attachment in service.networks where attachment.network != first {
+            let options = attachment.options
+            for (attribute, value) in [("mac_address", options?.macAddress), ("interface_name", options?.interfaceName)] {
+                guard value != nil else { continue }
+                context.error(
+                    "compose.interface",
+                    "services.\(service.name).networks.\(attachment.network).\(attribute): a container has one interface for all of its networks, which goes by \(first)",
+                    at: place(.attribute("networks.\(attachment.network).\(attribute)", of: service.name.rawValue)),
+                    hint: "write it at networks.\(first), or give \(attachment.network) a higher `priority`"
+                )
+            }
+        }
+    }
+
     /// Fixed addresses: inside the network's subnet, and of one service and one replica only.
     func checkAddresses() {
         let networks = Dictionary(project.networks.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
@@ -65,7 +82,20 @@ extension Validation {
                 hint: "remove the address; the service is reached by its name"
             )
         }
-        let subnets = (network.options?.addresses?.pools ?? []).compactMap(\.subnet).compactMap(Subnet.init)
+        let pools = network.options?.addresses?.pools ?? []
+        for pool in pools {
+            let taken = pool.taken.sorted { $0.key < $1.key }.map { ($0.value, "aux_addresses keep it for \($0.key)") }
+            let gateway = pool.gateway.map { ($0, "it is the network's gateway") }
+            for (other, reason) in taken + [gateway].compactMap({ $0 }) where HostAddress.isSame(other, address) {
+                context.error(
+                    "compose.address.taken",
+                    "services.\(service.name) can't have \(address) on networks.\(network.key): \(reason)",
+                    at: position,
+                    hint: "choose another address"
+                )
+            }
+        }
+        let subnets = pools.compactMap(\.subnet).compactMap(Subnet.init)
         guard !network.isExternal, let bytes = HostAddress.bytes(of: address),
             !subnets.contains(where: { $0.contains(bytes) })
         else { return }

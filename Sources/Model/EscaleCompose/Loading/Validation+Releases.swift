@@ -27,6 +27,7 @@ extension Validation {
 
     /// Two generations that write the same volume destroy data; that is never done unasked.
     private func checkWriters(of service: Service) {
+        if service.hasFixedAddress { return checkAddressOwners(of: service) }
         guard service.excludesOtherVersions else { return }
         let targets = Field.listed(service.writtenVolumes.map(\.target))
         guard service.release.strategy == .rolling else {
@@ -47,6 +48,27 @@ extension Validation {
                 at: position("deploy.\(key).order", of: service),
                 hint:
                     "use order: stop-first, or say that it is safe with x-escale: {release: {shared_volumes: true}}"
+            )
+        }
+    }
+
+    /// A fixed address is one container's at a time.
+    private func checkAddressOwners(of service: Service) {
+        if service.release.strategy != .rolling {
+            context.error(
+                "compose.release.address",
+                "services.\(service.name) has a fixed address, which two versions at once, as by \(service.release.strategy.rawValue), can't both have",
+                at: position("x-escale.release.strategy", of: service),
+                hint: "use strategy: rolling, which stops the old version first; or remove ipv4_address"
+            )
+        }
+        for (key, config) in [("update_config", service.update), ("rollback_config", service.rollback)] {
+            guard config?.order == .startFirst else { continue }
+            context.error(
+                "compose.release.address",
+                "services.\(service.name) has a fixed address, which with start-first two containers would have",
+                at: position("deploy.\(key).order", of: service),
+                hint: "use order: stop-first, or remove ipv4_address"
             )
         }
     }

@@ -11,6 +11,7 @@ struct Validation {
             checkContainerName(of: service)
             checkPlatform(of: service)
             checkContexts(of: service)
+            checkInterface(of: service)
             checkRelease(of: service)
         }
         DependencyCycles(context: context, services: project.services).report()

@@ -8,6 +8,12 @@ package struct NetworkOptions: Codable, Hashable, Sendable {
     package var addresses: AddressManagement?
 
     package init() {}
+
+    static let mtuOption = "com.docker.network.driver.mtu"
+    static let possibleMTU = 576...65535
+
+    /// The largest packet that the network's containers send, where the file says it.
+    package var mtu: Int? { driverOptions?[Self.mtuOption].flatMap(Int.init) }
 }
 
 /// `ipam`: which addresses a network has.
@@ -25,6 +31,8 @@ package struct AddressManagement: Codable, Hashable, Sendable {
 
     package var driver: String?
     package var pools: [Pool] = []
+    /// The pool of IPv4 addresses, of which a network has one at most.
+    package var ipv4Pool: Pool? { pools.first { $0.subnet.map { !$0.contains(":") } ?? false } }
     package var options: [String: String] = [:]
 
     package init() {}

@@ -9,6 +9,9 @@ enum HostAddress {
 
     static func family(of text: String) -> Family? { bytes(of: text).map { $0.count == 4 ? .v4 : .v6 } }
 
+    /// Whether both are the same address, however it is written.
+    static func isSame(_ left: String, _ right: String) -> Bool { bytes(of: left).map { $0 == bytes(of: right) } ?? false }
+
     /// The 4 or 16 bytes of the address, the highest first.
     static func bytes(of text: String) -> [UInt8]? {
         var storage = in6_addr()

@@ -41,7 +41,7 @@ extension ServiceReader {
         if let settings, !settings.isNull, let section = settings.section(.serviceNetwork) {
             attachment.aliases = aliases(section)
             attachment.options = options(section)
-            for name in ["ipv4_address", "ipv6_address"] {
+            for name in ["ipv4_address", "ipv6_address", "mac_address", "interface_name"] {
                 if let field = section[name] { note(field, "networks.\(key).\(name)") }
             }
         }
@@ -83,8 +83,8 @@ extension ServiceReader {
     private func interfaceName(_ field: Field) -> String? {
         guard let text = field.filledText() else { return nil }
         let isValid =
-            text.utf8.count <= 15 && text != "." && text != ".."
-            && !text.unicodeScalars.contains { $0 == "/" || $0 == ":" || $0.value <= 0x20 }
+            text.utf8.count <= 15 && ![".", "..", "lo"].contains(text)
+            && !text.unicodeScalars.contains { ["/", ":", "%"].contains($0) || $0.value <= 0x20 }
         if isValid { return text }
         field.error(
             "compose.interface",

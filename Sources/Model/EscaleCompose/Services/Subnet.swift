@@ -1,7 +1,7 @@
 /// A range of addresses that share a prefix, such as `172.28.0.0/16`.
 struct Subnet {
     private let bytes: [UInt8]
-    private let prefixLength: Int
+    fileprivate let prefixLength: Int
 
     /// `nil` for anything but an address, a slash and the number of its leading bits.
     init?(_ text: String) {
@@ -32,5 +32,17 @@ struct Subnet {
     private func mask(at index: Int) -> UInt8 {
         let bits = min(8, max(0, prefixLength - index * 8))
         return bits == 0 ? 0 : UInt8(truncatingIfNeeded: 0xFF << (8 - bits))
+    }
+}
+
+extension Subnet {
+    /// Blocks that mean something else than a machine on a network.
+    private static let special = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/8", "fe80::/10", "ff00::/8"]
+        .compactMap(Subnet.init)
+
+    /// Whether it is of a size and in a place where containers can be.
+    var holdsContainers: Bool {
+        let isSized = family == .v4 ? (4...30).contains(prefixLength) : (8...126).contains(prefixLength)
+        return isSized && !Self.special.contains(where: overlaps)
     }
 }

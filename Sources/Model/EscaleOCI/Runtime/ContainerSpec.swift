@@ -30,6 +30,8 @@ package struct ContainerSpec: Codable, Hashable, Sendable {
     package var group: UInt32
     package var additionalGroups: [UInt32]
     package var hostname: String
+    /// The NIS domain; `nil` for none.
+    package var domainname: String?
     /// In the order of their targets' depth is made by ``RuntimeSpec``; here as given.
     package var mounts: [Mount] = []
     package var readOnlyRoot = false

@@ -143,7 +143,7 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
                 .filter { $0 != "network" || spec.sharesHostNetwork != true }.map(Namespace.init),
             resources: Self.resources(spec.limits),
             // Those of the host's network are the host's.
-            sysctl: spec.sharesHostNetwork == true ? [:] : Self.sysctls,
+            sysctl: Self.sysctls(spec),
             seccomp: profile?.filter(capabilities: Set(spec.capabilities)),
             maskedPaths: Self.maskedPaths,
             readonlyPaths: Self.readonlyPaths)
@@ -228,9 +228,12 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
     }()
 
     /// Docker's: any user may listen on low ports and ping, which in a network namespace of one's own harms nobody.
-    private static let sysctls = [
-        "net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647",
-    ]
+    private static func sysctls(_ spec: ContainerSpec) -> [String: String] {
+        var settings = ["net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"]
+        if spec.sharesHostNetwork == true { settings = [:] }
+        if let domain = spec.domainname { settings["kernel.domainname"] = domain }
+        return settings
+    }
 
     private static let maskedPaths = [
         "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
