@@ -53,7 +53,7 @@ def proc(file):
 def namespace(kind):
     """Whether the first process is in the host's namespace: `host` or `own`."""
     def read(subject):
-        own, host = (Path(f"/proc/{pid}/ns/{kind}").readlink() for pid in (subject.pid, 1))
+        own, host = (Path(f"/proc/{pid}/ns/{kind}").readlink() for pid in (subject.pid, "self"))
         return "host" if own == host else "own"
     return Probe(f"the {kind} namespace", read)
 

@@ -60,12 +60,12 @@ import Testing
         #expect(hosts.contains("192.0.2.9\tdb\n"))
         #expect(hosts.hasSuffix("10.210.0.3\tweb.shop.test web\n"))
         #expect(
-            NameFiles.resolvConf(resolver: address("10.210.252.2")) == "nameserver 10.210.252.2\noptions ndots:0\n")
+            NameFiles.resolvConf(servers: ["10.210.252.2"]) == "nameserver 10.210.252.2\noptions ndots:0\n")
         #expect(
             NameFiles.resolvConf(
-                resolver: address("10.210.252.2"), search: ["a", "b"], options: ["rotate"])
+                servers: ["10.210.252.2"], search: ["a", "b"], options: ["rotate"])
                 == "nameserver 10.210.252.2\nsearch a b\noptions rotate ndots:0\n")
-        #expect(NameFiles.resolvConf(resolver: address("10.210.252.2"), options: ["ndots:2"]).hasSuffix("options ndots:2\n"))
+        #expect(NameFiles.resolvConf(servers: ["10.210.252.2"], options: ["ndots:2"]).hasSuffix("options ndots:2\n"))
     }
 
     @Test func theWayOutIsThatOfThePreferredOpenNetwork() throws {

@@ -23,7 +23,7 @@ extension ProjectRenderer {
         members.add("image", service.image.map(text))
         members.add("init", flag(service.useInit))
         members.add("labels", pairs(service.labels))
-        members.add("networks", networks(service))
+        members.add("networks", service.namespaces?.network == nil ? networks(service) : nil)
         members.add("ports", service.ports.isEmpty ? nil : .list(service.ports.map(port)))
         members.add("profiles", service.profiles.flatMap(list))
         members.add("read_only", flag(service.readOnly))

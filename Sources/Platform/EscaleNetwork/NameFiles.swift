@@ -34,14 +34,14 @@ package enum NameFiles {
         return text
     }
 
-    /// A container's `/etc/resolv.conf`: its own resolver, which asks the servers that `dns` names.
+    /// A container's `/etc/resolv.conf`.
     ///
     /// - Parameter search: where the file says nothing, nothing is searched, so that names of the host's domain
     ///   never win over those of services.
     package static func resolvConf(
-        resolver: IPv4Address, search: [String] = [], options: [String] = []
+        servers: [String], search: [String] = [], options: [String] = []
     ) -> String {
-        var text = "nameserver \(resolver)\n"
+        var text = servers.map { "nameserver \($0)\n" }.joined()
         if !search.isEmpty { text += "search \(search.joined(separator: " "))\n" }
         let options = options.contains { $0.hasPrefix("ndots:") } ? options : options + ["ndots:0"]
         return text + "options \(options.joined(separator: " "))\n"

@@ -314,6 +314,7 @@ actor AddressBook {
 
     /// Connects a container that was made and doesn't run yet.
     func attach(_ container: ContainerRecord, pid: Int32) async throws {
+        if container.addresses.isEmpty { return }
         let current = state
         try await controller.attach(
             endpoint(container),
@@ -324,15 +325,31 @@ actor AddressBook {
     func files(for container: ContainerRecord) async throws -> [String: String] {
         let hostname = container.blueprint.spec.hostname
         let names = container.names ?? ServiceNames()
-        let resolver = try await controller.resolver(for: endpoint(container).scope)
         return [
             "/etc/hosts": NameFiles.hosts(
                 hostname: names.domain.map { "\(hostname).\($0)" } ?? hostname,
                 address: container.addresses.first?.address, extra: hosts(names.extraHosts)),
             "/etc/hostname": hostname + "\n",
-            "/etc/resolv.conf": NameFiles.resolvConf(
-                resolver: resolver, search: names.searchDomains.filter { $0 != "." }, options: names.resolverOptions),
+            "/etc/resolv.conf": try await resolvConf(container, names),
         ]
+    }
+
+    /// A container without networks has the host's servers or nobody to ask, unless it names some.
+    private func resolvConf(_ container: ContainerRecord, _ names: ServiceNames) async throws -> String {
+        var servers = names.servers
+        if !container.addresses.isEmpty {
+            servers = ["\(try await controller.resolver(for: endpoint(container).scope))"]
+        } else if container.blueprint.spec.namespaces?[.network] == .host, servers.isEmpty {
+            return try await blocking { try Files.readText("/etc/resolv.conf") }
+        }
+        return NameFiles.resolvConf(
+            servers: servers, search: names.searchDomains.filter { $0 != "." }, options: names.resolverOptions)
+    }
+
+    /// The container of that name or identifier, of whichever project.
+    func container(named name: String) -> ContainerRecord? {
+        let all = projects.values.flatMap(\.containers)
+        return all.first { $0.name == name } ?? all.first { name.count >= 12 && $0.id.rawValue.hasPrefix(name) }
     }
 
     /// Entries of `/etc/hosts`; `host-gateway` stands for an address by which containers reach this host.

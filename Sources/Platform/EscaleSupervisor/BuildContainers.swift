@@ -87,7 +87,7 @@ package actor BuildContainers {
             additionalGroups: user.additionalGroups, hostname: "build")
         spec.mounts = command.mounts
         spec.limits = command.limits
-        spec.sharesHostNetwork = command.network == .host ? true : nil
+        if command.network == .host { spec.namespaces = [.network: .host] }
         let name = "build-\(id.short)"
         let container = ContainerRecord(
             id: id, name: name, project: Self.project,

@@ -59,7 +59,7 @@ extension ProjectSupervisor {
         let image = try platform.images.image(recipe.imageID.description)
         let layers = platform.images.lowerDirectories(of: image)
         let user = try await platform.user(recipe.service.user ?? recipe.image.user ?? "", inLayers: layers)
-        let hostname = recipe.service.hostname ?? id.short
+        let hostname = try recipe.service.hostname ?? hostname(of: recipe.service) ?? id.short
         var spec = ContainerSpec(
             id: id, arguments: try recipe.arguments(),
             environment: recipe.environment(home: user.home, hostname: hostname),
@@ -83,6 +83,7 @@ extension ProjectSupervisor {
             spec.initProgram = program
         }
         spec.mounts = try await mounts(of: recipe, slot: replica.slot, layers: layers)
+        spec.namespaces = recipe.service.namespaces?.ofHost
         if let domain = recipe.service.names?.domain { spec.domainname = domain }
         let addresses = try await platform.network.allocate(recipe.service, of: recipe.project, for: id)
         let container = ContainerRecord(
@@ -90,6 +91,7 @@ extension ProjectSupervisor {
             fingerprint: fingerprint(of: replica),
             blueprint: ContainerBlueprint(spec: spec, name: containerName, layers: layers),
             image: recipe.imageName, imageID: recipe.imageID, addresses: addresses, names: recipe.service.names,
+            namespaces: recipe.service.namespaces,
             ports: await platform.network.assign(recipe.service.ports), stopSignal: try recipe.stopSignal(),
             createdAt: .now, httpPort: recipe.service.http?.containerPort)
         try platform.store.save(container)
@@ -133,9 +135,10 @@ extension ProjectSupervisor {
     private func launch(_ container: ContainerRecord, hasRun: Bool) async throws -> ContainerProcesses {
         let id = container.id
         if hasRun { try await platform.engine.release(id) }
-        let files = try await platform.network.files(for: container)
-        let processes = try await platform.engine.create(container.blueprint, files: files)
+        let (blueprint, files, companions) = try await joining(container)
+        let processes = try await platform.engine.create(blueprint, files: files)
         try await platform.network.attach(container, pid: processes.container.pid)
+        try update(id) { $0.companions = companions }
         try await platform.engine.start(id, name: container.name)
         return processes
     }

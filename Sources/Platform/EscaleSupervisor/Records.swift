@@ -4,6 +4,7 @@ import EscaleEngine
 import EscaleNetlink
 import EscalePlan
 import EscaleRelease
+import EscaleSystem
 
 /// What the daemon remembers of a project. Written by the project's supervisor alone.
 struct ProjectRecord: Codable, Sendable {
@@ -84,6 +85,9 @@ struct ContainerRecord: Codable, Sendable {
     let addresses: [NetworkAddress]
     /// How it finds names, and which it has.
     var names: ServiceNames?
+    /// Whose namespaces it shares, and the processes in whose it is since its last start.
+    var namespaces: ServiceNamespaces?
+    var companions: [ProcessIdentity]?
     let ports: [PortMapping]
     let stopSignal: Int32
     let createdAt: Timestamp

@@ -107,7 +107,7 @@ actor World {
         state.endpoints.append(endpoint)
         let resolver = try await controller.resolver(for: endpoint.scope)
         let resolvConf = "\(scratch)/resolv-\(child.pid)"
-        try Files.write(resolvConf, NameFiles.resolvConf(resolver: resolver).utf8)
+        try Files.write(resolvConf, NameFiles.resolvConf(servers: ["\(resolver)"]).utf8)
         return Box(child: child, endpoint: endpoint, resolvConf: resolvConf)
     }
 

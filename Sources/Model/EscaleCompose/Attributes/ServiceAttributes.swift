@@ -118,7 +118,7 @@ extension ComposeAttribute {
             harmless: ["private", "shareable"]
         )
         + warned(.service, "cgroup_parent", instead: "Escale chooses the control group")
-        + refused(.service, "network_mode", hint: "name the networks to join under `networks`")
+        + executed(.service, "network_mode")
 
     private static let confinementAttributes: [ComposeAttribute] =
         refused(

@@ -53,7 +53,7 @@ extension ServiceReader {
         return nil
     }
 
-    /// Whoever shares another network stack has no networks and ports of its own.
+    /// Whoever shares another network stack has no networks and ports of its own, and the names that go with it.
     private func checkNetworkMode(_ section: Section, _ service: inout Service) {
         guard let field = section["network_mode"], let mode = service.namespaces?.network else { return }
         if let networks = section["networks"], !networks.isNull {
@@ -63,19 +63,50 @@ extension ServiceReader {
                 hint: "remove one of the two"
             )
         }
-        service.networks = []
-        let isShared = mode != .named("bridge") && mode != .named("none")
-        if isShared, let ports = section["ports"], ports.node.sequence?.isEmpty == false {
+        service.networks = mode == .named("bridge") ? [NetworkAttachment(network: "default")] : []
+        if case .named(let name) = mode, !["bridge", "none", "host"].contains(name) {
+            context.refuse(
+                "\(field.path): \(name) is the name of a network", at: field.position,
+                hint: "write networks: [\(name)], and at the top level networks: {\(name): {external: true}}")
+        }
+        checkJoining(mode, field, section)
+        if mode != .named("bridge"), let ports = section["ports"], ports.node.sequence?.isEmpty == false {
             let reason =
                 switch mode {
                 case .service(let other): "the ports are those of \(other)"
                 case .container(let other): "the ports are those of the container \(other)"
+                case .named("none"): "the container has no network"
                 case .named: "the ports are the host's already"
                 }
             ports.error(
                 "compose.namespace.conflict",
                 "\(ports.path): with network_mode: \(mode.text) nothing can be published, since \(reason)",
-                hint: mode == .named("host") ? "remove `ports`" : "publish them there"
+                hint: mode == .named("host") || mode == .named("none") ? "remove `ports`" : "publish them there"
+            )
+        }
+    }
+
+    /// What is the other container's where its network is joined.
+    private func checkJoining(_ mode: NamespaceMode, _ field: Field, _ section: Section) {
+        let ofOthers = ["hostname", "domainname", "dns", "dns_search", "dns_opt", "extra_hosts"]
+        let isJoined =
+            switch mode {
+            case .service, .container: true
+            case .named: false
+            }
+        for attribute in ["mac_address"] + (isJoined ? ofOthers : []) where mode != .named("bridge") && mode != .named("none") {
+            guard let other = section[attribute], !other.isNull else { continue }
+            other.error(
+                "compose.namespace.conflict",
+                "\(other.path): with network_mode: \(mode.text) this is not the service's own to choose",
+                hint: isJoined ? "write it at the other one" : "remove the line"
+            )
+        }
+        if mode != .named("bridge"), let http = section["x-escale"]?.node.mapping?.pairs.first(where: { $0.key == "http" }) {
+            context.error(
+                "compose.namespace.conflict",
+                "services.\(name).x-escale.http: the gateway reaches services by their networks, and with network_mode: \(mode.text) there is none",
+                at: http.keyPosition, hint: "remove one of the two"
             )
         }
     }

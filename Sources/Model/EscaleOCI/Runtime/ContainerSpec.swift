@@ -39,8 +39,8 @@ package struct ContainerSpec: Codable, Hashable, Sendable {
     /// Full names, `CAP_…`.
     package var capabilities: [String] = Capabilities.standard
     package var limits: ContainerLimits?
-    /// Whether it has the host's network instead of a namespace of its own.
-    package var sharesHostNetwork: Bool?
+    /// Whose namespaces it is in, where they are not its own.
+    package var namespaces: [NamespaceKind: NamespaceOwner]?
     /// Host path of a static init to run as the first process.
     package var initProgram: String?
 

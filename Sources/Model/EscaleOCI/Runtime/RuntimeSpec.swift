@@ -68,7 +68,10 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
         var options: [String]
     }
 
-    package struct Namespace: Codable, Hashable, Sendable { var type: String }
+    package struct Namespace: Codable, Hashable, Sendable {
+        var type: String
+        var path: String?
+    }
 
     package struct DeviceRule: Codable, Hashable, Sendable {
         var allow: Bool
@@ -139,10 +142,8 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
         self.mounts = mounts
         linux = Linux(
             cgroupsPath: cgroup,
-            namespaces: ["pid", "network", "ipc", "uts", "mount"]
-                .filter { $0 != "network" || spec.sharesHostNetwork != true }.map(Namespace.init),
+            namespaces: Self.namespaces(spec),
             resources: Self.resources(spec.limits),
-            // Those of the host's network are the host's.
             sysctl: Self.sysctls(spec),
             seccomp: profile?.filter(capabilities: Set(spec.capabilities)),
             maskedPaths: Self.maskedPaths,
@@ -230,7 +231,8 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
     /// Docker's: any user may listen on low ports and ping, which in a network namespace of one's own harms nobody.
     private static func sysctls(_ spec: ContainerSpec) -> [String: String] {
         var settings = ["net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"]
-        if spec.sharesHostNetwork == true { settings = [:] }
+        // Those of another's network are the other's.
+        if spec.namespaces?[.network] != nil { settings = [:] }
         if let domain = spec.domainname { settings["kernel.domainname"] = domain }
         return settings
     }
