@@ -173,6 +173,9 @@ package struct PortMapping: Codable, Hashable, Sendable {
     /// `mode: host`: each replica publishes it for itself.
     package var isOfHost: Bool?
 
+    /// Whether it is at an IPv6 address, where nothing is published.
+    package var isOfIPv6: Bool { hostAddress?.contains(":") ?? false }
+
     package init(
         hostAddress: String? = nil,
         hostPort: UInt16?,

@@ -7,11 +7,14 @@ package enum NameFiles {
     ///
     /// Names that are no names (blanks, no characters at all) are left out rather than spoiling the others.
     package static func records(of network: NetworkName, in state: NetworkState) -> String {
-        let services = state.services.filter { $0.network == network }.map { ($0.address, $0.names) }
+        let services = state.services.filter { $0.network == network }
+            .flatMap { service in service.answers.map { ($0, service.names) } }
         let endpoints = state.endpoints.flatMap { endpoint in
             endpoint.addresses.filter { $0.network == network }.map { ($0.address, $0.names) }
         }
-        return (services + endpoints).sorted { $0.0 < $1.0 }.map { line($0.0, $0.1) }.joined()
+        // dnsmasq takes one line for an address.
+        let byAddress = Dictionary((services + endpoints), uniquingKeysWith: +)
+        return byAddress.sorted { $0.key < $1.key }.map { line($0.0, $0.1) }.joined()
     }
 
     /// The names with dots in them that the networks know, so that nothing about them is asked outside.

@@ -111,14 +111,25 @@ package struct VirtualService: Hashable, Codable, Sendable {
     package var network: NetworkName
     package var address: IPv4Address
     package var names: [String]
+    /// Whether its names stand for its replicas instead of for the address.
+    package var answersWithReplicas: Bool
     /// The ready replicas' addresses on that network. With none, connections are refused at once.
     package var backends: [ServiceBackend]
 
-    package init(network: NetworkName, address: IPv4Address, names: [String], backends: [ServiceBackend]) {
+    package init(
+        network: NetworkName, address: IPv4Address, names: [String], answersWithReplicas: Bool = false,
+        backends: [ServiceBackend]
+    ) {
         self.network = network
         self.address = address
         self.names = names
+        self.answersWithReplicas = answersWithReplicas
         self.backends = backends
+    }
+
+    /// What its names stand for.
+    package var answers: [IPv4Address] {
+        answersWithReplicas ? backends.filter { $0.weight > 0 }.map(\.address) : [address]
     }
 }
 

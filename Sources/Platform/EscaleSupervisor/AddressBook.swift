@@ -20,6 +20,8 @@ actor AddressBook {
     /// Addresses of containers by the time they are made, before the projects publish them.
     private var reserved: [ContainerID: [ContainerRecord.NetworkAddress]] = [:]
     private var projects: [ProjectName: Published] = [:]
+    /// Their ports of the host.
+    private var assigned: [ContainerID: [PortMapping]] = [:]
 
     /// The newest publication of each project that was seen; one that comes late says what was true before.
     private var newest: [ProjectName: Int] = [:]
@@ -257,31 +259,34 @@ actor AddressBook {
 
     // MARK: Ports
 
-    /// The service's ports with a free host port where the file names none.
-    func assign(_ ports: [PortMapping]) -> [PortMapping] {
-        var taken = Set(publishedPorts.map(\.port.hostPort))
-        return ports.map { port in
+    /// The container's ports, with a free host port of its own where the file names none or several to choose from.
+    ///
+    /// - Throws: `port.range-taken` where none of those is free.
+    func assign(_ ports: [PortMapping], to container: ContainerID, of service: ServiceName) throws -> [PortMapping] {
+        var known = publishedPorts.map(\.port) + assigned.values.joined()
+        let ports = try ports.filter { !$0.isOfIPv6 }.map { port in
             var port = port
-            if port.hostPort == nil {
-                port.hostPort = (UInt16(32768)...60999).first { number in
-                    var candidate = port
-                    candidate.hostPort = number
-                    return !taken.contains(number) && controller.listener(on: candidate) == nil
+            let choice: ClosedRange<UInt16>? =
+                if let first = port.hostPort { port.lastHostPort.map { first...$0 } } else { 32768...60999 }
+            if let choice {
+                port.lastHostPort = nil
+                port.hostPort = choice.first { number in
+                    port.hostPort = number
+                    return !known.contains { $0.collides(with: port) } && controller.listener(on: port) == nil
                 }
-                taken.insert(port.hostPort)
+                if port.hostPort == nil { throw EscaleError.portsTaken(choice, port.transport, service: service) }
             }
+            known.append(port)
             return port
         }
+        assigned[container] = ports
+        return ports
     }
 
     /// Who holds a host port among all projects' containers.
     func holder(of port: PortMapping, otherThan project: ProjectName) -> String? {
-        publishedPorts.first { other in
-            other.container.project != project && other.port.hostPort == port.hostPort
-                && other.port.transport == port.transport
-                && (other.port.hostAddress == nil || port.hostAddress == nil
-                    || other.port.hostAddress == port.hostAddress)
-        }.map { "container \($0.container.name) of project \($0.container.project)" }
+        publishedPorts.first { $0.container.project != project && $0.port.collides(with: port) }
+            .map { "container \($0.container.name) of project \($0.container.project)" }
     }
 
     private var publishedPorts: [(container: ContainerRecord, port: PortMapping)] {
@@ -300,7 +305,10 @@ actor AddressBook {
         // Overtaken by a newer one: what that says is waited for, it may not be in force yet.
         guard number > newest[project, default: 0] else { return try await settle() }
         newest[project] = number
-        for container in containers { reserved[container.id] = nil }
+        for container in containers {
+            reserved[container.id] = nil
+            assigned[container.id] = nil
+        }
         projects[project] =
             containers.isEmpty && expected.isEmpty
             ? nil : Published(containers: containers, services: services, shares: shares, expected: expected)
@@ -423,6 +431,7 @@ actor AddressBook {
             let aliases = spec?.networks.first { $0.network == place }?.aliases ?? []
             return VirtualService(
                 network: network, address: address, names: [service.rawValue] + aliases,
+                answersWithReplicas: spec?.deploy?.endpointMode == .dnsrr,
                 backends: replicas.compactMap { container in
                     guard let weight = weights[container.id],
                         let address = container.addresses.first(where: { $0.network == network })?.address
@@ -452,9 +461,11 @@ actor AddressBook {
         for container in replicas {
             guard let address = container.addresses.first?.address else { continue }
             for port in container.ports {
-                guard let hostPort = port.hostPort, !(port.transport == .tcp && served.contains(hostPort)) else { continue }
+                guard let hostPort = port.hostPort, !(port.transport == .tcp && served.contains(hostPort)), !port.isOfIPv6 else {
+                    continue
+                }
                 let key = PortKey(
-                    address: port.hostAddress == "0.0.0.0" ? nil : port.hostAddress, port: hostPort,
+                    address: port.ownAddress, port: hostPort,
                     transport: PublishedPort.Transport(port.transport))
                 let backend = weights[container.id].map {
                     PublishedPort.Backend(address: address, port: port.containerPort, weight: $0)

@@ -38,7 +38,7 @@ struct GatewayDirectory {
     ) {
         let settings = service.http ?? HTTPSettings()
         for port in service.ports {
-            guard let application = port.applicationProtocol, port.transport == .tcp else { continue }
+            guard let application = port.applicationProtocol, port.transport == .tcp, !port.isOfIPv6 else { continue }
             let assigned = containers.lazy.compactMap { $0.ports.first { $0.containerPort == port.containerPort }?.hostPort }
             guard let hostPort = port.hostPort ?? assigned.first else { continue }
             let name = BackendName(project: project, service: service.name, port: port.containerPort)

@@ -3,6 +3,7 @@ import EscaleCompose
 import EscaleCore
 import EscaleEngine
 import EscaleImages
+import EscaleNetlink
 import EscaleOCI
 import EscalePlan
 import EscaleRelease
@@ -266,7 +267,8 @@ extension ProjectSupervisor {
         }
         // Our own gateway is no obstacle.
         let served = await platform.network.gatewayPorts
-        for port in services.flatMap(\.ports) where port.hostPort != nil {
+        try await checkPortAddresses(of: services)
+        for port in services.flatMap(\.ports) where port.hostPort != nil && port.lastHostPort == nil && !port.isOfIPv6 {
             if let holder = await platform.network.holder(of: port, otherThan: name) {
                 throw EscaleError.portTaken(port, by: holder)
             }
@@ -274,6 +276,22 @@ extension ProjectSupervisor {
             if let listener = try await blocking({ [host = platform.network.controller] in host.listener(on: port) }) {
                 throw EscaleError.portTaken(port, by: listener)
             }
+        }
+    }
+
+    /// A rule for an address that the host doesn't have would never match, and nobody would know why.
+    private func checkPortAddresses(of services: [Service]) async throws {
+        let asked = services.flatMap { service in service.ports.filter { !$0.isOfIPv6 }.compactMap(\.ownAddress).map { (service.name, $0) } }
+        if asked.isEmpty { return }
+        let (known, mayWait) = try await blocking {
+            (
+                Set(try HostAddresses.assigned().map(\.address)),
+                (try? Files.readText("/proc/sys/net/ipv4/ip_nonlocal_bind"))?.hasPrefix("1") == true
+            )
+        }
+        for (service, text) in asked {
+            guard let address = IPv4Address(text), !known.contains(address), !text.hasPrefix("127."), !mayWait else { continue }
+            throw EscaleError.portAddressMissing(text, service: service)
         }
     }
 

@@ -92,7 +92,7 @@ extension ProjectSupervisor {
             blueprint: ContainerBlueprint(spec: spec, name: containerName, layers: layers),
             image: recipe.imageName, imageID: recipe.imageID, addresses: addresses, names: recipe.service.names,
             namespaces: recipe.service.namespaces,
-            ports: await platform.network.assign(recipe.service.ports), stopSignal: try recipe.stopSignal(),
+            ports: try await platform.network.assign(recipe.service.ports, to: id, of: recipe.service.name), stopSignal: try recipe.stopSignal(),
             createdAt: .now, httpPort: recipe.service.http?.containerPort)
         try platform.store.save(container)
         containers[id] = container

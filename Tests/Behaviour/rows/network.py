@@ -226,3 +226,161 @@ def joined_container(bench):
         owner.up()
         guest.up()
         expect(owner.inside("a", "ip -4 addr") == guest.inside("b", "ip -4 addr"), "another network")
+
+
+# Ports
+
+SERVER = "image: 'base:1', stop_signal: SIGKILL, command: [sh, -c, 'mkdir /w; hostname > /w/x; exec httpd -f -p 80 -h /w']"
+
+
+def fetch(address, port, path="x"):
+    """What is served there; why not, where nothing is."""
+    try:
+        with socket.create_connection((address, port), timeout=1) as connection:
+            connection.sendall(f"GET /{path} HTTP/1.0\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+            return answer.split("\r\n\r\n", 1)[-1].strip()
+    except OSError as error:
+        return type(error).__name__
+
+
+def own_addresses():
+    return re.findall(r"inet (\d+\.\d+\.\d+\.\d+)/\d+ .*scope global (?!lo)", shell("ip", "-4", "addr"))
+
+
+def ports_of(project, service):
+    """Each container's host ports, by container port."""
+    return {one["slot"]: {port["containerPort"]: port["hostPort"] for port in one["ports"]}
+            for one in project.ps() if one["service"] == service}
+
+
+@area.scenario("ports: one port of the host for all replicas")
+def shared_port(bench):
+    port = free_port()
+    with bench.project("port-shared", f"services: {{web: {{{SERVER}, scale: 3, ports: ['{port}:80']}}}}") as project:
+        project.up("--wait")
+        seen = set()
+        poll(lambda: seen.add(fetch("127.0.0.1", port)) or len(seen) >= 3, f"not all replicas answer: {seen}")
+        for address in own_addresses()[:2]:
+            expect(fetch(address, port) in seen, f"{address}:{port} leads nowhere")
+
+
+@area.scenario("ports: any free port for each replica")
+def free_ports(bench):
+    with bench.project("port-free", f"services: {{web: {{{SERVER}, scale: 3, ports: ['80', '81/udp']}}}}") as project:
+        project.up("--wait")
+        found = ports_of(project, "web")
+        expect(len({ports[80] for ports in found.values()}) == 3, f"{found}")
+        for slot, ports in found.items():
+            name = poll(lambda ports=ports: (answer := fetch("127.0.0.1", ports[80])) and answer.isalnum() and answer, f"{slot}: no answer")
+            expect(name == project.escale("exec", "-T", "--index", slot, "web", "hostname").stdout.strip() or name, "another replica")
+
+
+@area.scenario("ports: a range of the host for replicas")
+def port_range(bench):
+    first = random.randint(20000, 29000)
+    text = f"services: {{web: {{{SERVER}, scale: 3, ports: ['{first}-{first + 2}:80']}}}}"
+    with bench.project("port-range", text) as project:
+        project.up("--wait")
+        found = {ports[80] for ports in ports_of(project, "web").values()}
+        expect(found == {first, first + 1, first + 2}, f"{found}")
+        project.write("compose.yaml", text.replace("scale: 3", "scale: 4"))
+        told = project.up(check=False)
+        expect(told.returncode == 1 and f"none of the ports {first}-{first + 2}/tcp is free" in told.stderr, told.stderr)
+
+
+@area.scenario("ports: a range for a range, by tcp and udp")
+def paired_ranges(bench):
+    first = random.randint(29000, 31000)
+    echo = "image: 'base:1', stop_signal: SIGKILL, command: [sh, -c, 'mkdir /w; echo 1 > /w/x; httpd -p 80 -h /w; exec httpd -f -p 81 -h /w']"
+    with bench.project("port-pairs", f"services: {{web: {{{echo}, ports: ['{first}-{first + 1}:80-81', '{first}:53/udp']}}}}") as project:
+        project.up("--wait")
+        for port in (first, first + 1):
+            poll(lambda port=port: fetch("127.0.0.1", port) == "1", f"{port} leads nowhere")
+        expect(fetch("127.0.0.1", first + 2) == "ConnectionRefusedError", "one port too many")
+        expect(project.escale("port", "--protocol", "udp", "web", "53", check=False).stdout.strip().endswith(f":{first}"), "udp")
+
+
+@area.scenario("ports: host_ip bounds who reaches it")
+def host_ip(bench):
+    port = free_port()
+    with bench.project("port-local", f"services: {{web: {{{SERVER}, ports: ['127.0.0.1:{port}:80']}}}}") as project:
+        project.up("--wait")
+        poll(lambda: fetch("127.0.0.1", port).isalnum() and "Error" not in fetch("127.0.0.1", port), "127.0.0.1 leads nowhere")
+        for address in own_addresses()[:3]:
+            expect("Error" in fetch(address, port), f"{address}:{port} is open too")
+
+
+area.warned("ports at an IPv6 address", "ports: ['[::1]:8080:80']", "nothing is published at .*::1")
+
+
+@area.scenario("ports: what is published at an IPv6 address is nowhere else")
+def ipv6_port(bench):
+    port = free_port()
+    with bench.project("port-six", f"services: {{web: {{{SERVER}, ports: ['[::1]:{port}:80', {{target: 80, published: {port}, "
+                                   "host_ip: '::', app_protocol: http}]}}") as project:
+        project.up()
+        expect(all("Error" in fetch(address, port) for address in ["127.0.0.1", *own_addresses()[:2]]), "it is open by IPv4")
+
+
+area.refused("ports at an address that the host has not", "ports: ['192.0.2.199:8080:80']", "192.0.2.199, which is no address of this host")
+area.refused("ports by mode host for replicas", "scale: 2\nports: [{target: 80, published: 8080, mode: host}]", "would publish 8080/tcp for itself")
+area.refused("ports of http in a range", "ports: [{target: 80, published: '8080-8089', app_protocol: http}]", "not at any of a range")
+area.refused("ports of a protocol that is none", "ports: ['8080:80/sctp']", "possible are tcp and udp")
+
+
+@area.scenario("ports: taken ones are refused with their owner")
+def taken_ports(bench):
+    port = free_port()
+    with bench.project("port-first", f"services: {{a: {{{SERVER}, ports: ['0.0.0.0:{port}:80']}}}}") as first, bench.project(
+            "port-second", f"services: {{b: {{{SERVER}, ports: ['127.0.0.1:{port}:80']}}}}") as second, socket.socket() as other:
+        first.up()
+        expect("container port-first-a-1" in second.up(check=False).stderr, "two projects share a port")
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        second.write("compose.yaml", f"services: {{b: {{{SERVER}, ports: ['{other.getsockname()[1]}:80']}}}}")
+        expect("python" in second.up(check=False).stderr, "a program's port is taken")
+
+
+@area.scenario("endpoint_mode dnsrr answers with the replicas")
+def dnsrr(bench):
+    idle = "image: 'base:1', command: sleep 999, stop_signal: SIGKILL"
+    text = f"services: {{a: {{{idle}, scale: 3, deploy: {{endpoint_mode: dnsrr}}}}, b: {{{idle}}}}}"
+    with bench.project("net-dnsrr", text) as project:
+        project.up()
+        replicas = {one["addresses"]["net-dnsrr_default"] for one in project.ps() if one["service"] == "a"}
+        answers = re.compile(r"^Address: (\S+)", re.MULTILINE)
+        poll(lambda: set(answers.findall(project.inside("b", "nslookup a"))) == replicas,
+             f"{project.inside('b', 'nslookup a')} instead of {replicas}")
+        project.write("compose.yaml", text.replace("dnsrr", "vip"))
+        project.up()
+        poll(lambda: len(set(answers.findall(project.inside("b", "nslookup a"))) - replicas) == 1, "not one address")
+
+
+# Networks
+
+@area.scenario("internal may change while containers run")
+def becoming_internal(bench):
+    text = "services: {{a: {{image: 'base:1', command: sleep 999, stop_signal: SIGKILL, restart: always}}}}\nnetworks: {{default: {{internal: {0}}}}}"
+    with bench.project("net-internal", text.format("false")) as project:
+        project.up()
+        expect("default" in project.inside("a", "ip route"), "no way out")
+        project.write("compose.yaml", text.format("true"))
+        project.up()
+        expect("default" not in project.inside("a", "ip route"), "still a way out")
+
+
+@area.scenario("an external network, with another key and aliases")
+def external(bench):
+    idle = "image: 'base:1', command: sleep 999, stop_signal: SIGKILL"
+    with bench.project("net-home", f"services: {{a: {{{idle}}}}}\nnetworks: {{default: {{name: meeting, attachable: true}}}}") as home, \
+            bench.project("net-visitor", f"""
+                services: {{b: {{{idle}, networks: {{there: {{aliases: [guest]}}}}}}}}
+                networks: {{there: {{name: meeting, external: true}}}}
+                """) as visitor:
+        expect("external network meeting doesn't exist" in visitor.up(check=False).stderr, "it came up without the network")
+        home.up()
+        visitor.up()
+        for name in ("b", "guest"):
+            poll(lambda name=name: "Name:" in home.inside("a", f"timeout 1 nslookup {name}"), f"{name} is not found")
+        expect("Name:" in visitor.inside("b", "nslookup a"), "a is not found")

@@ -32,11 +32,5 @@ extension ComposeAttribute {
             "link_local_ips",
             hint: "containers share no link, so that such an address reaches nobody: give it an ipv4_address"
         )
-        + executed(.port, "target", "published", "host_ip", "protocol", "name", "app_protocol")
-        + warned(
-            .port,
-            "mode",
-            instead: "every published port is balanced over the replicas",
-            harmless: ["ingress"]
-        )
+        + executed(.port, "target", "published", "host_ip", "protocol", "name", "app_protocol", "mode")
 }

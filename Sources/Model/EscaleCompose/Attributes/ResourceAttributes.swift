@@ -69,12 +69,7 @@ extension ComposeAttribute {
             instead: "everything runs on this machine"
         )
         + warned(.placementPreference, "spread", instead: "everything runs on this machine")
-        + warned(
-            .deploy,
-            "endpoint_mode",
-            instead: "the service has one address that is balanced over its replicas",
-            harmless: ["vip"]
-        )
+        + executed(.deploy, "endpoint_mode")
         + refused(
             .deploy,
             "mode",

@@ -167,6 +167,14 @@ struct Validation {
                 HostAddress.overlap($0.mapping.hostAddress, published.mapping.hostAddress)
             }
             taken[key, default: []].append(published)
+            if let replicas = project.service(published.service)?.replicas, replicas > 1, published.mapping.isOfHost == true {
+                context.error(
+                    "compose.port.replicas",
+                    "services.\(published.service) has \(replicas) replicas, and by mode: host each would publish \(key) for itself",
+                    at: published.position,
+                    hint: "remove the mode, so that all replicas share the port, or publish a range such as 8080-8089"
+                )
+            }
             guard let first else { continue }
             context.error(
                 "compose.port.conflict",

@@ -133,6 +133,13 @@ extension ServiceReader {
         let name = section["name"]?.filledText()
         let mode = section["mode"]?.choice(of: PublishingMode.self)
         let application = section["app_protocol"].flatMap { applicationProtocol($0, over: transport) }
+        if application != nil, mappings.contains(where: { $0.lastHostPort != nil }) {
+            item.error(
+                "compose.port.range",
+                "\(item.path): the gateway serves \(application?.rawValue ?? "") at one host port, not at any of a range",
+                hint: "name one host port"
+            )
+        }
         for index in mappings.indices {
             mappings[index].name = name
             mappings[index].isOfHost = mode == .host ? true : nil
@@ -197,11 +204,6 @@ extension ServiceReader {
             )
             return []
         }
-        context.refuse(
-            "\(item.path): choosing a free host port out of a range is not supported yet",
-            at: item.position,
-            hint: "name one host port, or leave it out to get any free one"
-        )
         var mapping = PortMapping(
             hostAddress: address,
             hostPort: host.lowerBound,
@@ -267,6 +269,14 @@ extension ServiceReader {
     }
 
     func isAddress(_ text: String, _ item: Field) -> Bool {
+        if HostAddress.family(of: unbracketed(text)) == .v6 {
+            item.warning(
+                "compose.port.ipv6",
+                "\(item.path): nothing is published at \(text), since containers have IPv4 addresses only",
+                hint: "publish at an IPv4 address such as 127.0.0.1, or leave the address out for all of them"
+            )
+            return true
+        }
         if HostAddress.isValid(unbracketed(text)) { return true }
         item.error(
             "compose.port.address",
