@@ -21,7 +21,7 @@ struct ConfigOptionTests {
           api:
             build: ./api
             image: api
-            mem_swappiness: 10
+            cpu_count: 2
 
         """
 
@@ -76,10 +76,10 @@ struct ConfigOptionTests {
         try await inProject { directory in
             let lenient = await escale("config", "-q", in: directory)
             #expect(lenient.code == 0)
-            #expect(lenient.error.contains("warning[compose.attribute.ignored]: services.api.mem_swappiness"))
+            #expect(lenient.error.contains("warning[compose.attribute.ignored]: services.api.cpu_count"))
             let strict = await escale("config", "-q", "--strict", in: directory)
             #expect(strict.code == 1)
-            #expect(strict.error.contains("error[compose.attribute.ignored]: services.api.mem_swappiness"))
+            #expect(strict.error.contains("error[compose.attribute.ignored]: services.api.cpu_count"))
         }
     }
 

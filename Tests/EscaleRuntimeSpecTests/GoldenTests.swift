@@ -1,5 +1,6 @@
 import EscaleCore
 import EscaleOCI
+import FoundationEssentials
 import Testing
 
 /// Whole specifications, as an OCI runtime reads them.
@@ -65,6 +66,80 @@ import Testing
         try expectGolden("init-user", RuntimeSpec(spec))
     }
 
+    private static let nodes: [String: [DeviceNode]] = [
+        "/dev/vda": [
+            DeviceNode(path: "/dev/vda", kind: .block, major: 254, minor: 0, mode: 0o660, user: 0, group: 6)
+        ],
+        "/dev/snd": [
+            DeviceNode(path: "/dev/snd/seq", kind: .character, major: 116, minor: 1, mode: 0o660, user: 0, group: 29),
+            DeviceNode(path: "/dev/snd/by-path/pcm", kind: .character, major: 116, minor: 2, mode: 0o660, user: 0, group: 29),
+        ],
+        "/dev": [
+            DeviceNode(path: "/dev/null", kind: .character, major: 1, minor: 3, mode: 0o666, user: 0, group: 0),
+            DeviceNode(path: "/dev/vda", kind: .block, major: 254, minor: 0, mode: 0o660, user: 0, group: 6),
+        ],
+    ]
+
+    private func whole(_ spec: ContainerSpec, profile: SeccompProfile? = nil) -> RuntimeSpec {
+        RuntimeSpec(spec, rootPath: "/run/escale/containers/5/rootfs", cgroup: "/batch/5", files: [:], profile: profile, nodes: Self.nodes)
+    }
+
+    @Test func everyLimitOfDevicesMemoryAndRealtime() throws {
+        var spec = plain()
+        var limits = ContainerLimits()
+        limits.swappiness = 10
+        limits.survivesOutOfMemory = true
+        limits.realtimeRuntime = 10_000
+        limits.realtimePeriod = 1_000_000
+        var block = ContainerLimits.BlockDevices()
+        block.weight = 300
+        block.weights = [.init(path: "/dev/vda", value: 400)]
+        block.readBytes = [.init(path: "/dev/vda", value: 1 << 20)]
+        block.writtenBytes = [.init(path: "/dev/vda", value: 2 << 20)]
+        block.reads = [.init(path: "/dev/vda", value: 100)]
+        block.writes = [.init(path: "/dev/vda", value: 200)]
+        limits.blockDevices = block
+        spec.limits = limits
+        try expectGolden("all-limits", whole(spec))
+    }
+
+    @Test func aPrivilegedContainer() throws {
+        var spec = plain()
+        spec.capabilities = Capabilities.named(in: 0x1ff_ffff_ffff).sorted()
+        spec.confinement = Confinement()
+        spec.confinement?.isPrivileged = true
+        try expectGolden("privileged", whole(spec, profile: SeccompProfile.refusing("mkdir")))
+    }
+
+    @Test func devicesRulesAndParameters() throws {
+        var spec = plain()
+        spec.devices = [
+            HostDevice(source: "/dev/vda", target: "/dev/disk", access: "r"),
+            HostDevice(source: "/dev/snd", target: "/dev/sound", access: "rw"),
+        ]
+        spec.confinement = Confinement()
+        spec.confinement?.deviceRules = ["c 1:3 mr", "a 7:* rwm"]
+        spec.confinement?.noNewPrivileges = true
+        spec.confinement?.appArmorProfile = "own"
+        spec.confinement?.showsSystemPaths = true
+        spec.confinement?.writesCgroups = true
+        spec.sysctls = ["net.core.somaxconn": "1024", "net.ipv4.ip_unprivileged_port_start": "80"]
+        spec.hasCgroupNamespace = true
+        try expectGolden("devices", whole(spec))
+    }
+
+    @Test func aProfileOfOnesOwnTakesThePlaceOfTheUsualOne() throws {
+        var spec = plain()
+        spec.confinement = Confinement()
+        let usual = try SeccompProfile.refusing("mkdir")
+        for (choice, names) in [
+            (Confinement.SystemCalls.standard, ["mkdir"]), (.any, nil), (.profile(try SeccompProfile.refusing("chmod")), ["chmod"]),
+        ] {
+            spec.confinement?.systemCalls = choice
+            #expect(try ReadSpec(whole(spec, profile: usual)).linux.seccomp?.syscalls.flatMap(\.names) == names)
+        }
+    }
+
     // MARK: The rules behind them
 
     private func order(_ spec: RuntimeSpec) throws -> [String] {
@@ -107,5 +182,13 @@ import Testing
             #expect(mounts.count == 3)
             #expect(mounts.allSatisfy { $0.options.contains(isReadOnly ? "ro" : "rw") })
         }
+    }
+}
+
+extension SeccompProfile {
+    /// As a file has it, in the older form.
+    fileprivate static func refusing(_ name: String) throws -> SeccompProfile {
+        let text = #"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"name": "\#(name)", "action": "SCMP_ACT_ERRNO", "comment": ""}]}"#
+        return try JSONDecoder().decode(SeccompProfile.self, from: Data(text.utf8))
     }
 }

@@ -74,6 +74,11 @@ extension EscaleError {
         return text
     }
 
+    /// The same error, said of somebody: `service web: …`.
+    package func of(_ subject: String) -> EscaleError {
+        EscaleError(code, "\(subject): \(message)", hint: hint, details: details, diagnostics: diagnostics)
+    }
+
     /// Any error as an ``EscaleError``; one that is none becomes `internal` with its own description.
     package init(wrapping error: any Error) {
         if let error = error as? EscaleError {

@@ -13,6 +13,10 @@ package struct ContainerBlueprint: Codable, Hashable, Sendable {
     package var layers: [String]
     /// Where its changes go; `nil` for a place of the engine's that lives as long as the container.
     package var writable: WritableLayer?
+    /// The OCI runtime, absolute; `nil` for the engine's.
+    package var runtime: String?
+    /// The control group below which its own is made, such as `/batch`; `nil` for the engine's.
+    package var cgroupParent: String?
 
     package init(spec: ContainerSpec, name: String, layers: [String], writable: WritableLayer? = nil) {
         self.spec = spec

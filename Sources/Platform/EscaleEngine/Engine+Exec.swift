@@ -35,7 +35,7 @@ extension Engine {
         bundle.removeOldCommands()
         let file = bundle.commandFile(hexadecimal(UInt64.random(in: 0 ... .max)))
         try bundle.write(RuntimeSpec.Process(container, running: command), to: file)
-        return runtimeCommand(["exec", "--process", file, container.id.rawValue])
+        return runtimeCommand(["exec", "--process", file, container.id.rawValue], of: container.id)
     }
 
     /// Runs a health check's command as the container's user in its directory; one that takes too long is killed.
@@ -48,7 +48,7 @@ extension Engine {
         try await blocking {
             try bundle.write(RuntimeSpec.Process(container, running: ContainerCommand(arguments)), to: file)
         }
-        let command = runtimeCommand(["exec", "--process", file, "--pid-file", pidFile, container.id.rawValue])
+        let command = runtimeCommand(["exec", "--process", file, "--pid-file", pidFile, container.id.rawValue], of: container.id)
         let result = try await command.run(outputLimit: 4096, timeout: timeout)
         try await blocking {
             if result.timedOut, let pid = Int32((try? Files.readText(pidFile)) ?? "") { kill(pid, SIGKILL) }

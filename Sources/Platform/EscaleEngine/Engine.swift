@@ -68,14 +68,19 @@ package struct Engine: Sendable {
     /// What a running container uses of memory; `nil` where the host doesn't count it. Blocks.
     package func memoryUsage(of id: ContainerID) -> ByteCount? { cgroup(id).memoryUsage }
 
-    private func cgroup(_ id: ContainerID) -> Cgroup {
-        Cgroup(path: "\(cgroupParent)/\(id)", layout: facts.cgroups)
+    private var borrowedGroups: BorrowedGroups {
+        BorrowedGroups(directory: "\(directories.runtime)/control-groups", layout: facts.cgroups)
     }
 
-    /// The OCI runtime with its common arguments, where it can't see what it refuses.
-    package func runtimeCommand(_ arguments: [String]) -> Command {
+    private func cgroup(_ id: ContainerID) -> Cgroup {
+        Cgroup(path: "\(bundle(id).placement.cgroupParent ?? cgroupParent)/\(id)", layout: facts.cgroups)
+    }
+
+    /// The OCI runtime that has the container, with its common arguments, where it can't see what it refuses.
+    func runtimeCommand(_ arguments: [String], of id: ContainerID) -> Command {
         let namespace = facts.hiddenMounts.isEmpty ? nil : MountNamespace(unmounts: facts.hiddenMounts)
-        return Command(facts.runtime, ["--root", runtimeRoot] + arguments, namespace: namespace)
+        let runtime = bundle(id).placement.runtime ?? facts.runtime
+        return Command(runtime, ["--root", runtimeRoot] + arguments, namespace: namespace)
     }
 
     // MARK: Life
@@ -89,17 +94,28 @@ package struct Engine: Sendable {
         let (reading, writing) = try FileDescriptor.pipe()
         _ = try await blocking {
             try bundle.prepare()
+            try bundle.write(Placement(runtime: blueprint.runtime, cgroupParent: blueprint.cgroupParent))
+            if let parent = blueprint.cgroupParent { try borrowedGroups.prepare(parent) }
             var mounted: [String: String] = [:]
             for (target, text) in files {
                 let path = bundle.file(target.split(separator: "/").last.map(String.init) ?? "file")
                 try Files.write(path, text.utf8)
                 mounted[target] = path
             }
-            let spec = try bundle.providing(blueprint.spec)
+            var spec = try bundle.providing(blueprint.spec)
+            let cgroup = cgroup(spec.id)
+            let nodes = try spec.deviceNodes()
+            if cgroup.hasSchedulersWeights {
+                spec.limits?.blockDevices?.weight = nil
+                spec.limits?.blockDevices?.weights = []
+            }
+            if let runtime = spec.limits?.realtimeRuntime {
+                try cgroup.raiseRealtime(runtime: runtime, period: spec.limits?.realtimePeriod)
+            }
             try bundle.write(
                 RuntimeSpec(
-                    spec, rootPath: bundle.root, cgroup: cgroup(blueprint.spec.id).path, files: mounted,
-                    profile: facts.seccomp))
+                    spec, rootPath: bundle.root, cgroup: cgroup.path, files: mounted, profile: facts.seccomp,
+                    nodes: nodes))
             let null = try FileDescriptor("/dev/null", O_RDWR)
             return try conmon(blueprint, bundle).spawn([null, null, null, writing])
         }.reaped()
@@ -110,13 +126,17 @@ package struct Engine: Sendable {
                 let conmonPID = Int32((try Files.readText(bundle.conmonFile)).filter(\.isNumber)),
                 let conmon = ProcessIdentity(pid: conmonPID)
             else { throw EscaleError.startFailed(blueprint.name, saying: "it was gone at once") }
+            let spec = blueprint.spec
+            if let block = spec.limits?.blockDevices, cgroup(spec.id).hasSchedulersWeights {
+                try cgroup(spec.id).setWeights(block, try spec.deviceNodes())
+            }
             return ContainerProcesses(container: container, conmon: conmon)
         }
     }
 
     /// Lets the container's program run.
     package func start(_ id: ContainerID, name: String) async throws {
-        let result = try await runtimeCommand(["start", id.rawValue]).run(timeout: .seconds(30))
+        let result = try await runtimeCommand(["start", id.rawValue], of: id).run(timeout: .seconds(30))
         guard result.status == 0 else { throw EscaleError.startFailed(name, saying: result.tail()) }
     }
 
@@ -154,9 +174,10 @@ package struct Engine: Sendable {
 
     /// Frees what the runtime holds for a container that has ended, so that it can be made again.
     package func release(_ id: ContainerID) async throws {
-        let result = try await runtimeCommand(["delete", "--force", id.rawValue]).run(timeout: .seconds(30))
+        let result = try await runtimeCommand(["delete", "--force", id.rawValue], of: id).run(timeout: .seconds(30))
         try await blocking {
             if result.status != 0 { cgroup(id).clear() }
+            if let parent = bundle(id).placement.cgroupParent { borrowedGroups.tidy(parent) }
             try Files.remove("\(runtimeRoot)/\(id)")
             try Files.remove(bundle(id).directory)
         }
@@ -218,7 +239,7 @@ package struct Engine: Sendable {
         // Nothing in it throws: what isn't empty stays.
         try? await blocking {
             Cgroup(path: cgroupParent, layout: facts.cgroups).removeIfEmpty()
-            for path in ["containers", "oci"] { rmdir("\(directories.runtime)/\(path)") }
+            for path in ["containers", "oci", "control-groups"] { rmdir("\(directories.runtime)/\(path)") }
             rmdir("\(directories.state)/containers")
         }
     }
@@ -228,7 +249,8 @@ package struct Engine: Sendable {
     private func conmon(_ blueprint: ContainerBlueprint, _ bundle: Bundle) -> Command {
         let id = blueprint.spec.id.rawValue
         var arguments = [
-            "--api-version", "1", "--cid", id, "--cuuid", id, "--name", blueprint.name, "--runtime", facts.runtime,
+            "--api-version", "1", "--cid", id, "--cuuid", id, "--name", blueprint.name, "--runtime",
+            blueprint.runtime ?? facts.runtime,
             "--runtime-arg", "--root=\(runtimeRoot)", "--bundle", bundle.directory, "--container-pidfile",
             bundle.processFile, "--conmon-pidfile", bundle.conmonFile, "--log-path", "k8s-file:\(bundle.log)",
             "--exit-dir", bundle.exitDirectory, "--socket-dir-path", bundle.directory, "--full-attach",

@@ -1,14 +1,42 @@
-import EscaleCore
+package import EscaleCore
+
+extension EscaleError.Code {
+    /// A service asks for what this machine can't do.
+    package static let settingRefused = Self("container.setting-refused")
+}
 
 extension EscaleError {
     /// The container couldn't be made or started; the runtime's own words say why.
     static func startFailed(_ name: String, saying output: String) -> Self {
         let words = output.split(separator: "\n").last.map(String.init) ?? "no reason given"
+        if let attribute = attribute(behind: words) {
+            return Self(
+                .init("container.start-failed"), "container \(name) can't be started: \(words)",
+                hint: "this comes of `\(attribute)`: change or remove it")
+        }
         let missing = words.contains("not found") || words.contains("No such file or directory")
         return Self(
             .init("container.start-failed"), "container \(name) can't be started: \(words)",
             hint: missing
                 ? "check `command` and `entrypoint`: the program has to be in the image"
                 : "see `escale logs` and the service's settings in the compose file")
+    }
+
+    /// What of a service this machine can't do; said of the service by ``EscaleError/of(_:)``.
+    package static func settingRefused(_ attribute: String, _ reason: String, hint: String) -> Self {
+        Self(.settingRefused, "\(attribute): \(reason)", hint: hint)
+    }
+
+    /// The attribute that a runtime's complaint is about; both crun's and runc's words.
+    private static func attribute(behind words: String) -> String? {
+        let signs = [
+            ("/proc/sys/", "sysctls"), ("sysctl", "sysctls"), ("cpu.rt_", "cpu_rt_runtime"), ("realtime", "cpu_rt_runtime"),
+            ("blkio", "blkio_config"), ("io.weight", "blkio_config"), ("io.bfq", "blkio_config"), ("io.max", "blkio_config"),
+            ("swappiness", "mem_swappiness"), ("oom_control", "oom_kill_disable"), ("OOM killer", "oom_kill_disable"),
+            ("seccomp", "security_opt"), ("apparmor", "security_opt"), ("AppArmor", "security_opt"), ("cpuset", "cpuset"),
+            ("RLIMIT", "ulimits"), ("rlimit", "ulimits"), ("memsw", "memswap_limit"), ("memory.", "mem_limit"),
+            ("oom_score_adj", "oom_score_adj"), ("mknod", "devices"), ("devices.allow", "device_cgroup_rules"),
+        ]
+        return signs.first { words.contains($0.0) }?.1
     }
 }

@@ -65,6 +65,13 @@ package struct HostFacts: Sendable {
             .map { "\($0)/\(name)" }.first(where: Files.exists)
     }
 
+    /// The capabilities that this process can give to others: all, but for a machine that is itself a container. Blocks.
+    package static func capabilities() -> [String] {
+        let line = (try? Files.readText("/proc/self/status"))?.split(separator: "\n").first { $0.hasPrefix("CapBnd:") }
+        let mask = line.flatMap { UInt64($0.split(separator: "\t").last ?? "", radix: 16) }
+        return mask.map(Capabilities.named) ?? Capabilities.all
+    }
+
     private static func cgroupLayout() -> CgroupLayout {
         if Files.exists("/sys/fs/cgroup/cgroup.controllers") { return .v2 }
         return Files.exists("/sys/fs/cgroup/unified/cgroup.controllers") ? .hybrid : .v1

@@ -1,3 +1,4 @@
+import EscaleCompose
 import EscaleCore
 import EscaleEngine
 package import EscaleImages
@@ -49,12 +50,38 @@ extension Platform {
     ///
     /// - Parameter layers: as overlayfs wants them, topmost first.
     func user(_ text: String, inLayers layers: [String]) async throws -> ResolvedUser {
-        let tree = MergedTree(directories: layers.map { "\(engine.directories.layers)/\($0)" })
-        return try await blocking {
-            func file(_ path: String) throws -> String {
-                try tree.read(path).map { String(decoding: $0, as: UTF8.self) } ?? ""
-            }
-            return try resolveUser(text.isEmpty ? "0" : text, passwd: file("/etc/passwd"), group: file("/etc/group"))
+        try await blocking {
+            let (passwd, group) = try userFiles(inLayers: layers)
+            return try resolveUser(text.isEmpty ? "0" : text, passwd: passwd, group: group)
         }
     }
+
+    /// Whom a service's containers run as, its groups among it.
+    func user(of recipe: Recipe, inLayers layers: [String]) async throws -> ResolvedUser {
+        let subject = "service \(recipe.service.name)"
+        return try await blocking {
+            let (passwd, group) = try userFiles(inLayers: layers)
+            let text = recipe.service.user ?? recipe.image.user ?? ""
+            var user = try told("\(subject): user") { () throws(EscaleError) in
+                try resolveUser(text.isEmpty ? "0" : text, passwd: passwd, group: group)
+            }
+            for name in recipe.service.security?.additionalGroups ?? [] {
+                let number = try told("\(subject): group_add") { () throws(EscaleError) in try resolveGroup(name, group: group) }
+                if !user.additionalGroups.contains(number) { user.additionalGroups.append(number) }
+            }
+            return user
+        }
+    }
+
+    /// The texts of the image's `/etc/passwd` and `/etc/group`. Blocks.
+    private func userFiles(inLayers layers: [String]) throws -> (passwd: String, group: String) {
+        let tree = MergedTree(directories: layers.map { "\(engine.directories.layers)/\($0)" })
+        func text(_ path: String) throws -> String { try tree.read(path).map { String(decoding: $0, as: UTF8.self) } ?? "" }
+        return (try text("/etc/passwd"), try text("/etc/group"))
+    }
+}
+
+/// What comes of it; an error says whom it is about.
+private func told<Result>(_ subject: String, _ body: () throws(EscaleError) -> Result) throws(EscaleError) -> Result {
+    do { return try body() } catch { throw error.of(subject) }
 }

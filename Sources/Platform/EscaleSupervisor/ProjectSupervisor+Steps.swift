@@ -58,7 +58,7 @@ extension ProjectSupervisor {
         let id = platform.engine.newID()
         let image = try platform.images.image(recipe.imageID.description)
         let layers = platform.images.lowerDirectories(of: image)
-        let user = try await platform.user(recipe.service.user ?? recipe.image.user ?? "", inLayers: layers)
+        let user = try await platform.user(of: recipe, inLayers: layers)
         let hostname = try recipe.service.hostname ?? hostname(of: recipe.service) ?? id.short
         var spec = ContainerSpec(
             id: id, arguments: try recipe.arguments(),
@@ -67,10 +67,14 @@ extension ProjectSupervisor {
             user: user.uid, group: user.gid, additionalGroups: user.additionalGroups, hostname: hostname)
         spec.readOnlyRoot = recipe.service.readOnly
         spec.terminal = recipe.service.tty
-        spec.capabilities = try Capabilities.resolved(
-            adding: recipe.service.addedCapabilities, dropping: recipe.service.droppedCapabilities)
+        (spec.capabilities, spec.confinement) = try await blocking {
+            (try recipe.capabilities(of: HostFacts.capabilities()), try recipe.confinement())
+        }
+        spec.devices = recipe.devices
+        spec.sysctls = recipe.service.security?.sysctls
+        spec.hasCgroupNamespace = recipe.hasCgroupNamespace(platform.engine.facts.cgroups)
         let countsSwap = platform.engine.facts.countsSwap
-        spec.limits = recipe.limits(countsSwap: countsSwap)
+        spec.limits = limits(of: recipe, countsSwap: countsSwap, title: title(replica))
         if !countsSwap, recipe.service.resources?.memoryAndSwap != nil {
             emit(
                 title(replica), .warning, "Without memswap_limit",
@@ -89,7 +93,7 @@ extension ProjectSupervisor {
         let container = ContainerRecord(
             id: id, name: containerName, project: name, replica: replica,
             fingerprint: fingerprint(of: replica),
-            blueprint: ContainerBlueprint(spec: spec, name: containerName, layers: layers),
+            blueprint: try recipe.blueprint(spec, name: containerName, layers: layers),
             image: recipe.imageName, imageID: recipe.imageID, addresses: addresses, names: recipe.service.names,
             namespaces: recipe.service.namespaces,
             ports: try await platform.network.assign(recipe.service.ports, to: id, of: recipe.service.name), stopSignal: try recipe.stopSignal(),
@@ -136,7 +140,12 @@ extension ProjectSupervisor {
         let id = container.id
         if hasRun { try await platform.engine.release(id) }
         let (blueprint, files, companions) = try await joining(container)
-        let processes = try await platform.engine.create(blueprint, files: files)
+        let processes: ContainerProcesses
+        do {
+            processes = try await platform.engine.create(blueprint, files: files)
+        } catch let error as EscaleError where error.code == .settingRefused {
+            throw error.of("service \(container.replica.service)")
+        }
         try await platform.network.attach(container, pid: processes.container.pid)
         try update(id) { $0.companions = companions }
         try await platform.engine.start(id, name: container.name)
@@ -209,6 +218,17 @@ extension ProjectSupervisor {
     }
 
     // MARK: What a container is made from
+
+    /// The service's limits as far as this kernel can keep them; tells what it can't.
+    private func limits(of recipe: Recipe, countsSwap: Bool, title: String) -> ContainerLimits? {
+        guard var limits = recipe.limits(countsSwap: countsSwap) else { return nil }
+        for missing in KernelLimits.settle(&limits, on: platform.engine.facts.cgroups, exists: KernelLimits.exists) {
+            emit(
+                title, .warning, "Without \(missing.attribute)",
+                reason: "\(missing.reason); remove the line, or boot the host otherwise")
+        }
+        return limits == ContainerLimits() ? nil : limits
+    }
 
     func recipe(of replica: ReplicaID) throws(EscaleError) -> Recipe {
         guard let recipe = recipes[VersionID(replica)] else {

@@ -1,6 +1,4 @@
 extension ComposeAttribute {
-    private static let withoutLimit = "the service runs without this limit"
-
     /// What a service may use, or is to have, of the machine.
     static let resourceAttributes: [ComposeAttribute] =
         executed(
@@ -16,39 +14,42 @@ extension ComposeAttribute {
             "oom_score_adj",
             "pids_limit",
             "shm_size",
-            "ulimits"
+            "ulimits",
+            "blkio_config",
+            "cpu_rt_period",
+            "cpu_rt_runtime",
+            "mem_swappiness",
+            "oom_kill_disable"
         )
         + executed(.ulimit, "soft", "hard")
         + warned(
             .service,
             "cpu_count",
             "cpu_percent",
-            "cpu_rt_period",
-            "cpu_rt_runtime",
-            instead: withoutLimit,
+            instead: "it is for Windows containers, and the service runs without this limit; write `cpus`",
             harmless: ["0"]
         )
-        + warned(.service, "blkio_config", "mem_swappiness", "storage_opt", instead: withoutLimit)
         + warned(
             .service,
-            "oom_kill_disable",
-            instead: "the kernel may end the service's processes when memory runs out",
-            harmless: ["false"]
+            "storage_opt",
+            instead: "the service runs without this limit: what a container writes takes what the disk has"
         )
-        + warned(
+        + executed(
             .blockIO,
             "weight",
             "weight_device",
             "device_read_bps",
             "device_read_iops",
             "device_write_bps",
-            "device_write_iops",
-            instead: withoutLimit
+            "device_write_iops"
         )
         + [Scope.blockReadBytes, .blockReadOperations, .blockWriteBytes, .blockWriteOperations].flatMap {
-            warned($0, "path", "rate", instead: withoutLimit)
+            executed($0, "path", "rate")
         }
-        + warned(.blockWeight, "path", "weight", instead: withoutLimit)
+        + executed(.blockWeight, "path", "weight")
+
+    /// Instead of devices that are described by what they can do.
+    static let gpuHint = "name the device files under `devices`, such as /dev/dri/renderD128"
 
     static let deployAttributes: [ComposeAttribute] =
         executed(
@@ -85,13 +86,7 @@ extension ComposeAttribute {
         )
         + executed(.deployResources, "limits", "reservations")
         + executed(.limits, "cpus", "memory", "pids")
-        + executed(.reservations, "memory")
-        + warned(
-            .reservations,
-            "cpus",
-            instead: "nothing is set aside for the service, but a release that needs more than is left is refused",
-            harmless: ["0"]
-        )
+        + executed(.reservations, "memory", "cpus")
         + warned(.reservations, "generic_resources", instead: "nothing is set aside for the service")
         + warned(
             .genericResource,
@@ -99,7 +94,7 @@ extension ComposeAttribute {
             instead: "nothing is set aside for the service"
         )
         + warned(.discreteResource, "kind", "value", instead: "nothing is set aside for the service")
-        + refused(.reservations, "devices", hint: "containers have the standard devices only")
+        + refused(.reservations, "devices", hint: gpuHint)
         + refused(
             .reservedDevice,
             "capabilities",
@@ -107,6 +102,6 @@ extension ComposeAttribute {
             "device_ids",
             "driver",
             "options",
-            hint: "containers have the standard devices only"
+            hint: gpuHint
         )
 }

@@ -109,16 +109,13 @@ extension ComposeAttribute {
     private static let namespaceAttributes: [ComposeAttribute] =
         refused(
             .service,
-            "cgroup",
             "ipc",
             "pid",
             "uts",
-            "userns_mode",
             hint: "every container has namespaces of its own",
             harmless: ["private", "shareable"]
         )
-        + warned(.service, "cgroup_parent", instead: "Escale chooses the control group")
-        + executed(.service, "network_mode")
+        + executed(.service, "cgroup", "cgroup_parent", "network_mode", "userns_mode")
 
     private static let confinementAttributes: [ComposeAttribute] =
         refused(
@@ -131,18 +128,10 @@ extension ComposeAttribute {
         + refused(.credentialSpec, "config", "file", "registry", hint: "it is for Windows containers")
         + refused(
             .service,
-            "device_cgroup_rules",
-            "devices",
             "gpus",
-            hint: "containers have the standard devices only"
+            hint: gpuHint
         )
-        + refused(
-            .device,
-            "source",
-            "target",
-            "permissions",
-            hint: "containers have the standard devices only"
-        )
+        + executed(.device, "source", "target", "permissions")
         + refused(
             .gpu,
             "capabilities",
@@ -150,27 +139,18 @@ extension ComposeAttribute {
             "device_ids",
             "driver",
             "options",
-            hint: "containers have the standard devices only"
+            hint: gpuHint
         )
-        + refused(.service, "group_add", hint: "set the group with `user: uid:gid`")
-        + refused(
+        + executed(
             .service,
+            "device_cgroup_rules",
+            "devices",
+            "group_add",
             "privileged",
-            hint: "name the capabilities that it needs under `cap_add`",
-            harmless: ["false"]
-        )
-        + refused(
-            .service,
             "runtime",
-            hint: "Escale chooses between crun and runc itself",
-            harmless: ["crun", "runc"]
-        )
-        + refused(
-            .service,
             "security_opt",
-            hint: "containers have the default seccomp profile and capabilities; drop more with `cap_drop`"
+            "sysctls"
         )
-        + refused(.service, "sysctls", hint: "set it on the host if it is safe there")
         + refused(
             .service,
             "use_api_socket",

@@ -35,10 +35,21 @@ extension ServiceReader {
         )
     }
 
+    private func refuseInterface(_ device: String, _ field: Field) {
+        context.refuse(
+            "\(field.path): the CDI device \(device) is not supported",
+            at: field.position,
+            hint: "name its device files, such as /dev/dri/renderD128"
+        )
+    }
+
     private func shortDevice(_ item: Field) -> DeviceMapping? {
         guard let text = item.filledText(hint: Self.deviceForms) else { return nil }
         // A CDI device has a name such as vendor.com/class=name.
-        if text.contains("="), !text.hasPrefix("/") { return DeviceMapping(source: text, target: text) }
+        if text.contains("="), !text.hasPrefix("/") {
+            refuseInterface(text, item)
+            return DeviceMapping(source: text, target: text)
+        }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
         guard parts.count <= 3, !parts.contains("") else {
             item.error("compose.device", "\(item.path): \"\(text)\" is no device", hint: Self.deviceForms)
@@ -58,6 +69,10 @@ extension ServiceReader {
         target: (text: String, field: Field),
         permissions: (text: String, field: Field)
     ) -> DeviceMapping? {
+        guard source.text.hasPrefix("/") || !source.text.contains("=") else {
+            refuseInterface(source.text, source.field)
+            return DeviceMapping(source: source.text, target: target.text)
+        }
         for path in [source, target] where !path.text.hasPrefix("/") && !path.text.contains("=") {
             path.field.error(
                 "compose.device",

@@ -13,7 +13,14 @@ extension ServiceReader {
         namespaces.uts = section["uts"].flatMap { namespace($0, ["host", "private"]) }
         namespaces.user = section["userns_mode"].flatMap { namespace($0, ["host", "private"], joins: false) }
         namespaces.cgroup = section["cgroup"].flatMap { namespace($0, ["host", "private"], joins: false) }
-        namespaces.cgroupParent = section.text("cgroup_parent")
+        namespaces.cgroupParent = section["cgroup_parent"].flatMap(controlGroup)
+        if namespaces.user == .named("private") {
+            context.refuse(
+                "services.\(name).userns_mode: containers have no user namespace of their own",
+                at: section["userns_mode"]?.position,
+                hint: "write host, or remove the line: root in a container is the host's, with few capabilities"
+            )
+        }
         service.namespaces = filled(namespaces, unlike: ServiceNamespaces())
         for (attribute, other) in namespaces.services {
             guard let field = section[attribute] else { continue }
@@ -27,6 +34,19 @@ extension ServiceReader {
                 hint: "remove one of the two"
             )
         }
+    }
+
+    /// A path below the roots of the control groups' hierarchies.
+    private func controlGroup(_ field: Field) -> String? {
+        guard let path = field.filledText(hint: "write a path such as /batch") else { return nil }
+        let names = path.split(separator: "/")
+        if !names.isEmpty, !names.contains(".."), !names.contains(".") { return path }
+        field.error(
+            "compose.path",
+            "\(field.path): \"\(path)\" names no control group",
+            hint: "write a path below /sys/fs/cgroup, such as /batch"
+        )
+        return nil
     }
 
     /// A word, `service:NAME` or `container:NAME`; with `named`, also the name of something else.

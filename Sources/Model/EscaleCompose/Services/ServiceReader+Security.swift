@@ -14,7 +14,7 @@ extension ServiceReader {
         )
         security.additionalGroups =
             section["group_add"]?.filledTexts(hint: "write a list such as [audio, \"1000\"]") ?? []
-        security.sysctls = sysctls(section["sysctls"])
+        security.sysctls = sysctls(section["sysctls"], service.namespaces)
         security.runtime = section.text("runtime")
         security.isolation = section.text("isolation")
         security.credentials = section["credential_spec"].flatMap(credentials)
@@ -40,14 +40,6 @@ extension ServiceReader {
             )
             return nil
         }
-        if key == "no-new-privileges", !["", "true", "false"].contains(value) {
-            item.error(
-                "compose.security-opt",
-                "\(item.path): \"\(value)\" must be true or false",
-                hint: Self.securityForms
-            )
-            return nil
-        }
         if key != "no-new-privileges", value.isEmpty {
             item.error(
                 "compose.security-opt",
@@ -56,11 +48,39 @@ extension ServiceReader {
             )
             return nil
         }
-        return text
+        return checked(key, String(value), text, item)
+    }
+
+    /// The option, with the path of a profile resolved; `nil` for a value that is not possible.
+    private func checked(_ key: String, _ value: String, _ text: String, _ item: Field) -> String? {
+        let wrong: String?
+        switch key {
+        case "no-new-privileges" where !["", "true", "false"].contains(value): wrong = "true or false"
+        case "writable-cgroups" where !["true", "false"].contains(value): wrong = "true or false"
+        case "systempaths" where value != "unconfined": wrong = "unconfined"
+        default: wrong = nil
+        }
+        if let wrong {
+            item.error(
+                "compose.security-opt",
+                "\(item.path): \"\(value)\" must be \(wrong)",
+                hint: Self.securityForms
+            )
+            return nil
+        }
+        if key == "label", value != "disable" {
+            context.refuse(
+                "\(item.path): processes and files get no SELinux labels",
+                at: item.position,
+                hint: "remove the line, or write label:disable, which is how every container runs here"
+            )
+        }
+        let isFile = key == "seccomp" && !["unconfined", "builtin"].contains(value)
+        return isFile ? "seccomp:\(item.resolve(value))" : text
     }
 
     /// Parameters that a container has for itself; all others are the whole machine's.
-    private func sysctls(_ field: Field?) -> [String: String] {
+    private func sysctls(_ field: Field?, _ namespaces: ServiceNamespaces?) -> [String: String] {
         let example = "write net.core.somaxconn: 1024, or - net.core.somaxconn=1024"
         var result: [String: String] = [:]
         for (key, value, position) in field?.placedKeyValues(example: example) ?? [] {
@@ -76,9 +96,25 @@ extension ServiceReader {
                         "set it on the host; net.*, fs.mqueue.*, kernel.msg*, kernel.shm* and kernel.sem are separate"
                 )
             }
+            if let taken = Self.hostsNamespace(of: key, namespaces) {
+                context.error(
+                    "compose.sysctl",
+                    "services.\(name).sysctls: \"\(key)\" is the host's with \(taken): host and can't be set for a container",
+                    at: position,
+                    hint: "set it on the host, or remove \(taken): host"
+                )
+            }
             result[key] = value ?? ""
         }
         return result
+    }
+
+    /// The attribute that makes a parameter the host's.
+    private static func hostsNamespace(of key: String, _ namespaces: ServiceNamespaces?) -> String? {
+        if key.hasPrefix("net."), namespaces?.network == .named("host") { return "network_mode" }
+        let isName = ["kernel.domainname", "kernel.hostname"].contains(key)
+        if isName { return namespaces?.uts == .named("host") ? "uts" : nil }
+        return !key.hasPrefix("net.") && namespaces?.ipc == .named("host") ? "ipc" : nil
     }
 
     private func credentials(_ field: Field) -> CredentialSpec? {

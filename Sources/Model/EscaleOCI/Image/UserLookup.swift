@@ -42,12 +42,7 @@ package func resolveUser(_ text: String, passwd: String, group: String) throws(E
         throw .unknownUser("user \"\(name)\"", "/etc/passwd")
     }
     if parts.count > 1, !parts[1].isEmpty {
-        let wanted = parts[1]
-        let entry = groups.first { $0[0] == wanted } ?? groups.first { $0[2] == wanted }
-        guard let gid = (entry?[2] ?? wanted).asNumber else {
-            throw .unknownUser("group \"\(wanted)\"", "/etc/group")
-        }
-        user.gid = gid
+        user.gid = try resolveGroup(parts[1], group: group)
     } else if let userName {
         user.additionalGroups =
             groups.filter { $0[3].split(separator: ",").contains(Substring(userName)) }.compactMap {
@@ -55,6 +50,16 @@ package func resolveUser(_ text: String, passwd: String, group: String) throws(E
             }
     }
     return user
+}
+
+/// The number of a group, given by its name in the image's `/etc/group` or by a number.
+///
+/// - Throws: `image.user` for a name that isn't there.
+package func resolveGroup(_ text: String, group: String) throws(EscaleError) -> UInt32 {
+    let groups = records(group, fields: 4)
+    let entry = groups.first { $0[0] == text } ?? groups.first { $0[2] == text }
+    guard let number = (entry?[2] ?? text).asNumber else { throw .unknownUser("group \"\(text)\"", "/etc/group") }
+    return number
 }
 
 /// The lines of a colon-separated file, comments and short lines left out; missing fields at the end are empty.

@@ -16,6 +16,30 @@ package struct ContainerLimits: Codable, Hashable, Sendable {
         }
     }
 
+    /// Shares and limits of block devices; devices by their paths on the host.
+    package struct BlockDevices: Codable, Hashable, Sendable {
+        package struct Value: Codable, Hashable, Sendable {
+            package var path: String
+            package var value: UInt64
+
+            package init(path: String, value: UInt64) {
+                self.path = path
+                self.value = value
+            }
+        }
+
+        /// 10...1000, relative to others.
+        package var weight: UInt16?
+        package var weights: [Value] = []
+        /// Bytes, or operations, each second.
+        package var readBytes: [Value] = []
+        package var writtenBytes: [Value] = []
+        package var reads: [Value] = []
+        package var writes: [Value] = []
+
+        package init() {}
+    }
+
     /// Beyond it the kernel kills.
     package var memory: ByteCount?
     /// What it is pressed down to where the machine runs out.
@@ -36,6 +60,14 @@ package struct ContainerLimits: Codable, Hashable, Sendable {
     /// Size of `/dev/shm`.
     package var sharedMemory: ByteCount?
     package var ofEachProcess: [Process] = []
+    /// 0...100: how gladly its memory is swapped out.
+    package var swappiness: UInt64?
+    /// Whether its processes wait for memory instead of being killed.
+    package var survivesOutOfMemory: Bool?
+    /// Of each period, in microseconds, for processes with a realtime priority.
+    package var realtimeRuntime: Int64?
+    package var realtimePeriod: UInt64?
+    package var blockDevices: BlockDevices?
 
     package init() {}
 }

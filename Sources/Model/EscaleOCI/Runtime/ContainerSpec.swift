@@ -41,6 +41,14 @@ package struct ContainerSpec: Codable, Hashable, Sendable {
     package var limits: ContainerLimits?
     /// Whose namespaces it is in, where they are not its own.
     package var namespaces: [NamespaceKind: NamespaceOwner]?
+    /// Kernel parameters of its own namespaces, over the usual ones.
+    package var sysctls: [String: String]?
+    /// `nil` for the usual one.
+    package var confinement: Confinement?
+    /// Devices of the host besides the standard ones.
+    package var devices: [HostDevice]?
+    /// Whether it sees its own control group as the root of all; `nil` for the host's view.
+    package var hasCgroupNamespace: Bool?
     /// Host path of a static init to run as the first process.
     package var initProgram: String?
 
@@ -89,27 +97,35 @@ package enum Capabilities {
         "CAP_SYS_CHROOT",
     ]
 
-    /// Every capability of Linux 6.1.
-    package static let all =
-        standard + [
-            "CAP_AUDIT_CONTROL", "CAP_AUDIT_READ", "CAP_BLOCK_SUSPEND", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
-            "CAP_DAC_READ_SEARCH", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_LEASE", "CAP_LINUX_IMMUTABLE",
-            "CAP_MAC_ADMIN", "CAP_MAC_OVERRIDE", "CAP_NET_ADMIN", "CAP_NET_BROADCAST", "CAP_PERFMON",
-            "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYSLOG", "CAP_SYS_MODULE", "CAP_SYS_NICE", "CAP_SYS_PACCT",
-            "CAP_SYS_PTRACE", "CAP_SYS_RAWIO", "CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG",
-            "CAP_WAKE_ALARM",
-        ]
+    /// Every capability of Linux 6.1, each at the place of its bit.
+    package static let all = [
+        "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
+        "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN",
+        "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT",
+        "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE",
+        "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL",
+        "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND",
+        "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
+    ]
+
+    /// Those whose bits are set, such as in `/proc/self/status`.
+    package static func named(in mask: UInt64) -> [String] {
+        all.indices.filter { mask & (1 << UInt64($0)) != 0 }.map { all[$0] }
+    }
 
     /// The default set with `cap_drop` taken away, then `cap_add` added; `ALL` stands for all, as in Docker.
     ///
+    /// - Parameter available: what there is to give, so what `ALL` adds.
     /// - Throws: `input.invalid` for a name that is no capability.
-    package static func resolved(adding added: [String], dropping dropped: [String]) throws(EscaleError) -> [String] {
+    package static func resolved(
+        adding added: [String], dropping dropped: [String], of available: [String] = all
+    ) throws(EscaleError) -> [String] {
         var set = Set(standard)
         for name in dropped.map(fullName) {
             if name == "CAP_ALL" { set = [] } else { set.remove(try known(name)) }
         }
         for name in added.map(fullName) {
-            if name == "CAP_ALL" { set.formUnion(all) } else { set.insert(try known(name)) }
+            if name == "CAP_ALL" { set.formUnion(available) } else { set.insert(try known(name)) }
         }
         // A capability that is both added with ALL and dropped by name stays dropped.
         if added.map(fullName).contains("CAP_ALL") { set.subtract(dropped.map(fullName)) }

@@ -10,7 +10,8 @@ package enum NamespaceOwner: Codable, Hashable, Sendable {
 
 extension RuntimeSpec {
     static func namespaces(_ spec: ContainerSpec) -> [Namespace] {
-        ["pid", "network", "ipc", "uts", "mount"].compactMap { kind in
+        let kinds = ["pid", "network", "ipc", "uts", "mount"] + (spec.hasCgroupNamespace == true ? ["cgroup"] : [])
+        return kinds.compactMap { kind in
             switch NamespaceKind(rawValue: kind).flatMap({ spec.namespaces?[$0] }) {
             case nil: Namespace(type: kind)
             case .host: nil

@@ -26,6 +26,7 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
         var noNewPrivileges: Bool
         var rlimits: [ProcessLimit]?
         var oomScoreAdj: Int?
+        var apparmorProfile: String?
 
         /// The container's first process; its init, where it has one, is not yet in the arguments.
         package init(_ spec: ContainerSpec) {
@@ -36,7 +37,8 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
             cwd = spec.workingDirectory
             capabilities = CapabilitySets(
                 bounding: spec.capabilities, effective: spec.capabilities, permitted: spec.capabilities)
-            noNewPrivileges = false
+            noNewPrivileges = spec.confinement?.noNewPrivileges ?? false
+            apparmorProfile = spec.confinement?.appArmorProfile
             oomScoreAdj = spec.limits?.outOfMemoryScore
             let limits = spec.limits?.ofEachProcess ?? []
             rlimits = limits.isEmpty ? nil : limits.map(ProcessLimit.init)
@@ -81,31 +83,20 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
         var access: String
     }
 
-    package struct Memory: Codable, Hashable, Sendable {
-        var limit: Int64?
-        var reservation: Int64?
-        var swap: Int64?
-    }
-
-    package struct Processors: Codable, Hashable, Sendable {
-        var quota: Int64?
-        var period: UInt64?
-        var shares: UInt64?
-        var cpus: String?
-    }
-
-    package struct ProcessCount: Codable, Hashable, Sendable { var limit: Int }
-
-    package struct Resources: Codable, Hashable, Sendable {
-        var devices: [DeviceRule]
-        var memory: Memory?
-        var cpu: Processors?
-        var pids: ProcessCount?
+    package struct Device: Codable, Hashable, Sendable {
+        var path: String
+        var type: String
+        var major: Int
+        var minor: Int
+        var fileMode: UInt32
+        var uid: UInt32
+        var gid: UInt32
     }
 
     package struct Linux: Codable, Hashable, Sendable {
         var cgroupsPath: String
         var namespaces: [Namespace]
+        var devices: [Device]?
         var resources: Resources
         var sysctl: [String: String]
         var seccomp: SeccompFilter?
@@ -125,12 +116,15 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
     /// - Parameters:
     ///   - cgroup: the cgroup's path below each hierarchy's root.
     ///   - files: host files that stand for ones of the container, such as `/etc/resolv.conf`, by target.
-    ///   - profile: the seccomp profile; `nil` for none.
+    ///   - profile: the usual seccomp profile; `nil` for none.
+    ///   - nodes: the host's devices at each path that the specification names; of a privileged container, all at `/dev`.
     package init(
-        _ spec: ContainerSpec, rootPath: String, cgroup: String, files: [String: String], profile: SeccompProfile?
+        _ spec: ContainerSpec, rootPath: String, cgroup: String, files: [String: String], profile: SeccompProfile?,
+        nodes: [String: [DeviceNode]] = [:]
     ) {
         process = Process(spec)
-        var mounts = Self.standardMounts(sharedMemory: spec.limits?.sharedMemory)
+        let confinement = spec.confinement ?? Confinement()
+        var mounts = Self.standardMounts(sharedMemory: spec.limits?.sharedMemory, confinement)
         if let program = spec.initProgram {
             process.args = [Self.initPath, "--"] + process.args
             mounts.append(Self.bind(program, Self.initPath, readOnly: true))
@@ -143,11 +137,12 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
         linux = Linux(
             cgroupsPath: cgroup,
             namespaces: Self.namespaces(spec),
-            resources: Self.resources(spec.limits),
+            devices: Self.devices(of: spec, nodes),
+            resources: Self.resources(spec, nodes),
             sysctl: Self.sysctls(spec),
-            seccomp: profile?.filter(capabilities: Set(spec.capabilities)),
-            maskedPaths: Self.maskedPaths,
-            readonlyPaths: Self.readonlyPaths)
+            seccomp: confinement.profile(usual: profile)?.filter(capabilities: Set(spec.capabilities)),
+            maskedPaths: confinement.isOpen ? [] : Self.maskedPaths,
+            readonlyPaths: confinement.isOpen ? [] : Self.readonlyPaths)
     }
 
     private static let initPath = "/dev/init"
@@ -181,20 +176,9 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
             options: ["rbind", "rprivate", readOnly ? "ro" : "rw"])
     }
 
-    private static func resources(_ limits: ContainerLimits?) -> Resources {
-        var resources = Resources(devices: devices)
-        guard let limits else { return resources }
-        let memory = Memory(
-            limit: limits.memory?.rawValue, reservation: limits.memoryReservation?.rawValue, swap: limits.memoryAndSwap)
-        if memory != Memory() { resources.memory = memory }
-        let processors = Processors(
-            quota: limits.cpuQuota, period: limits.cpuPeriod, shares: limits.cpuShares, cpus: limits.cpuset)
-        if processors != Processors() { resources.cpu = processors }
-        resources.pids = limits.processes.map(ProcessCount.init)
-        return resources
-    }
-
-    private static func standardMounts(sharedMemory: ByteCount?) -> [Mount] {
+    private static func standardMounts(sharedMemory: ByteCount?, _ confinement: Confinement) -> [Mount] {
+        let system = confinement.isPrivileged ? "rw" : "ro"
+        let cgroups = confinement.isPrivileged || confinement.writesCgroups ? "rw" : "ro"
         let size = (sharedMemory ?? ByteCount(64 << 20)).rawValue
         return [
             Mount(destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"]),
@@ -209,37 +193,10 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
                 options: ["nosuid", "noexec", "nodev", "mode=1777", "size=\(size)"]),
             Mount(
                 destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"]),
-            Mount(destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"]),
+            Mount(destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", system]),
             Mount(
                 destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup",
-                options: ["nosuid", "noexec", "nodev", "relatime", "ro"]),
+                options: ["nosuid", "noexec", "nodev", "relatime", cgroups]),
         ]
     }
-
-    /// Docker's: the usual character devices, terminals, and `mknod` of anything, which opens nothing.
-    private static let devices: [DeviceRule] = {
-        func allow(_ major: Int?, _ minor: Int?, _ access: String = "rwm") -> DeviceRule {
-            DeviceRule(allow: true, type: "c", major: major, minor: minor, access: access)
-        }
-        return [
-            DeviceRule(allow: false, access: "rwm"), allow(nil, nil, "m"),
-            DeviceRule(allow: true, type: "b", access: "m"),
-            allow(1, 3), allow(1, 5), allow(1, 7), allow(1, 8), allow(1, 9), allow(5, 0), allow(5, 2), allow(136, nil),
-        ]
-    }()
-
-    /// Docker's: any user may listen on low ports and ping, which in a network namespace of one's own harms nobody.
-    private static func sysctls(_ spec: ContainerSpec) -> [String: String] {
-        var settings = ["net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"]
-        // Those of another's network are the other's.
-        if spec.namespaces?[.network] != nil { settings = [:] }
-        if let domain = spec.domainname { settings["kernel.domainname"] = domain }
-        return settings
-    }
-
-    private static let maskedPaths = [
-        "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
-        "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
-    ]
-    private static let readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 }

@@ -8,7 +8,9 @@ package struct SeccompProfile: Codable, Hashable, Sendable {
     }
 
     struct Rule: Codable, Hashable, Sendable {
-        var names: [String]
+        var names: [String]?
+        /// The older form of one name.
+        var name: String?
         var action: String
         var args: [SeccompFilter.Argument]?
         var includes: Condition?
@@ -24,12 +26,15 @@ package struct SeccompProfile: Codable, Hashable, Sendable {
     var defaultAction: String
     var defaultErrnoRet: UInt32?
     var archMap: [Architecture]?
-    var syscalls: [Rule]
+    /// The older form of ``archMap``.
+    var architectures: [String]?
+    var flags: [String]?
+    var syscalls: [Rule]?
 
     /// The profile for one container on this machine's architecture: rules that its capabilities don't ask for left out.
     func filter(capabilities: Set<String>) -> SeccompFilter {
         let own = HostArchitecture.current
-        let rules = syscalls.filter { rule in
+        let rules = (syscalls ?? []).filter { rule in
             rule.includes.map { condition in
                 (condition.arches.map { $0.contains(own.goName) } ?? true)
                     && (condition.caps.map { capabilities.isSuperset(of: $0) } ?? true)
@@ -45,9 +50,11 @@ package struct SeccompProfile: Codable, Hashable, Sendable {
         let others = (map?.subArchitectures ?? []).filter { $0 != "SCMP_ARCH_X32" }
         return SeccompFilter(
             defaultAction: defaultAction, defaultErrnoRet: defaultErrnoRet,
-            architectures: [own.seccompName] + others,
+            architectures: archMap == nil ? architectures ?? [] : [own.seccompName] + others, flags: flags,
             syscalls: rules.map {
-                SeccompFilter.Rule(names: $0.names, action: $0.action, errnoRet: $0.errnoRet, args: $0.args)
+                SeccompFilter.Rule(
+                    names: ($0.names ?? []) + [$0.name].compactMap(\.self), action: $0.action, errnoRet: $0.errnoRet,
+                    args: $0.args)
             })
     }
 }
@@ -71,6 +78,7 @@ package struct SeccompFilter: Codable, Hashable, Sendable {
     var defaultAction: String
     var defaultErrnoRet: UInt32?
     var architectures: [String]
+    var flags: [String]?
     var syscalls: [Rule]
 }
 
