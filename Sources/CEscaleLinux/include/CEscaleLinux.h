@@ -80,3 +80,8 @@ struct c_escale_flow {
 int c_escale_list_flows(uint8_t protocol, uint32_t receiver, struct c_escale_flow **flows, size_t *count);
 // Makes the kernel forget one of UDP, so that its next packet is judged afresh. ENOENT where it has already.
 int c_escale_forget_udp_flow(const struct c_escale_flow *flow);
+
+// A socket that hears of every change of the packet filter in the calling thread's network namespace; never blocks.
+int c_escale_watch_tables(void);
+// Reads what has come: 1 where other processes changed that table of IPv4 rules, or something may have been missed, else 0.
+int c_escale_table_changed(int fd, const char *table);

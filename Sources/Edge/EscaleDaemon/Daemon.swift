@@ -62,9 +62,11 @@ package enum Daemon {
         try server.start()
         log.info("ready", ["version": Version.current, "socket": root.socket, "runtime": facts.runtime])
         let patrol = Task { try await supervisor.patrol() }
+        let guardian = Task { try await supervisor.guardRules() }
         await ending.wait()
         log.info("ending")
         patrol.cancel()
+        guardian.cancel()
         await server.stop()
         if await supervisor.summaries().isEmpty {
             try await blocking { try InstanceSlots().release(root: slotKey(root)) }

@@ -6,13 +6,14 @@ package import EscaleSystem
 ///
 /// Nothing of it lives in this process: after a restart the first ``apply(_:)`` adopts what is there.
 package actor NetworkController {
-    private let instance: NetworkInstance
+    let instance: NetworkInstance
     private let directory: String
-    private let log: Log
+    let log: Log
     private let routing: HostRouting
     private let names: NameService
     private var book: NetworkBook
-    private let tables: NFTables
+    let tables: NFTables
+    let watch: TableWatch
     private var mtu: Int?
 
     /// The latest state asked for that nobody has begun to enforce.
@@ -41,6 +42,7 @@ package actor NetworkController {
         book = try NetworkBook.load("\(runtimeDirectory)/network.json", log: log)
         routing = HostRouting(instance: instance)
         tables = try NFTables()
+        watch = try TableWatch(table: instance.table)
         names = NameService(directory: runtimeDirectory, upstreamFile: upstreamFile, log: log)
     }
 
@@ -107,6 +109,16 @@ package actor NetworkController {
             }
         }
         return !isWhole
+    }
+
+    /// Makes the rules anew, whatever is left of them.
+    func restoreRules() async throws {
+        try await inTurn {
+            guard let current else { return }
+            log.warning("rules changed by others", ["table": instance.table])
+            rules = nil
+            try await enforce(current)
+        }
     }
 
     /// Removes everything of this instance but the containers' interfaces, which go with the containers.

@@ -367,6 +367,11 @@ actor AddressBook {
         }
     }
 
+    /// Watches over the host's rules; until the task is cancelled.
+    func guardRules() async throws { try await controller.guardRules() }
+
+    func firewallWarning() async throws -> String? { try await controller.firewallWarning() }
+
     /// Puts right what somebody else took away, such as a host firewall that was loaded anew.
     func repair() async throws -> Bool {
         let network = try await controller.verify()

@@ -59,6 +59,10 @@ package protocol HostNetwork: Sendable {
     func resolver(for scope: ResolverScope) async throws -> IPv4Address
     func apply(_ state: NetworkState) async throws
     func verify() async throws -> Bool
+    /// Puts back at once what others change; until the task is cancelled.
+    func guardRules() async throws
+    /// Why the host's own firewall lets containers reach nobody; `nil` where it doesn't.
+    func firewallWarning() async throws -> String?
     func tearDown() async throws
     /// Tracked connections by receiver, without those that these hosts began.
     func connections(leavingOutFrom senders: Set<IPv4Address>) async throws -> [IPv4Address: Int]
@@ -66,6 +70,11 @@ package protocol HostNetwork: Sendable {
     func listener(on port: PortMapping) -> String?
     /// Whether somebody takes connections at the address of a container. Blocks for a moment at most.
     func answers(_ address: IPv4Address, _ port: UInt16) throws(EscaleError) -> Bool
+}
+
+extension HostNetwork {
+    package func guardRules() async throws {}
+    package func firewallWarning() async throws -> String? { nil }
 }
 
 extension NetworkController: HostNetwork {

@@ -17,6 +17,9 @@ extension ProjectSupervisor {
         let project = request.project
         let wanted = try selection(request)
         try await checkGround(project, project.services.filter { wanted.contains($0.name) })
+        if let warning = try await platform.network.firewallWarning() {
+            observer(ProgressEvent("Host firewall", .warning, "Closed", reason: warning, at: .now))
+        }
         let known = Set(project.services.map(\.name) + (project.disabledServices ?? []))
         let orphans = containers.values.filter { !known.contains($0.replica.service) }.map(\.name).sorted()
         let (next, recipes) = try draft(request, wanted)

@@ -52,6 +52,9 @@ package actor Supervisor {
         }
     }
 
+    /// Puts the network's rules back at once where others change them; until the task is cancelled.
+    package nonisolated func guardRules() async throws { try await platform.network.guardRules() }
+
     private func project(_ name: ProjectName) -> ProjectSupervisor {
         if let project = projects[name] { return project }
         let project = ProjectSupervisor(name: name, platform: platform)

@@ -316,11 +316,12 @@ area.warned("ports at an IPv6 address", "ports: ['[::1]:8080:80']", "nothing is 
 
 @area.scenario("ports: what is published at an IPv6 address is nowhere else")
 def ipv6_port(bench):
-    port = free_port()
-    with bench.project("port-six", f"services: {{web: {{{SERVER}, ports: ['[::1]:{port}:80', {{target: 80, published: {port}, "
-                                   "host_ip: '::', app_protocol: http}]}}") as project:
+    ports = (free_port(), free_port())
+    with bench.project("port-six", f"services: {{{{web: {{{{{SERVER}, ports: ['[::1]:{{0}}:80', {{{{target: 80, published: {{1}}, "
+                                   "host_ip: '::', app_protocol: http}}]}}}}".format(*ports)) as project:
         project.up()
-        expect(all("Error" in fetch(address, port) for address in ["127.0.0.1", *own_addresses()[:2]]), "it is open by IPv4")
+        for port in ports:
+            expect(all("Error" in fetch(address, port) for address in ["127.0.0.1", *own_addresses()[:2]]), "it is open by IPv4")
 
 
 area.refused("ports at an address that the host has not", "ports: ['192.0.2.199:8080:80']", "192.0.2.199, which is no address of this host")

@@ -1,0 +1,5 @@
+"""From inside hostile containers: what they must not reach."""
+
+from table import Area
+
+area = Area("isolation")
