@@ -113,7 +113,7 @@ let platform: [Target] = [
         [
             "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleOCI", "EscalePlan", "EscaleSystem",
             "EscaleCrypto", "EscaleStore", "EscaleNetlink", "EscaleHTTP", "EscaleImages", "EscaleNetwork", "EscaleEngine",
-            "EscaleRelease", "EscaleGateway",
+            "EscaleRelease", "EscaleGateway", "EscaleArchive",
         ]),
 ]
 
@@ -122,8 +122,8 @@ let edge: [Target] = [
     library(
         "Edge", "EscaleCLI",
         [
-            "EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleClient", "EscaleCompose", "EscaleOCI", "EscaleCrypto",
-            "EscaleSystem",
+            "EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleClient", "EscaleCompose", "EscaleDockerfile", "EscaleOCI",
+            "EscaleCrypto", "EscaleSystem",
         ]),
     library(
         "Edge", "EscaleDaemon",

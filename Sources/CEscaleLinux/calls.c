@@ -6,7 +6,9 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +27,26 @@ int c_escale_wait(int pidfd, int *status) {
     if (result < 0) return -1;
     *status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
     return 0;
+}
+
+int c_escale_receive_descriptor(int socket) {
+    char data[4096];
+    struct iovec part = {.iov_base = data, .iov_len = sizeof data};
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    ssize_t count;
+    do count = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    while (count < 0 && errno == EINTR);
+    if (count < 0) return -1;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) return errno = ENOMSG, -1;
+    int descriptor;
+    memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
+    return descriptor;
 }
 
 int c_escale_unshare_mounts(void) {

@@ -93,7 +93,7 @@ struct ListingTests {
         let now = Timestamp.now
         let project = ProjectName(rawValue: "shop")
         var container = ContainerSummary.sample("web", .exited, health: .healthy, exitCode: 1)
-        (container.pid, container.reason) = (1, "ended")
+        (container.pid, container.reason, container.failures, container.isOneOff) = (1, "ended", 3, true)
         let samples: [([String], any Encodable)] = [
             (["ps"], container),
             (["release", "ls"], ReleaseSummary.sample(7, .failed, reason: "db ended", took: .zero)),

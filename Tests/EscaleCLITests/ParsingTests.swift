@@ -31,14 +31,14 @@ struct ParsingTests {
             hint: "see `escale up --help`"
         ),
         Refusal(
-            words: ["up", "--no-build"],
-            message: "--no-build of `escale up` is not available yet",
-            hint: "leave --build away: existing images are used as they are"
+            words: ["up", "--watch"],
+            message: "--watch of `escale up` is not available yet",
+            hint: "run `escale watch` beside it"
         ),
         Refusal(
-            words: ["restart", "web"],
-            message: "`escale restart` is not available yet",
-            hint: "use `escale up -d --force-recreate SERVICE`"
+            words: ["convert"],
+            message: "`escale convert` is not available yet",
+            hint: "use `escale config`"
         ),
         Refusal(
             words: ["stop", "-t", "soon"],

@@ -195,9 +195,9 @@ struct UpTests {
                 "GET /v1/projects/shop/events": { _ in
                     .lines([]) { while !Task.isCancelled { try await Task.sleep(for: .milliseconds(50)) } }
                 },
-                "POST /v1/projects/shop/stop": { request in
+                "POST /v1/projects/shop/services": { request in
                     // A body that can't be read leaves no timeout behind, which the test sees.
-                    let body = try? JSONDecoder().decode(StopRequest.self, from: Data(request.body))
+                    let body = try? JSONDecoder().decode(ServicesRequest.self, from: Data(request.body))
                     let asked = self.timeouts.withLock { list -> Int in
                         if let body { list.append(body.timeout) }
                         return list.count
@@ -205,7 +205,7 @@ struct UpTests {
                     if asked >= count { self.ended.withLock { $0 = true } }
                     return .lines([]) {
                         while !self.hasEnded { try await Task.sleep(for: .milliseconds(5)) }
-                    }.appending(StreamLine<Empty>.result(Empty()))
+                    }.appending(StreamLine<ServicesResult>.result(ServicesResult(containers: [])))
                 },
             ]
         }

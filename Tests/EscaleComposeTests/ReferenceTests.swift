@@ -24,7 +24,7 @@ import Testing
         switch text.prefix(while: { $0 != ":" }) {
         case "release", "http": return indented(below: "    x-escale:\n", by: 6)
         case "update_config": return indented(below: "    deploy:\n", by: 6)
-        case "ports": return indented(below: "", by: 4)
+        case "ports", "healthcheck", "restart": return indented(below: "", by: 4)
         default: return String(text)
         }
     }

@@ -115,6 +115,8 @@ extension Reason {
         case .requested: "requested"
         case .ended(let code, let restart): "ended \(code), restart \(restart)"
         case .goingDown: "going down"
+        case .unhealthy: "unhealthy"
+        case .companionReplaced(let service): "\(service) was replaced"
         }
     }
 }

@@ -36,6 +36,9 @@ struct c_escale_spawn {
 // Starts the child and returns 0 once it runs the program, or an errno value with the failed stage's name.
 int c_escale_spawn(const struct c_escale_spawn *spawn, pid_t *pid, int *pidfd, const char **stage);
 
+// Takes a descriptor that somebody sends over a Unix socket (SCM_RIGHTS), close-on-exec. Returns -1 and sets errno on failure.
+int c_escale_receive_descriptor(int socket);
+
 // Each returns -1 and sets errno on failure, as the system call does.
 int c_escale_pidfd_open(pid_t pid);
 int c_escale_pidfd_send_signal(int pidfd, int signal);

@@ -43,10 +43,16 @@ extension DaemonClient {
         _ = try await result(post, as: Empty.self, isIdempotent: true, progress: progress)
     }
 
-    /// Stops the project's containers. Sent again when the daemon is killed meanwhile.
-    package func stop(_ name: ProjectName, _ request: StopRequest, progress: ProgressHandler) async throws {
-        let post = try DaemonRequest(.post, "projects/\(name)/stop", to: "stop \(name)").with(request)
-        _ = try await result(post, as: Empty.self, isIdempotent: true, progress: progress)
+    /// Does something to some of the project's services. Sent again when the daemon is killed meanwhile, signals apart.
+    package func perform(
+        _ name: ProjectName,
+        _ request: ServicesRequest,
+        progress: ProgressHandler
+    ) async throws -> ServicesResult {
+        let what = request.services.isEmpty ? "\(name)" : request.services.map(\.rawValue).joined(separator: ", ")
+        let post = try DaemonRequest(.post, "projects/\(name)/services", to: "\(request.action) \(what)").with(request)
+        return try await result(
+            post, as: ServicesResult.self, isIdempotent: request.action != .kill, progress: progress)
     }
 
     /// The project's containers, ended ones too.

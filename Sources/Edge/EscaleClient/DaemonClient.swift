@@ -34,10 +34,20 @@ package struct DaemonClient: Sendable {
     /// Whether a daemon runs; starts none.
     package func isRunning() throws(EscaleError) -> Bool { try DaemonSocket.answers(root.socket) }
 
-    /// The answer's body, whole.
+    /// The answer's body, whole. A question is asked again, of a new daemon, when the connection breaks.
     func bytes(_ request: DaemonRequest) async throws -> [UInt8] {
-        let body = try await open(request)
-        return try await reading(request) { try await Self.collect(body) }
+        var attempt = 0
+        while true {
+            do {
+                let body = try await open(request)
+                return try await reading(request) { try await Self.collect(body) }
+            } catch let error as EscaleError
+                where error.code == .daemonLost && request.http.method == .get && attempt < Self.retries
+            {
+                attempt += 1
+                try await Task.sleep(for: .milliseconds(50 * attempt))
+            }
+        }
     }
 
     /// The answer's body as a value.

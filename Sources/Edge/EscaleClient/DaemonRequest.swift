@@ -1,6 +1,7 @@
 import EscaleAPI
 import EscaleHTTP
 import FoundationEssentials
+import Glibc
 
 /// One request to the daemon.
 struct DaemonRequest: Sendable {
@@ -18,6 +19,7 @@ struct DaemonRequest: Sendable {
         anyVersion: Bool = false
     ) {
         http = HTTPRequest(method, "/v1/\(path)", query: query)
+        http.headers["X-Escale-Process"] = String(getpid())
         if !anyVersion { http.headers[Self.versionHeader] = String(Routes.version) }
         self.action = action
         self.anyVersion = anyVersion

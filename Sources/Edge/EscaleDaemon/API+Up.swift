@@ -18,7 +18,8 @@ extension API {
     func up(_ request: HTTPRequest) throws -> HTTPResponse {
         let body: UpRequest = try decode(request)
         return lines { progress in
-            try await makeImages(body, progress)
+            if body.isDryRun, try missesImages(body, progress) { return UpResult(changed: true, orphans: []) }
+            if !body.isDryRun { try await makeImages(body, progress) }
             return try await supervisor.up(body, observer: progress)
         }
     }
@@ -37,9 +38,16 @@ extension API {
     }
 
     /// Builds what is to be built: everything with a `build` if asked, else what isn't there. Pulls the rest.
-    private func makeImages(_ request: UpRequest, _ progress: @escaping Progress) async throws {
+    func makeImages(_ request: UpRequest, _ progress: @escaping Progress) async throws {
         let project = request.project
-        let wanted = project.closure(of: request.services)
+        let wanted = request.wanted
+        if request.refusesToBuild, let service = project.services.first(where: {
+            wanted.contains($0.name) && $0.build != nil && !has($0.imageName(in: project.name))
+        }) {
+            throw EscaleError(
+                .imageNotFound, "the image of service \(service.name) is not built",
+                hint: "leave --no-build away, or build it: `escale build \(service.name)`")
+        }
         let items = project.services.filter { wanted.contains($0.name) }.compactMap { service in
             request.build || service.imageSettings?.pullPolicy == .build || !has(service.imageName(in: project.name))
                 ? EscaleAPI.BuildRequest.Item(service, in: project, agent: request.agent) : nil
@@ -56,9 +64,23 @@ extension API {
         _ = try await self.build(build, progress)
     }
 
+    /// Whether images are missing, so that nothing more can be said of what would be done; tells which.
+    private func missesImages(_ request: UpRequest, _ progress: Progress) throws -> Bool {
+        let missing = request.project.services.filter {
+            request.wanted.contains($0.name) && !has($0.imageName(in: request.project.name))
+        }
+        for service in missing {
+            progress(
+                ProgressEvent(
+                    "Image \(service.imageName(in: request.project.name))", .done,
+                    service.build == nil ? "Would pull" : "Would build", reason: "missing", at: .now))
+        }
+        return !missing.isEmpty
+    }
+
     /// Pulls what the services' `pull_policy`, or the command, asks for.
     private func pullImages(_ request: UpRequest, _ progress: @escaping Progress) async throws {
-        let wanted = request.project.closure(of: request.services)
+        let wanted = request.wanted
         // What another service builds needn't be anywhere else.
         let built = Set(
             request.project.services.filter { $0.build != nil }.map { $0.imageName(in: request.project.name) })

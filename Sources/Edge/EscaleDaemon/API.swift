@@ -35,6 +35,7 @@ struct API: Sendable {
     let ending: EndSignals
 
     static let versionHeader = "X-Escale-Api"
+    private static let processHeader = "X-Escale-Process"
 
     @Sendable func answer(_ request: HTTPRequest) async -> HTTPResponse {
         do {
@@ -43,7 +44,9 @@ struct API: Sendable {
                     .init("api.version"), "escale and escaled are of different versions (API \(version) and \(Routes.version))",
                     hint: "`escale system stop`, then try again: containers go on running")
             }
-            return try await route(request)
+            return try await CommandOrigin.$current.withValue(request.headers[Self.processHeader]) {
+                try await route(request)
+            }
         } catch {
             return Self.failure(EscaleError(wrapping: error))
         }
@@ -73,6 +76,12 @@ struct API: Sendable {
         case (.post, 3) where path == ["v1", "registries", "login"]: return try await logIn(try decode(request))
         case (_, 2...3) where path.starts(with: ["v1", "registry"]):
             return try await registry(path.count == 3 ? path[2] : "", request)
+        case (.get, 2) where path == ["v1", "stats"]:
+            let project = try request.query["project"].map { try ProjectName(validating: $0) }
+            return try json(try await supervisor.samples(of: project))
+        case (.get, 2) where path == ["v1", "volumes"]: return try json(try await supervisor.volumes())
+        case (_, 3...4) where path.starts(with: ["v1", "containers"]):
+            return try await container(path[2], path.count == 4 ? path[3] : "", request)
         case (_, 2...3) where path.starts(with: ["v1", "images"]):
             return try await image(path.count == 3 ? path[2] : "", request)
         default: throw Self.noSuchRoute(request)
@@ -88,12 +97,10 @@ struct API: Sendable {
                 try await supervisor.down(name, body, observer: progress)
                 return Empty()
             }
-        case (.post, "stop"):
-            let body: StopRequest = try decode(request)
-            return lines { progress in
-                try await supervisor.stop(name, body, observer: progress)
-                return Empty()
-            }
+        case (.post, "services"):
+            let body: ServicesRequest = try decode(request)
+            return lines { progress in try await supervisor.perform(name, body, observer: progress) }
+        case (.post, "run"): return try run(request)
         case (.get, "releases"): return try json(try await supervisor.releases(of: name))
         case (.post, "rollback"):
             let body: RollbackRequest = try decode(request)
@@ -155,12 +162,14 @@ extension API {
     func lines<Result: Codable & Sendable>(
         _ work: @escaping @Sendable (@escaping @Sendable (ProgressEvent) -> Void) async throws -> Result
     ) -> HTTPResponse {
-        .stream(headers: Self.headers("application/x-ndjson")) { writer in
+        let origin = CommandOrigin.current
+        return .stream(headers: Self.headers("application/x-ndjson")) { writer in
             let (events, sink) = AsyncStream.makeStream(of: ProgressEvent.self)
             let outcome = Task {
                 defer { sink.finish() }
                 do {
-                    return StreamLine<Result>.result(try await work { sink.yield($0) })
+                    let result = try await CommandOrigin.$current.withValue(origin) { try await work { sink.yield($0) } }
+                    return StreamLine<Result>.result(result)
                 } catch {
                     return .failure(EscaleError(wrapping: error))
                 }
@@ -181,7 +190,7 @@ extension API {
     private static func failure(_ error: EscaleError) -> HTTPResponse {
         let status: HTTPStatus =
             switch error.code.rawValue {
-            case "api.no-route", "image.not-found", "service.unknown", "project.unknown", "release.not-found": .notFound
+            case "container.unknown", "api.no-route", "image.not-found", "service.unknown", "project.unknown", "release.not-found": .notFound
             case "api.version", "image.in-use", "container.not-running": .conflict
             case "internal": .internalServerError
             default: .badRequest

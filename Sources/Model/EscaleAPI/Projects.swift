@@ -22,8 +22,28 @@ package struct UpRequest: Codable, Sendable {
     /// By registry.
     package var credentials: [String: RegistryCredential] = [:]
 
+    /// Only the services asked for, without what they depend on.
+    package var withoutDependencies = false
+    /// Containers that exist stay as they are, whatever changed.
+    package var keepsExisting = false
+    /// What the services asked for depend on is recreated too, where ``forceRecreate`` recreates them.
+    package var recreatesDependencies = false
+    /// Recreated containers get empty anonymous volumes.
+    package var renewsAnonymousVolumes = false
+    /// Make the containers and start none.
+    package var createsOnly = false
+    /// Fail where an image is missing, instead of building it.
+    package var refusesToBuild = false
+    /// Say what would be done, and do nothing.
+    package var isDryRun = false
+
     /// The socket of the user's SSH agent, for builds that ask for it.
     package var agent: String?
+
+    /// The services that it brings up.
+    package var wanted: Set<ServiceName> {
+        withoutDependencies && !services.isEmpty ? Set(services) : project.closure(of: services)
+    }
 
     package enum PullMode: String, Codable, Sendable, CaseIterable { case always, missing, never }
 
@@ -72,12 +92,6 @@ package struct DownRequest: Codable, Sendable {
     }
 }
 
-/// Stops containers and leaves them in place.
-package struct StopRequest: Codable, Sendable {
-    package var timeout: Duration?
-    package init(timeout: Duration? = nil) { self.timeout = timeout }
-}
-
 package struct ProjectSummary: Codable, Hashable, Sendable {
     package var name: ProjectName
     package var files: [String]
@@ -94,7 +108,7 @@ package struct ProjectSummary: Codable, Hashable, Sendable {
 
 /// One container as `escale ps` shows it.
 package struct ContainerSummary: Codable, Hashable, Sendable {
-    package enum State: String, Codable, Sendable { case created, running, restarting, exited, stopping, unknown }
+    package enum State: String, Codable, Sendable { case created, running, paused, restarting, exited, stopping, unknown }
     package enum Health: String, Codable, Sendable { case starting, healthy, unhealthy }
 
     package struct Port: Codable, Hashable, Sendable {
@@ -135,6 +149,10 @@ package struct ContainerSummary: Codable, Hashable, Sendable {
     package var ports: [Port]
     /// Addresses by network.
     package var addresses: [String: String]
+    /// How often in a row it ended soon after its start, while that goes on.
+    package var failures: Int?
+    /// Whether it is no replica, but one that a command was run in (`escale run`).
+    package var isOneOff: Bool?
 
     package init(
         id: ContainerID, name: String, project: ProjectName, service: ServiceName, slot: Int, generation: Int = 1,
@@ -218,6 +236,10 @@ package struct ExecRequest: Codable, Sendable {
     package var user: String?
     package var workingDirectory: String?
     package var environment: [String: String]
+    /// Return when it has started.
+    package var detach = false
+    /// With every capability, whatever the container has.
+    package var isPrivileged = false
 
     package init(
         service: ServiceName, index: Int = 1, command: [String], tty: Bool, user: String? = nil,

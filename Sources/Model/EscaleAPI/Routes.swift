@@ -13,7 +13,8 @@ package import EscaleCore
 /// | `GET /v1/projects` | → `[ProjectSummary]` |
 /// | `POST /v1/projects/NAME/up` | ``UpRequest`` → lines of ``UpResult`` |
 /// | `POST /v1/projects/NAME/down` | ``DownRequest`` → lines of ``Empty`` |
-/// | `POST /v1/projects/NAME/stop` | ``StopRequest`` → lines of ``Empty`` |
+/// | `POST /v1/projects/NAME/services` | ``ServicesRequest`` → lines of ``ServicesResult`` |
+/// | `POST /v1/projects/NAME/run` | ``RunRequest`` → lines of ``ContainerHandle``: a container that is not started yet |
 /// | `GET /v1/projects/NAME/containers` | → `[ContainerSummary]`, ended ones too |
 /// | `GET /v1/projects/NAME/logs?service=S…&follow=1&tail=N&since=T` | → lines of ``LogRecord`` (bare, no ``StreamLine``) |
 /// | `GET /v1/projects/NAME/events?follow=1&since=T` | → lines of ``Event`` (bare) |
@@ -24,6 +25,16 @@ package import EscaleCore
 /// | `POST /v1/projects/NAME/releases/latest` | ``ReleaseCommand`` → ``ReleaseSummary``: tells the one that runs |
 /// | `POST /v1/projects/NAME/rollback` | ``RollbackRequest`` → lines of ``UpResult`` |
 /// | `POST /v1/projects/NAME/exec` | ``ExecRequest`` → ``ExecPlan`` |
+/// | `POST /v1/containers/C/start` | → `{}`; C is an id, the beginning of one, or a name |
+/// | `POST /v1/containers/C/make` | → `{}`: it can be attached to, and its program waits for `start` |
+/// | `POST /v1/containers/C/signal?signal=S` | → `{}` |
+/// | `GET /v1/containers/C/attach` | → ``AttachPlan`` |
+/// | `GET /v1/containers/C/end` | → lines of ``ContainerEnd``, when it has ended |
+/// | `GET /v1/containers/C/processes` | → `[ProcessSummary]` |
+/// | `POST /v1/containers/C/copy` | ``CopyRequest`` → `{}` |
+/// | `GET /v1/stats?project=NAME` | → `[ContainerSample]` of what runs |
+/// | `GET /v1/volumes` | → `[VolumeSummary]` |
+/// | `DELETE /v1/containers/C` | → `{}`; one that a command was run in |
 /// | `POST /v1/build` | ``BuildRequest`` → lines of ``BuildResult`` |
 /// | `POST /v1/build/debug`, `DELETE` | ``DebugRequest`` → ``ExecPlan`` of a shell in what a failed step left; ends it |
 /// | `GET /v1/images` | → `[ImageSummary]` |

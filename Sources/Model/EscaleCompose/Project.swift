@@ -132,6 +132,10 @@ package struct Service: Codable, Hashable, Sendable {
     package var release = ReleaseSettings()
     /// `x-escale.http`; `nil` where the file has none.
     package var http: HTTPSettings?
+    /// `x-escale.probe`; `nil` where the file has none.
+    package var probe: ServiceProbe?
+    /// `x-escale.on_unhealthy`; `nil` where the file says nothing, which means restart.
+    package var onUnhealthy: UnhealthyAction?
     /// Any of them being active makes the service part of the project; `nil` for a service that always is.
     package var profiles: [String]?
 

@@ -22,7 +22,16 @@ extension ProjectRenderer {
         var members = Members()
         members.add("release", release(service.release))
         members.add("http", service.http.map(http))
+        members.add("probe", service.probe.map(probe))
+        members.add("on_unhealthy", service.onUnhealthy.map { .string($0.rawValue) })
         return members.filledMap
+    }
+
+    private static func probe(_ probe: ServiceProbe) -> YAMLValue {
+        switch probe.kind {
+        case .http(let path): .map([.init("http", .string(path)), .init("port", .int(Int64(probe.port)))])
+        case .tcp: .map([.init("tcp", .int(Int64(probe.port)))])
+        }
     }
 
     /// `x-escale` of the whole file.

@@ -65,6 +65,22 @@ package struct DesiredService: Codable, Hashable, Sendable {
     package var isChecked: Bool
     /// When the user last asked for this service, where that was before ``DesiredProject/requestedAt``.
     package var requestedAt: Timestamp?
+    /// Why its replicas shall not run, though the project is up; `nil` where they shall.
+    package var hold: Hold?
+    /// Whether an unhealthy replica is restarted, as its policy says of one that failed.
+    package var restartsUnhealthy: Bool?
+    /// Counts the requests to restart it: a replica that was started in an earlier round is started again.
+    package var round: Int?
+
+    /// What a command made of one service alone.
+    package enum Hold: String, Codable, Hashable, Sendable {
+        /// Containers are made and wait.
+        case created
+        /// Containers are stopped and stay; none is made.
+        case stopped
+        /// Containers are stopped and removed.
+        case removed
+    }
 
     package init(
         name: ServiceName, replicas: Int = 1, generation: Int = 1, fingerprint: String = "",

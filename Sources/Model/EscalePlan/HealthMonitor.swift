@@ -66,6 +66,9 @@ package struct HealthMonitor: Hashable, Sendable {
         nextProbe = now + distance(counts: counts)
     }
 
+    /// Leaves a probe out, as of a container that is paused.
+    package mutating func postpone(now: Timestamp) { nextProbe = now + min(settings.interval, .seconds(1)) }
+
     private mutating func distance(counts: Bool) -> Duration {
         guard health == .starting, !counts else { return settings.interval }
         earlyDelay = min(earlyDelay * 2, settings.startInterval)

@@ -40,6 +40,10 @@ package struct ObservedContainer: Hashable, Sendable {
     package var drainingSince: Timestamp?
     /// Whether its last connection is over, while it drains.
     package var isIdle: Bool
+    /// The service's ``DesiredService/round`` when it was started.
+    package var round = 0
+    /// The generations of the services that it depends on, when it was started; of those that it is to be restarted with.
+    package var companions: [ServiceName: Int] = [:]
 
     package init(
         id: ContainerID, replica: ReplicaID, fingerprint: String = "", phase: Phase, health: Health? = nil,

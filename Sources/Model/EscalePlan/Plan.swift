@@ -68,6 +68,9 @@ package enum Reason: Codable, Hashable, Sendable, CustomStringConvertible {
     case requested
     case ended(code: Int32, restart: Int)
     case goingDown
+    case unhealthy
+    /// A service that it is to be restarted with was replaced (`depends_on.restart`).
+    case companionReplaced(ServiceName)
 
     package var description: String {
         switch self {
@@ -80,6 +83,8 @@ package enum Reason: Codable, Hashable, Sendable, CustomStringConvertible {
         case .requested: "requested"
         case .ended(let code, let restart): "ended with exit code \(code), restart \(restart)"
         case .goingDown: "the project goes down"
+        case .unhealthy: "unhealthy"
+        case .companionReplaced(let service): "\(service) was replaced"
         }
     }
 }

@@ -46,8 +46,12 @@ private struct Planner {
         for service in desired.services {
             let unmet = unmetDependency(of: service)
             let wanted = service.wanted
-            for (replica, fingerprint, restart) in wanted {
-                converge(replica, fingerprint, restart, service, unmet: unmet, hasGround: hasGround)
+            if let hold = service.hold {
+                for (replica, fingerprint, _) in wanted { keep(replica, fingerprint, service, hold, hasGround: hasGround) }
+            } else {
+                for (replica, fingerprint, restart) in wanted {
+                    converge(replica, fingerprint, restart, service, unmet: unmet, hasGround: hasGround)
+                }
             }
             let replicas = Set(wanted.map(\.replica))
             for container in byService[service.name] ?? [] where !replicas.contains(container.replica) {
@@ -82,10 +86,51 @@ private struct Planner {
         switch container.phase {
         case .running:
             if container.drainingSince != nil { add(.undrain(container.id, container.replica), .requested) }
+            if let reason = restartReason(container, service, restart) { add(.stop(container.id, container.replica), reason) }
         case .created: start(container, unmet: unmet, .ready)
         case .exited where container.isStale(since: desired.requestTime(of: service)): start(container, unmet: unmet, .requested)
         case .exited(let code, let at): self.restart(container, restart, code: code, at: at)
         }
+    }
+
+    /// Keeps one replica of a service that shall not run where it shall be.
+    private mutating func keep(
+        _ replica: ReplicaID, _ fingerprint: String, _ service: DesiredService, _ hold: DesiredService.Hold, hasGround: Bool
+    ) {
+        let containers = byReplica[replica] ?? []
+        if containers.isEmpty, hold == .created, hasGround { add(.create(replica), .missing) }
+        for container in containers {
+            if container.isRunning {
+                if mayStop(container, before: { $0.hold != nil }) { add(.stop(container.id, replica), .requested) }
+            } else if hold == .removed {
+                add(.remove(container.id, replica), .requested)
+            } else if hold == .created, container.fingerprint != fingerprint {
+                add(.remove(container.id, replica), .changed)
+            }
+        }
+    }
+
+    /// Why a running replica is to be started again; `nil` while it is not, or others have to stop before it.
+    private func restartReason(
+        _ container: ObservedContainer, _ service: DesiredService, _ policy: RestartPolicy
+    ) -> Reason? {
+        guard container.replica.generation == service.generation else { return nil }
+        if container.health == .unhealthy, service.restartsUnhealthy == true,
+            RestartDelay.applies(policy, code: 1, failures: container.failures)
+        {
+            return .unhealthy
+        }
+        if container.round < service.round ?? 0 {
+            return mayStop(container, before: { $0.round ?? 0 > 0 }, lagging: true) ? .requested : nil
+        }
+        let companion = service.dependencies.first { dependency in
+            guard dependency.restart, let seen = container.companions[dependency.service],
+                let other = desired.service(dependency.service), other.generation != seen, other.hold == nil
+            else { return false }
+            let isAlone = (byService[other.name] ?? []).allSatisfy { $0.replica.generation == other.generation }
+            return isAlone && standing(of: other, for: dependency.condition) == .met
+        }
+        return companion.map { .companionReplaced($0.service) }
     }
 
     private mutating func start(_ container: ObservedContainer, unmet: Dependency?, _ reason: Reason) {
@@ -142,7 +187,13 @@ private struct Planner {
     }
 
     /// Whether nothing that still runs depends on it, directly or through others: the reverse of the order of starting.
-    private func mayStop(_ container: ObservedContainer) -> Bool {
+    ///
+    /// - Parameters:
+    ///   - before: of which services that depend on it a running replica counts.
+    ///   - lagging: whether only replicas count that are to be started again themselves.
+    private func mayStop(
+        _ container: ObservedContainer, before counts: (DesiredService) -> Bool = { _ in true }, lagging: Bool = false
+    ) -> Bool {
         var dependents: Set<ServiceName> = []
         var queue = [container.replica.service]
         while let name = queue.popLast() {
@@ -151,7 +202,10 @@ private struct Planner {
             }
         }
         dependents.remove(container.replica.service)
-        return !dependents.contains { (byService[$0] ?? []).contains(where: \.isRunning) }
+        return !dependents.contains { name in
+            guard let service = desired.service(name), counts(service) else { return false }
+            return (byService[name] ?? []).contains { $0.isRunning && (!lagging || $0.round < service.round ?? 0) }
+        }
     }
 
     // MARK: Steps

@@ -96,6 +96,11 @@ package func progress(
     var overall = Standing.met
     for service in desired.services {
         let (wanted, containers) = service.standing(among: byService[service.name] ?? [])
+        if let hold = service.hold {
+            if !isHeld(byService[service.name] ?? [], service, hold) { overall = .pending }
+            continue
+        }
+        if containers.contains(where: { $0.isRunning && $0.round < service.round ?? 0 }) { overall = .pending }
         let own = standing(
             of: wanted, containers: containers, for: healthy && service.isChecked ? .healthy : .started,
             since: desired.requestTime(of: service))
@@ -109,6 +114,18 @@ package func progress(
         if let blocked = blockade(of: wanted, in: desired, byService, containers) { return .failed(blocked) }
     }
     return overall
+}
+
+/// Whether a service that shall not run is where it shall be.
+private func isHeld(
+    _ containers: [ObservedContainer], _ service: DesiredService, _ hold: DesiredService.Hold
+) -> Bool {
+    switch hold {
+    case .created:
+        containers.count { !$0.isRunning && $0.fingerprint == service.fingerprint } >= service.replicas
+    case .stopped: !containers.contains(where: \.isRunning)
+    case .removed: containers.isEmpty
+    }
 }
 
 private func hasSettled(_ containers: [ObservedContainer], _ now: Timestamp) -> Bool {

@@ -17,6 +17,15 @@ package struct ContainerBlueprint: Codable, Hashable, Sendable {
     package var runtime: String?
     /// The control group below which its own is made, such as `/batch`; `nil` for the engine's.
     package var cgroupParent: String?
+    /// `nil` for one that reads from nothing.
+    package var input: StandardInput?
+
+    package enum StandardInput: String, Codable, Hashable, Sendable {
+        /// Ends when whoever was attached goes.
+        case untilDetached
+        /// Stays open, whoever comes and goes.
+        case keptOpen
+    }
 
     package init(spec: ContainerSpec, name: String, layers: [String], writable: WritableLayer? = nil) {
         self.spec = spec

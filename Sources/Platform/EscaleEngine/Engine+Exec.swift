@@ -12,6 +12,10 @@ package struct ContainerCommand: Hashable, Sendable {
     package var workingDirectory: String?
     /// Besides the container's own.
     package var environment: [String: String]
+    /// Whether the runtime returns when it has started, and gives it no streams.
+    package var isDetached = false
+    /// Whether it has every capability, whatever the container has.
+    package var isPrivileged = false
 
     package init(
         _ arguments: [String], terminal: Bool = false, user: ResolvedUser? = nil, workingDirectory: String? = nil,
@@ -35,7 +39,8 @@ extension Engine {
         bundle.removeOldCommands()
         let file = bundle.commandFile(hexadecimal(UInt64.random(in: 0 ... .max)))
         try bundle.write(RuntimeSpec.Process(container, running: command), to: file)
-        return runtimeCommand(["exec", "--process", file, container.id.rawValue], of: container.id)
+        let detached = command.isDetached ? ["--detach"] : []
+        return runtimeCommand(["exec"] + detached + ["--process", file, container.id.rawValue], of: container.id)
     }
 
     /// Runs a health check's command as the container's user in its directory; one that takes too long is killed.
@@ -67,6 +72,7 @@ extension RuntimeSpec.Process {
         spec.terminal = command.terminal
         spec.environment.merge(command.environment) { _, given in given }
         if let directory = command.workingDirectory { spec.workingDirectory = directory }
+        if command.isPrivileged { spec.capabilities = HostFacts.capabilities() }
         if let user = command.user {
             spec.user = user.uid
             spec.group = user.gid

@@ -72,7 +72,7 @@ package struct Engine: Sendable {
         BorrowedGroups(directory: "\(directories.runtime)/control-groups", layout: facts.cgroups)
     }
 
-    private func cgroup(_ id: ContainerID) -> Cgroup {
+    func cgroup(_ id: ContainerID) -> Cgroup {
         Cgroup(path: "\(bundle(id).placement.cgroupParent ?? cgroupParent)/\(id)", layout: facts.cgroups)
     }
 
@@ -172,6 +172,25 @@ package struct Engine: Sendable {
         try await conmon?.ended()
     }
 
+    /// Sends a signal to the container's first process; one that has ended is no error.
+    package func signal(_ processes: ContainerProcesses, _ signal: Int32) {
+        ProcessHandle(processes.container)?.signal(signal)
+    }
+
+    /// Freezes the container's processes where they are. Throws `container.runtime-failed` with the runtime's words.
+    package func pause(_ id: ContainerID, name: String) async throws { try await tell("pause", id, name) }
+
+    /// Lets frozen processes go on. Throws `container.runtime-failed` with the runtime's words.
+    package func resume(_ id: ContainerID, name: String) async throws { try await tell("resume", id, name) }
+
+    private func tell(_ verb: String, _ id: ContainerID, _ name: String) async throws {
+        let result = try await runtimeCommand([verb, id.rawValue], of: id).run(timeout: .seconds(30))
+        guard result.status == 0 else { throw EscaleError.runtimeFailed(verb, name, saying: result.tail()) }
+    }
+
+    /// Where conmon has the container's `attach` socket and its `ctl` pipe.
+    package func attachDirectory(of id: ContainerID) -> String { bundle(id).directory }
+
     /// Frees what the runtime holds for a container that has ended, so that it can be made again.
     package func release(_ id: ContainerID) async throws {
         let result = try await runtimeCommand(["delete", "--force", id.rawValue], of: id).run(timeout: .seconds(30))
@@ -257,6 +276,11 @@ package struct Engine: Sendable {
             "--no-sync-log", "--log-level", "error",
         ]
         if blueprint.spec.terminal { arguments.append("--terminal") }
+        switch blueprint.input {
+        case nil: break
+        case .untilDetached: arguments.append("--stdin")
+        case .keptOpen: arguments += ["--stdin", "--leave-stdin-open"]
+        }
         var environment = Command.defaultEnvironment
         environment["_OCI_SYNCPIPE"] = "3"
         return Command(

@@ -6,6 +6,14 @@ extension EscaleError.Code {
 }
 
 extension EscaleError {
+    /// The OCI runtime refused to do something with a container; its own words say why.
+    static func runtimeFailed(_ verb: String, _ name: String, saying output: String) -> Self {
+        let words = output.split(separator: "\n").last.map(String.init) ?? "no reason given"
+        return Self(
+            .init("container.runtime-failed"), "the OCI runtime can't \(verb) container \(name): \(words)",
+            hint: "see what it is doing with `escale ps -a` and `escale events`")
+    }
+
     /// The container couldn't be made or started; the runtime's own words say why.
     static func startFailed(_ name: String, saying output: String) -> Self {
         let words = output.split(separator: "\n").last.map(String.init) ?? "no reason given"

@@ -389,13 +389,17 @@ actor AddressBook {
         for (project, published) in projects.sorted(by: { $0.key < $1.key }) {
             let containers = published.containers.sorted { ($0.replica, $0.id) < ($1.replica, $1.id) }
             state.endpoints += containers.map { endpoint($0) }
-            for (service, replicas) in Dictionary(grouping: containers, by: \.replica.service).sorted(by: { $0.key < $1.key }) {
+            for (service, replicas) in Dictionary(grouping: containers.filter(\.servesService), by: \.replica.service).sorted(by: { $0.key < $1.key }) {
                 let spec = published.services.first { $0.name == service }
                 let share = published.shares[service]
                 let weights = TrafficShare.weights(
                     replicas.map { $0.candidate(newGeneration: share?.newGeneration) }, newShare: share?.percent, waits: false)
                 state.services += virtualServices(service, project, replicas, spec, weights)
                 for (port, backends) in Self.ports(replicas, spec, share, weights) { ports[port, default: []] += backends }
+            }
+            // Ports of a container that a command runs in are its own.
+            for single in containers where !single.servesService && single.processes != nil {
+                for (port, backends) in Self.ports([single], nil, nil, [single.id: 1]) { ports[port, default: []] += backends }
             }
         }
         state.ports = ports.sorted { $0.key < $1.key }.map { key, backends in

@@ -21,7 +21,7 @@ struct GatewayDirectory {
         var directory = Self()
         for (name, published) in projects {
             for service in published.services {
-                let containers = published.containers.filter { $0.replica.service == service.name }
+                let containers = published.containers.filter { $0.servesService && $0.replica.service == service.name }
                 // Between the last replica of one version and the first of the next the port stays, and requests wait.
                 guard !containers.isEmpty || published.expected.contains(service.name) else { continue }
                 directory.add(service, name, containers, published.shares[service.name])

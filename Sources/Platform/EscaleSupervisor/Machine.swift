@@ -18,6 +18,13 @@ package protocol ContainerEngine: Sendable {
     func start(_ id: ContainerID, name: String) async throws
     func exit(of id: ContainerID, _ processes: ContainerProcesses) async throws -> ContainerExit
     func stop(_ processes: ContainerProcesses, signal: Int32, grace: Duration) async throws
+    /// Sends a signal to the container's first process; one that has ended is no error.
+    func signal(_ processes: ContainerProcesses, _ signal: Int32)
+    func pause(_ id: ContainerID, name: String) async throws
+    func resume(_ id: ContainerID, name: String) async throws
+    func attachDirectory(of id: ContainerID) -> String
+    func usage(of id: ContainerID, pid: Int32) -> ContainerUsage
+    func processes(of id: ContainerID) -> [ContainerProcess]
     func release(_ id: ContainerID) async throws
     func remove(_ id: ContainerID) async throws
     func sweep(keeping known: Set<ContainerID>) async throws
@@ -68,6 +75,8 @@ package protocol HostNetwork: Sendable {
     func connections(leavingOutFrom senders: Set<IPv4Address>) async throws -> [IPv4Address: Int]
     /// Describes the process that listens on the port of the host; `nil` where none does. Blocks.
     func listener(on port: PortMapping) -> String?
+    /// Asks a container at its address; `nil` where it is well, else why it isn't.
+    func complaint(of probe: ServiceProbe, at address: IPv4Address, timeout: Duration) async -> String?
     /// Whether somebody takes connections at the address of a container. Blocks for a moment at most.
     func answers(_ address: IPv4Address, _ port: UInt16) throws(EscaleError) -> Bool
 }
@@ -83,6 +92,12 @@ extension NetworkController: HostNetwork {
     }
 
     package nonisolated func listener(on port: PortMapping) -> String? { PortCheck.listener(on: port) }
+
+    package nonisolated func complaint(
+        of probe: ServiceProbe, at address: IPv4Address, timeout: Duration
+    ) async -> String? {
+        await NetworkProbe(probe, address: address, timeout: timeout).complaint()
+    }
 
     package nonisolated func answers(_ address: IPv4Address, _ port: UInt16) throws(EscaleError) -> Bool {
         try PortCheck.answers(address, port)

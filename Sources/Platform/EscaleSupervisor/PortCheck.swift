@@ -23,10 +23,13 @@ enum PortCheck {
     }
 
     /// Whether somebody takes connections at the address of a container. Blocks for a moment at most.
-    static func answers(_ address: IPv4Address, _ port: UInt16) throws(EscaleError) -> Bool {
+    static func answers(
+        _ address: IPv4Address, _ port: UInt16, within limit: Duration = .milliseconds(200)
+    ) throws(EscaleError) -> Bool {
         let socket = FileDescriptor(owning: Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
         guard socket.number >= 0 else { throw Errno.current.during("open a socket") }
-        var limit = timeval(tv_sec: 0, tv_usec: 200_000)
+        let microseconds = Int(max(limit, .milliseconds(1)) / .microseconds(1))
+        var limit = timeval(tv_sec: microseconds / 1_000_000, tv_usec: microseconds % 1_000_000)
         setsockopt(socket.number, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         var target = sockaddr_in()
         target.sin_family = sa_family_t(AF_INET)

@@ -23,17 +23,38 @@ extension ProjectSupervisor {
         let known = Set(project.services.map(\.name) + (project.disabledServices ?? []))
         let orphans = containers.values.filter { !known.contains($0.replica.service) }.map(\.name).sorted()
         let (next, recipes) = try draft(request, wanted)
+        if request.isDryRun { return try preview(next, orphans: orphans, observer) }
+        try tellChanges(to: next, recipes, observer)
+        try await unpauseForUp(wanted, observer)
         let counter = StepCounter(observer)
-        let made = try await pursue(
+        let made = try await bring(request, wanted, next, recipes, counter.observe)
+        return UpResult(
+            changed: counter.changed, orphans: request.removeOrphans ? [] : orphans, release: made.flatMap(protectedSummary(of:)))
+    }
+
+    /// Brings up the services that others need, and the networks and volumes of those beside them that are made otherwise.
+    func bringUp(
+        _ request: UpRequest, selected: Set<ServiceName>, besides: [Service],
+        _ observer: @escaping @Sendable (ProgressEvent) -> Void
+    ) async throws {
+        try await checkGround(
+            request.project, request.project.services.filter { selected.contains($0.name) } + besides, ports: false)
+        let (next, recipes) = try draft(request, selected, besides: besides)
+        _ = try await bring(request, selected, next, recipes, observer)
+    }
+
+    private func bring(
+        _ request: UpRequest, _ wanted: Set<ServiceName>, _ next: ProjectRecord, _ recipes: [ServiceName: Recipe],
+        _ observer: @escaping @Sendable (ProgressEvent) -> Void
+    ) async throws -> Int? {
+        try await pursue(
             next, recipes, trigger: "up", strategy: request.strategy, detaches: request.detachFromRelease,
-            timeout: request.waitTimeout, observer: counter.observe
+            timeout: request.waitTimeout, observer: observer
         ) { desired, observed in
             var asked = desired
             asked.services.removeAll { !wanted.contains($0.name) }
             return try await self.check(asked, observed, wait: request.wait)
         }
-        return UpResult(
-            changed: counter.changed, orphans: request.removeOrphans ? [] : orphans, release: made.flatMap(protectedSummary(of:)))
     }
 
     /// Goes back to a kept release, by a release of its own; one that is under way is turned round instead.
@@ -166,32 +187,91 @@ extension ProjectSupervisor {
 
     /// The record that an `up` makes true, still without its versions' numbers, and what its containers are made from.
     private func draft(
-        _ request: UpRequest, _ wanted: Set<ServiceName>
+        _ request: UpRequest, _ wanted: Set<ServiceName>, besides: [Service] = []
     ) throws -> (record: ProjectRecord, recipes: [ServiceName: Recipe]) {
-        let project = request.project
+        var project = request.project
         let now = Timestamp.now
+        let untouched = untouchedServices(project, wanted)
+        let kept = request.keepsExisting ? existingServices(wanted, since: now) : []
+        // What stays as it was is still made from what the file said then.
+        for service in untouched + kept {
+            guard let former = record?.project.service(service.name),
+                let index = project.services.firstIndex(where: { $0.name == service.name })
+            else { continue }
+            project.services[index] = former
+        }
         var next = ProjectRecord(
             project: project,
             desired: DesiredProject(
-                goal: .up, requestedAt: now, services: untouchedServices(project, wanted),
+                goal: .up, requestedAt: now, services: untouched + kept,
                 removeOrphans: request.removeOrphans, leftOut: project.disabledServices),
             salts: record?.salts ?? [:])
         var recipes: [ServiceName: Recipe] = [:]
         for service in next.desired.services { next.images[service.name] = record?.images[service.name] }
-        for service in project.services where wanted.contains(service.name) {
-            let recipe = try recipe(service, project)
-            if request.forceRecreate { next.salts[service.name] = now.description }
+        next.renewals = record?.renewals
+        for service in project.services where wanted.contains(service.name) && next.desired.service(service.name) == nil {
+            var recipe = try recipe(service, project)
+            if isForced(service.name, request) { next.salts[service.name] = now.description }
             var desired = try recipe.desired
+            if request.withoutDependencies { desired.dependencies = [] }
             desired.fingerprint += next.salts[service.name] ?? ""
+            let former = record?.desired.service(service.name)
+            desired.round = former?.round
+            if request.createsOnly, !isRunning(service.name) || former?.fingerprint != desired.fingerprint {
+                desired.hold = .created
+            }
+            if request.renewsAnonymousVolumes, former?.fingerprint != desired.fingerprint {
+                next.renewals = (next.renewals ?? [:]).merging([service.name: now.description]) { $1 }
+            }
+            recipe.renewal = next.renewals?[service.name]
             next.desired.services.append(desired)
             recipes[service.name] = recipe
             next.images[service.name] = recipe.imageID
         }
         next.desired.services.sort { $0.name < $1.name }
-        let services = next.desired.services.compactMap { project.service($0.name) }
+        let services = next.desired.services.compactMap { project.service($0.name) } + besides
         next.desired.networks = project.networks(of: services).filter { !$0.isExternal }.map(\.name).sorted()
         next.desired.volumes = project.volumes(of: services).filter { !$0.isExternal }.map(\.name).sorted()
         return (next, recipes)
+    }
+
+    /// The services that have containers, as they were asked for last.
+    private func existingServices(_ wanted: Set<ServiceName>, since now: Timestamp) -> [DesiredService] {
+        let existing = Set(replicaContainers.map(\.replica.service))
+        return (record?.desired.services ?? []).filter { wanted.contains($0.name) && existing.contains($0.name) }.map {
+            var service = $0
+            service.requestedAt = now
+            service.hold = nil
+            return service
+        }
+    }
+
+    private func isForced(_ service: ServiceName, _ request: UpRequest) -> Bool {
+        guard request.forceRecreate || request.recreatesDependencies else { return false }
+        let isNamed = request.services.isEmpty || request.services.contains(service)
+        return isNamed ? request.forceRecreate : request.recreatesDependencies
+    }
+
+    private func isRunning(_ service: ServiceName) -> Bool {
+        replicaContainers.contains { $0.replica.service == service && $0.processes != nil }
+    }
+
+    /// Says of each service that gets new containers what made them necessary.
+    private func tellChanges(
+        to next: ProjectRecord, _ recipes: [ServiceName: Recipe], _ observer: @escaping @Sendable (ProgressEvent) -> Void
+    ) throws {
+        guard let record else { return }
+        for service in next.desired.services {
+            guard let former = record.desired.service(service.name), former.fingerprint != service.fingerprint,
+                containers.values.contains(where: { $0.replica.service == service.name }),
+                let recipe = recipes[service.name]
+            else { continue }
+            let keys = try changedKeys(of: service.name, to: recipe)
+            observer(
+                ProgressEvent(
+                    "Service \(service.name)", .done, "Changed",
+                    reason: keys.isEmpty ? "recreation asked for" : keys.joined(separator: ", "), at: .now))
+        }
     }
 
     /// Removes containers and networks, and, if asked, volumes.
@@ -209,16 +289,6 @@ extension ProjectSupervisor {
         try await publish()
     }
 
-    /// Stops the containers and keeps them.
-    func stop(_ request: StopRequest, observer: @escaping @Sendable (ProgressEvent) -> Void) async throws {
-        guard var next = record else { return }
-        next.desired.goal = .stopped
-        next.desired.requestedAt = .now
-        try await pursue(next, stopTimeout: request.timeout, timeout: nil, observer: observer) { _, observed in
-            !observed.containers.contains(where: \.isRunning)
-        }
-    }
-
     // MARK: Before
 
     /// The services asked for and what they depend on.
@@ -226,25 +296,29 @@ extension ProjectSupervisor {
         if let unknown = request.services.first(where: { request.project.service($0) == nil }) {
             throw EscaleError.serviceUnknown(unknown, project: request.project.name)
         }
-        return request.project.closure(of: request.services)
+        return request.wanted
     }
 
     /// The services that are there and that nobody asked for this time: they stay as they were asked for last.
     private func untouchedServices(_ project: Project, _ wanted: Set<ServiceName>) -> [DesiredService] {
-        guard let former = record?.desired, former.goal == .up else { return [] }
+        guard let former = record?.desired, former.goal == .up || former.goal == .stopped else { return [] }
         return former.services.filter { !wanted.contains($0.name) && project.service($0.name) != nil }.map { service in
             var service = service
             service.requestedAt = service.requestedAt ?? former.requestedAt
+            if former.goal == .stopped { service.hold = service.hold ?? .stopped }
             return service
         }
     }
 
     /// A service's recipe with the image as it is now.
-    func recipe(_ service: Service, _ project: Project, imageID: Digest? = nil) throws -> Recipe {
+    func recipe(
+        _ service: Service, _ project: Project, imageID: Digest? = nil, renewal: String? = nil
+    ) throws -> Recipe {
         let imageName = service.imageName(in: project.name)
         let image = try storedImage(imageID?.description ?? imageName, for: service)
         return Recipe(
-            service: service, project: project, imageName: imageName, imageID: image.id, image: image.config.config)
+            service: service, project: project, imageName: imageName, imageID: image.id, image: image.config.config,
+            renewal: renewal)
     }
 
     private func storedImage(_ name: String, for service: Service) throws -> StoredImage {
@@ -257,7 +331,7 @@ extension ProjectSupervisor {
     }
 
     /// What must hold on the host before anything is begun: external objects exist, ports are free.
-    private func checkGround(_ project: Project, _ services: [Service]) async throws {
+    private func checkGround(_ project: Project, _ services: [Service], ports: Bool = true) async throws {
         for network in project.networks(of: services) where network.isExternal {
             guard await platform.network.exists(network.name) else {
                 throw EscaleError.externalMissing("network", network.name)
@@ -268,6 +342,7 @@ extension ProjectSupervisor {
         for volume in project.volumes(of: services) where volume.isExternal && !existing.contains(volume.name) {
             throw EscaleError.externalMissing("volume", volume.name)
         }
+        guard ports else { return }
         // Our own gateway is no obstacle.
         let served = await platform.network.gatewayPorts
         try await checkPortAddresses(of: services)
@@ -301,7 +376,7 @@ extension ProjectSupervisor {
     // MARK: Meanwhile
 
     /// Whether an `up` has got there; throws why it never will.
-    private func check(_ desired: DesiredProject, _ observed: ObservedProject, wait: Bool) async throws -> Bool {
+    func check(_ desired: DesiredProject, _ observed: ObservedProject, wait: Bool) async throws -> Bool {
         switch progress(of: desired, observed, healthy: wait, now: .now) {
         case .met: return true
         case .pending: return false

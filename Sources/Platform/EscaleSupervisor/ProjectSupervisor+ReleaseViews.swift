@@ -79,7 +79,7 @@ extension ProjectSupervisor {
 
     /// The service's replicas as the traffic sees them.
     private func candidates(_ service: ServiceName, newGeneration: Int) -> [TrafficShare.Candidate] {
-        containers.values.filter { $0.replica.service == service }.map { $0.candidate(newGeneration: newGeneration) }
+        replicaContainers.filter { $0.replica.service == service }.map { $0.candidate(newGeneration: newGeneration) }
     }
 
     /// The release's state now, at every change, and once a second for the figures; ends with the release.
@@ -142,10 +142,23 @@ extension ProjectSupervisor {
     /// A service as dotted attributes and texts: its model as JSON, flattened, with the image's ID.
     private func attributes(of name: ServiceName, in record: ReleaseRecord) throws -> [String: String] {
         guard let service = record.project.service(name), record.desired.service(name) != nil else { return [:] }
+        return try attributes(of: service, image: record.images[name])
+    }
+
+    /// The attributes that make the service's containers others than those that it has.
+    func changedKeys(of name: ServiceName, to recipe: Recipe) throws -> [String] {
+        guard let former = record?.desired.service(name) else { return [] }
+        guard let before = recipes[VersionID(service: name, generation: former.generation)] else { return [] }
+        let old = try attributes(of: before.shape, image: before.imageID)
+        let new = try attributes(of: recipe.shape, image: recipe.imageID)
+        return Set(old.keys).union(new.keys).filter { old[$0] != new[$0] }.sorted()
+    }
+
+    private func attributes(of service: Service, image: Digest?) throws -> [String: String] {
         let json = try JSONDecoder().decode(JSONTree.self, from: JSONEncoder().encode(service))
         var attributes: [String: String] = [:]
         json.flatten(into: &attributes, at: "")
-        if let image = record.images[name] { attributes["image id"] = String(image.hex.prefix(12)) }
+        if let image { attributes["image id"] = String(image.hex.prefix(12)) }
         return attributes
     }
 }

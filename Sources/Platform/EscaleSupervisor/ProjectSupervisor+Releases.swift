@@ -228,7 +228,7 @@ extension ProjectSupervisor {
 
     private func view(of change: Change) -> ServiceView {
         var view = ServiceView(figures: figures[change.service] ?? [:], checks: checks[change.service] ?? [])
-        for container in containers.values where container.replica.service == change.service {
+        for container in replicaContainers where container.replica.service == change.service {
             let instance = Instance(generation: container.replica.generation, slot: container.replica.slot)
             view.replicas[instance] = condition(container, instance, change)
         }

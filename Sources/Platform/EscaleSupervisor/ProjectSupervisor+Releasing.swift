@@ -41,6 +41,8 @@ extension ProjectSupervisor {
             }
         }
         changed.formIntersection(next.desired.services.map(\.name))
+        // What shall not run can't prove itself; its version counts from when it is started.
+        if !isFresh { changed.subtract(next.desired.services.filter { $0.hold != nil }.map(\.name)) }
         guard !changed.isEmpty else {
             next.release = record?.release ?? 0
             next.proven = proven
@@ -90,11 +92,11 @@ extension ProjectSupervisor {
     private var standingInstances: [ServiceName: Set<Instance>] {
         guard record?.desired.goal == .up else { return [:] }
         var standing: [ServiceName: Set<Instance>] = [:]
-        for container in containers.values where container.processes != nil || container.phase != .created {
+        for container in replicaContainers where container.processes != nil || container.phase != .created {
             standing[container.replica.service, default: []].insert(
                 Instance(generation: container.replica.generation, slot: container.replica.slot))
         }
-        return containers.values.contains { $0.processes != nil } ? standing : [:]
+        return replicaContainers.contains { $0.processes != nil } ? standing : [:]
     }
 
     private func isReady(_ instance: Instance, of service: ServiceName) -> Bool {

@@ -52,9 +52,20 @@ extension ProjectSupervisor {
     // MARK: Containers
 
     func create(_ replica: ReplicaID) async throws {
-        let recipe = try recipe(of: replica)
-        let containerName = containerName(replica)
-        emit(title(replica), .working, "Creating")
+        _ = try await make(
+            try recipe(of: replica), replica, name: containerName(replica), fingerprint: fingerprint(of: replica)
+        ) { _ in }
+    }
+
+    /// Makes a container and doesn't start it.
+    ///
+    /// - Parameter adjust: what is different about this one.
+    func make(
+        _ recipe: Recipe, _ replica: ReplicaID, name containerName: String, fingerprint: String,
+        adjust: (inout ContainerRecord) -> Void
+    ) async throws -> ContainerID {
+        let title = self.title(replica, name: containerName)
+        emit(title, .working, "Creating")
         let id = platform.engine.newID()
         let image = try platform.images.image(recipe.imageID.description)
         let layers = platform.images.lowerDirectories(of: image)
@@ -74,10 +85,10 @@ extension ProjectSupervisor {
         spec.sysctls = recipe.service.security?.sysctls
         spec.hasCgroupNamespace = recipe.hasCgroupNamespace(platform.engine.facts.cgroups)
         let countsSwap = platform.engine.facts.countsSwap
-        spec.limits = limits(of: recipe, countsSwap: countsSwap, title: title(replica))
+        spec.limits = limits(of: recipe, countsSwap: countsSwap, title: title)
         if !countsSwap, recipe.service.resources?.memoryAndSwap != nil {
             emit(
-                title(replica), .warning, "Without memswap_limit",
+                title, .warning, "Without memswap_limit",
                 reason: "this kernel does not count swap; boot it with swapaccount=1, or remove the line")
         }
         if recipe.service.useInit {
@@ -90,25 +101,29 @@ extension ProjectSupervisor {
         spec.namespaces = recipe.service.namespaces?.ofHost
         if let domain = recipe.service.names?.domain { spec.domainname = domain }
         let addresses = try await platform.network.allocate(recipe.service, of: recipe.project, for: id)
-        let container = ContainerRecord(
+        var container = ContainerRecord(
             id: id, name: containerName, project: name, replica: replica,
-            fingerprint: fingerprint(of: replica),
+            fingerprint: fingerprint,
             blueprint: try recipe.blueprint(spec, name: containerName, layers: layers),
             image: recipe.imageName, imageID: recipe.imageID, addresses: addresses, names: recipe.service.names,
             namespaces: recipe.service.namespaces,
             ports: try await platform.network.assign(recipe.service.ports, to: id, of: recipe.service.name), stopSignal: try recipe.stopSignal(),
             createdAt: .now, httpPort: recipe.service.http?.containerPort)
+        adjust(&container)
         try platform.store.save(container)
         containers[id] = container
         // Its names and rules are there before it is.
         try await publish()
-        emit(title(replica), .done, "Created")
+        emit(title, .done, "Created")
+        return id
     }
 
     func start(_ id: ContainerID, because reason: Reason) async throws {
         guard let container = containers[id] else { return }
         let subject = title(container.replica)
         let recipe = recipes[VersionID(container.replica)]
+        let service = record?.desired.service(container.replica.service)
+        let seen = generations(seenBy: service)
         emit(subject, .working, "Starting", reason: reason == .ready ? nil : reason.description)
         let hasRun = container.startedAt != nil
         try update(id) { $0.phase = .starting }
@@ -124,6 +139,11 @@ extension ProjectSupervisor {
                 container.isListening = recipe?.listeningPort == nil ? nil : false
                 container.readySince = container.isReady ? container.startedAt : nil
                 container.drainingSince = nil
+                container.isPaused = nil
+                container.wasHealthy = nil
+                container.endedUnhealthy = nil
+                container.round = service?.round
+                container.seenGenerations = seen
                 if case .ended = reason { container.restarts += 1 }
             }
         } catch {
@@ -148,6 +168,10 @@ extension ProjectSupervisor {
         }
         try await platform.network.attach(container, pid: processes.container.pid)
         try update(id) { $0.companions = companions }
+        if let held = heldStarts[id] {
+            held.isMade.open()
+            try await held.mayGo.wait()
+        }
         try await platform.engine.start(id, name: container.name)
         return processes
     }
@@ -178,7 +202,9 @@ extension ProjectSupervisor {
         let grace = stopTimeout ?? recipes[VersionID(container.replica)]?.service.stopGracePeriod ?? .seconds(10)
         stopping.insert(id)
         defer { stopping.remove(id) }
-        try await platform.engine.stop(processes, signal: container.stopSignal, grace: grace)
+        if reason == .unhealthy { try update(id) { $0.endedUnhealthy = true } }
+        if container.isPaused == true { try await resume(id) }
+        try await platform.engine.stop(processes, signal: stopSignal ?? container.stopSignal, grace: grace)
         await exits[id]?.value
         emit(subject, .done, "Stopped")
     }

@@ -16,13 +16,14 @@ extension ProjectSupervisor {
         for service in record.desired.services {
             guard let imageID = record.images[service.name], let spec = record.project.service(service.name) else { continue }
             recipes[VersionID(service: service.name, generation: service.generation)] = try? recipe(
-                spec, record.project, imageID: imageID)
+                spec, record.project, imageID: imageID, renewal: record.renewals?[service.name])
         }
         for version in versionsInUse where recipes[version] == nil {
             guard let origin = kept[version.generation], let imageID = origin.images[version.service],
                 let spec = origin.project.service(version.service)
             else { continue }
-            recipes[version] = try? recipe(spec, origin.project, imageID: imageID)
+            recipes[version] = try? recipe(
+                spec, origin.project, imageID: imageID, renewal: record.renewals?[version.service])
         }
     }
 
@@ -47,7 +48,7 @@ extension ProjectSupervisor {
         let (state, exitCode): (ContainerSummary.State, Int32?) =
             switch container.phase {
             case .created, .starting: (.created, nil)
-            case .running: (.running, nil)
+            case .running: (container.isPaused == true ? .paused : .running, nil)
             case .exited(let code): (isRestarting(container, code) ? .restarting : .exited, code)
             }
         let health: ContainerSummary.Health? =
@@ -57,7 +58,7 @@ extension ProjectSupervisor {
             case .unhealthy: .unhealthy
             case nil: nil
             }
-        return ContainerSummary(
+        var summary = ContainerSummary(
             id: container.id, name: container.name, project: name, service: container.replica.service,
             slot: container.replica.slot, generation: container.replica.generation, image: container.image, imageID: container.imageID.description,
             command: container.blueprint.spec.arguments, state: state, health: health,
@@ -73,11 +74,21 @@ extension ProjectSupervisor {
             },
             addresses: Dictionary(
                 container.addresses.map { ($0.network.rawValue, "\($0.address)") }, uniquingKeysWith: { $1 }))
+        summary.isOneOff = container.isOneOff
+        summary.failures = isCrashing(container) ? container.failures : nil
+        return summary
+    }
+
+    /// Whether its quick ends still say something: until it has run for a while.
+    private func isCrashing(_ container: ContainerRecord) -> Bool {
+        guard container.failures > 0, container.wasStopped != true else { return false }
+        guard container.processes != nil, let startedAt = container.startedAt else { return true }
+        return .now - startedAt < RestartDelay.stableAfter
     }
 
     private func isRestarting(_ container: ContainerRecord, _ code: Int32) -> Bool {
-        guard container.wasStopped != true, let desired = record?.desired, desired.goal == .up,
-            let service = desired.service(container.replica.service)
+        guard container.wasStopped != true, container.isOneOff != true, let desired = record?.desired,
+            desired.goal == .up, let service = desired.service(container.replica.service), service.hold == nil
         else { return false }
         return container.replica.generation == service.generation && RestartDelay.applies(service.restart, code: code, failures: container.failures)
     }

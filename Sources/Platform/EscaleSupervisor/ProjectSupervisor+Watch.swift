@@ -28,7 +28,8 @@ extension ProjectSupervisor {
                     container.phase = .exited(code: 137)
                     container.finishedAt = .now
                 }
-            case .created, .exited: break
+            case .created, .exited:
+                if container.isRemovedAtExit == true { try await remove(container.id, because: .requested) }
             }
         }
         try await publish()
@@ -56,7 +57,7 @@ extension ProjectSupervisor {
             container.health.flatMap { $0 == .starting ? nil : $0 }.map {
                 HealthMonitor(recipe.health, startedAt: startedAt, adopted: $0, now: .now)
             } ?? HealthMonitor(recipe.health, startedAt: startedAt)
-        probes[id] = Task { await check(container.blueprint.spec, probe, monitor) }
+        probes[id] = Task { await check(container, probe, monitor) }
     }
 
     private func ended(_ id: ContainerID, _ exit: ContainerExit) async throws {
@@ -74,16 +75,21 @@ extension ProjectSupervisor {
             container.health = nil
             container.isListening = container.isListening.map { _ in false }
             container.readySince = nil
-            container.reason = reason
+            container.reason = container.endedUnhealthy == true ? "unhealthy: \(container.reason ?? "")" : reason
             container.lastWords = words ?? container.lastWords
-            container.wasStopped = stopping.contains(id)
+            container.isPaused = nil
+            // What was stopped for its health has failed: its policy says when it is tried again.
+            let ailed = container.endedUnhealthy == true
+            container.wasStopped = stopping.contains(id) && !ailed
             let ran = container.startedAt.map { exit.at - $0 } ?? .zero
-            container.failures = ran >= RestartDelay.stableAfter ? 1 : container.failures + 1
+            let wasStable = ailed ? container.wasHealthy == true : ran >= RestartDelay.stableAfter
+            container.failures = wasStable ? 1 : container.failures + 1
         }
         if let updated {
             platform.events.record(
-                "container.exited", updated.name, of: name, ["exitCode": "\(exit.code)", "reason": reason])
+                "container.exited", updated.name, of: name, ["exitCode": "\(exit.code)", "reason": updated.reason ?? reason])
         }
+        try await removeIfFinished(id)
         // The rules follow what is true; that they can't be written is logged and tried again with the next change.
         do { try await publish() } catch {
             platform.log.error("the network rules can't be written", ["error": "\(error)"])
@@ -93,24 +99,40 @@ extension ProjectSupervisor {
 
     // MARK: Health
 
-    private func check(_ container: ContainerSpec, _ arguments: [String], _ monitor: HealthMonitor) async {
+    private func check(_ container: ContainerRecord, _ probe: Recipe.Probe, _ monitor: HealthMonitor) async {
         var monitor = monitor
         while !Task.isCancelled {
             // A cancelled check ends here or after its probe.
             guard (try? await Task.sleep(for: max(.zero, monitor.nextProbe - .now))) != nil else { return }
+            if containers[container.id]?.isPaused == true {
+                monitor.postpone(now: .now)
+                continue
+            }
             let begun = Timestamp.now
-            let result = try? await platform.engine.probe(arguments, in: container, timeout: monitor.settings.timeout)
+            let complaint = await complaint(of: probe, container, timeout: monitor.settings.timeout)
             if Task.isCancelled { return }
-            let success = result?.status == 0
-            monitor.finished(success: success, begun: begun, now: .now)
-            let output =
-                result.map { $0.timedOut ? "no answer within \(monitor.settings.timeout.composeText)\n" : "" }
-                .map { $0 + (result?.tail() ?? "") } ?? "the check could not be run"
+            monitor.finished(success: complaint == nil, begun: begun, now: .now)
             do {
-                try await probed(container.id, monitor.health, output: success ? nil : "\(output)")
+                try await probed(container.id, monitor.health, output: complaint)
             } catch {
                 platform.log.error("a probe's result can't be kept", ["error": "\(error)"])
             }
+        }
+    }
+
+    /// Checks the container once; `nil` where it is well.
+    private func complaint(of probe: Recipe.Probe, _ container: ContainerRecord, timeout: Duration) async -> String? {
+        switch probe {
+        case .command(let arguments):
+            let spec = container.blueprint.spec
+            guard let result = try? await platform.engine.probe(arguments, in: spec, timeout: timeout) else {
+                return "the check could not be run"
+            }
+            if result.status == 0, !result.timedOut { return nil }
+            return (result.timedOut ? "no answer within \(timeout.composeText)\n" : "") + result.tail()
+        case .network(let probe):
+            guard let address = container.addresses.first?.address else { return "it has no address to ask at" }
+            return await platform.network.controller.complaint(of: probe, at: address, timeout: timeout)
         }
     }
 
@@ -119,6 +141,7 @@ extension ProjectSupervisor {
         guard container.health != health || container.reason != output else { return }
         try update(id) { container in
             container.health = health
+            if health == .healthy { container.wasHealthy = true }
             container.reason = output
             container.readySince = container.isReady ? container.readySince ?? .now : nil
         }

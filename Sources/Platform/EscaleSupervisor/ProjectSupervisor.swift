@@ -33,10 +33,14 @@ actor ProjectSupervisor {
     private var command = 0
     private var observers: [Int: @Sendable (ProgressEvent) -> Void] = [:]
     let changes = Broadcast<Void>()
+    nonisolated let commands = CommandQueue()
     /// Whether what a former daemon left is still being taken up. Nothing is begun before: what is half made looks unmade.
     var isAdopting = false
     /// The tasks that wait for a running container's end.
     var exits: [ContainerID: Task<Void, Never>] = [:]
+    var heldStarts: [ContainerID: HeldStart] = [:]
+    /// Exit codes of containers that went with their end, for those who wait for them.
+    var exitCodes: [ContainerID: Int32] = [:]
     var probes: [ContainerID: Task<Void, Never>] = [:]
     private var publications = 0
     /// Draining containers, with the time from which on no new connection led there.
@@ -56,6 +60,8 @@ actor ProjectSupervisor {
     var stopping: Set<ContainerID> = []
     /// Instead of the services' own grace periods, for the current command.
     private(set) var stopTimeout: Duration?
+    /// Instead of the containers' own stop signals, for the current command.
+    private(set) var stopSignal: Int32?
     /// The last seeding of each volume, so that replicas that share one don't fill it at the same time.
     var seedings: [VolumeName: Task<Void, any Error>] = [:]
 
@@ -89,7 +95,8 @@ actor ProjectSupervisor {
     ///   - observer: sees every step's progress meanwhile.
     ///   - newRelease: what the new goal comes about by; `nil` where no version changes.
     func pursue(
-        _ newRecord: ProjectRecord, _ newRelease: ReleaseRecord? = nil, stopTimeout: Duration?, timeout: Duration?,
+        _ newRecord: ProjectRecord, _ newRelease: ReleaseRecord? = nil, stopTimeout: Duration?,
+        stopSignal: Int32? = nil, timeout: Duration?,
         observer: @escaping @Sendable (ProgressEvent) -> Void,
         until isDone: (DesiredProject, ObservedProject) async throws -> Bool
     ) async throws {
@@ -98,6 +105,7 @@ actor ProjectSupervisor {
         observers[own] = observer
         defer { observers[own] = nil }
         self.stopTimeout = stopTimeout
+        self.stopSignal = stopSignal
         blocked = [:]
         if let newRelease {
             try supersede(by: newRelease.number)
@@ -137,7 +145,7 @@ actor ProjectSupervisor {
     var observed: ObservedProject {
         ObservedProject(
             networks: networks, volumes: volumes,
-            containers: containers.values.map { $0.observed(isIdle: idle.contains($0.id)) }
+            containers: containers.values.filter(isPlanned).map { $0.observed(isIdle: idle.contains($0.id)) }
                 .sorted { $0.replica < $1.replica })
     }
 
@@ -259,7 +267,7 @@ actor ProjectSupervisor {
         emit(title(wait.replica), .working, "Waiting", reason: wait.description)
     }
 
-    private func subject(_ step: Step) -> String {
+    func subject(_ step: Step) -> String {
         switch step.subject {
         case .network(let name): "Network \(name)"
         case .volume(let name): "Volume \(name)"
@@ -275,8 +283,9 @@ actor ProjectSupervisor {
     }
 
     /// What progress calls the container: by its version too, as long as another one of its slot is there.
-    func title(_ replica: ReplicaID) -> String {
-        let name = containerName(replica)
+    func title(_ replica: ReplicaID) -> String { title(replica, name: containerName(replica)) }
+
+    func title(_ replica: ReplicaID, name: String) -> String {
         let isTwin = containers.values.contains {
             $0.replica.service == replica.service && $0.replica.slot == replica.slot
                 && $0.replica.generation > replica.generation

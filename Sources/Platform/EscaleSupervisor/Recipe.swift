@@ -12,6 +12,8 @@ struct Recipe: Sendable {
     let imageName: String
     let imageID: Digest
     let image: ImageDefaults
+    /// What its anonymous volumes were last renewed by; `nil` where they never were.
+    var renewal: String?
 
     // MARK: What the planner needs
 
@@ -21,6 +23,7 @@ struct Recipe: Sendable {
                 name: service.name, replicas: service.replicas, fingerprint: try fingerprint(),
                 dependencies: service.dependencies, restart: service.restart, isChecked: probe != nil)
             desired.drain = service.release.drain
+            desired.restartsUnhealthy = probe != nil && service.onUnhealthy != .ignore
             return desired
         }
     }
@@ -30,6 +33,20 @@ struct Recipe: Sendable {
     /// What the daemon applies without a new container is left out: how many there are, what they wait for, when they
     /// are restarted and how long they may take to stop.
     private func fingerprint() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let networks = project.networks(of: [service])
+        let volumes = project.volumes(of: [service])
+        let secrets = project.secrets.filter { secret in service.secrets.contains { $0.source == secret.key } }
+        var text = try encoder.encode(shape) + encoder.encode(networks)
+        text += try encoder.encode(volumes) + encoder.encode(secrets)
+        let configs = project.configs?.filter { config in service.configs?.contains { $0.source == config.key } == true }
+        if let configs, !configs.isEmpty { text += try encoder.encode(configs) }
+        return SHA256.digest(of: Array(text) + Array(imageID.hex.utf8)).hex
+    }
+
+    /// The service without what the daemon applies to containers that are there.
+    var shape: Service {
         var shape = service
         shape.replicas = 0
         shape.dependencies = []
@@ -44,22 +61,23 @@ struct Recipe: Sendable {
         shape.imageSettings = nil
         shape.develop = nil
         shape.isAttached = nil
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        let networks = project.networks(of: [service])
-        let volumes = project.volumes(of: [service])
-        let secrets = project.secrets.filter { secret in service.secrets.contains { $0.source == secret.key } }
-        var text = try encoder.encode(shape) + encoder.encode(networks)
-        text += try encoder.encode(volumes) + encoder.encode(secrets)
-        let configs = project.configs?.filter { config in service.configs?.contains { $0.source == config.key } == true }
-        if let configs, !configs.isEmpty { text += try encoder.encode(configs) }
-        return SHA256.digest(of: Array(text) + Array(imageID.hex.utf8)).hex
+        shape.onUnhealthy = nil
+        return shape
     }
 
     // MARK: Health
 
-    /// The command that checks a container, if it is checked: the service's, else the image's.
-    var probe: [String]? {
+    /// How a container is checked.
+    enum Probe: Hashable, Sendable {
+        /// By a command in it.
+        case command([String])
+        /// By the daemon, over the network.
+        case network(ServiceProbe)
+    }
+
+    /// How a container is checked, if it is: as the service says, else as the image does.
+    var probe: Probe? {
+        if let probe = service.probe { return .network(probe) }
         let own = service.healthcheck?.test.map { test -> [String]? in
             switch test {
             case .none: nil
@@ -67,12 +85,12 @@ struct Recipe: Sendable {
             case .shell(let text): shell + [text]
             }
         }
-        if let own { return own }
+        if let own { return own.map(Probe.command) }
         guard let test = image.healthcheck?.test else { return nil }
         switch test {
         case .none: return nil
-        case .exec(let arguments): return arguments
-        case .shell(let text): return shell + [text]
+        case .exec(let arguments): return .command(arguments)
+        case .shell(let text): return .command(shell + [text])
         }
     }
 
@@ -148,7 +166,7 @@ struct Recipe: Sendable {
         case .bind, .tmpfs, .image, .cluster, .pipe: return nil
         case .volume(let key): return project.volumes.first { $0.key == key }?.name
         case .anonymous:
-            let digest = SHA256.digest(ofText: mount.target).hex.prefix(8)
+            let digest = SHA256.digest(ofText: mount.target + (renewal ?? "")).hex.prefix(8)
             return VolumeName(rawValue: "\(project.name)_\(service.name)-\(slot)_\(digest)")
         }
     }

@@ -19,6 +19,8 @@ struct ProjectRecord: Codable, Sendable {
     var release = 0
     /// The last release that succeeded: what a failed one goes back to.
     var proven: Int?
+    /// Sets the anonymous volumes of a service apart from those that it had before they were renewed.
+    var renewals: [ServiceName: String]?
 }
 
 /// A release with all that it takes to come back to it. Kept as long as `x-escale.release.keep` says.
@@ -78,7 +80,7 @@ struct ContainerRecord: Codable, Sendable {
     let project: ProjectName
     let replica: ReplicaID
     let fingerprint: String
-    let blueprint: ContainerBlueprint
+    var blueprint: ContainerBlueprint
     let image: String
     let imageID: Digest
     /// Addresses in order of preference, by the network's name on the host.
@@ -88,7 +90,7 @@ struct ContainerRecord: Codable, Sendable {
     /// Whose namespaces it shares, and the processes in whose it is since its last start.
     var namespaces: ServiceNamespaces?
     var companions: [ProcessIdentity]?
-    let ports: [PortMapping]
+    var ports: [PortMapping]
     let stopSignal: Int32
     let createdAt: Timestamp
     var phase: Phase = .created
@@ -113,6 +115,20 @@ struct ContainerRecord: Codable, Sendable {
     var httpPort: UInt16?
     /// The end of its output when it last ended by itself.
     var lastWords: String?
+    /// Whether its processes are frozen.
+    var isPaused: Bool?
+    /// The service's round, and the generations of the services that it is to be restarted with, when it was started.
+    var round: Int?
+    var seenGenerations: [ServiceName: Int]?
+    /// Whether it has been healthy since it was started, and whether it was ended because it no longer was.
+    var wasHealthy: Bool?
+    var endedUnhealthy: Bool?
+    /// For one that belongs to no replica: a command that was run once, beside the service's own containers.
+    var isOneOff: Bool?
+    /// Whether it takes the service's traffic all the same, under the service's names.
+    var hasServiceNames: Bool?
+    /// Whether it goes when it has ended.
+    var isRemovedAtExit: Bool?
 
     struct NetworkAddress: Codable, Hashable, Sendable {
         let network: NetworkName
@@ -137,17 +153,30 @@ struct ContainerRecord: Codable, Sendable {
             switch self.phase {
             case .created, .starting: .created
             case .running: .running(since: startedAt ?? createdAt)
-            case .exited(let code): .exited(code: code, at: finishedAt ?? createdAt)
+            case .exited(let code):
+                // What was ended for its health has failed, however politely it went.
+                .exited(code: endedUnhealthy == true && code == 0 ? 1 : code, at: finishedAt ?? createdAt)
             }
-        return ObservedContainer(
+        var observed = ObservedContainer(
             id: id, replica: replica, fingerprint: fingerprint, phase: phase, health: health, failures: failures,
             wasStopped: wasStopped ?? false, drainingSince: drainingSince, isIdle: isIdle)
+        observed.round = round ?? 0
+        observed.companions = seenGenerations ?? [:]
+        return observed
     }
+
+    /// Whether people call it that: by its name, its id, or how that begins.
+    func answers(to text: String) -> Bool {
+        name == text || (text.count >= 4 && id.rawValue.hasPrefix(text))
+    }
+
+    /// Whether the service's traffic is for it.
+    var servesService: Bool { isOneOff != true || hasServiceNames == true }
 
     /// Whether traffic may go to it, by its health check or else by its port.
     var isReady: Bool {
         switch phase {
-        case .running: (health == nil || health == .healthy) && isListening != false
+        case .running: (health == nil || health == .healthy) && isListening != false && isPaused != true
         case .created, .starting, .exited: false
         }
     }

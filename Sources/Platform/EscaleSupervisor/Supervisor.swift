@@ -1,10 +1,12 @@
 package import EscaleAPI
+import EscaleArchive
 import EscaleCompose
 package import EscaleCore
 import EscaleEngine
 import EscaleGateway
 import EscaleOCI
 import EscaleSystem
+import Glibc
 
 /// All projects of the host: hands commands to the right one, and answers questions about them.
 package actor Supervisor {
@@ -64,23 +66,35 @@ package actor Supervisor {
 
     // MARK: Commands
 
+    /// Runs a command that changes the project when those before it are through.
+    private func queued<Result: Sendable>(
+        _ name: ProjectName, _ what: String, _ observer: @escaping @Sendable (ProgressEvent) -> Void,
+        _ body: @Sendable (ProjectSupervisor) async throws -> Result
+    ) async throws -> Result {
+        let project = project(name)
+        let command = CommandOrigin.current.map { "`\(what)` of process \($0)" } ?? "`\(what)`"
+        return try await project.commands.run("Project \(name)", command, observer) { try await body(project) }
+    }
+
     package func up(
         _ request: UpRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
     ) async throws -> UpResult {
-        try await project(request.project.name).up(request, observer: observer)
+        try await queued(request.project.name, "escale up", observer) { try await $0.up(request, observer: observer) }
     }
 
     package func down(
         _ name: ProjectName, _ request: DownRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
     ) async throws {
-        try await project(name).down(request, observer: observer)
+        try await queued(name, "escale down", observer) { try await $0.down(request, observer: observer) }
         try await tidy()
     }
 
     package func rollback(
         _ name: ProjectName, _ request: RollbackRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
     ) async throws -> UpResult {
-        try await known(name).rollback(request, observer: observer)
+        // One without a number turns a release round that somebody may be waiting for.
+        guard request.release != nil else { return try await known(name).rollback(request, observer: observer) }
+        return try await queued(name, "escale rollback", observer) { try await $0.rollback(request, observer: observer) }
     }
 
     package func command(_ name: ProjectName, _ command: ReleaseCommand) async throws -> ReleaseSummary {
@@ -92,10 +106,131 @@ package actor Supervisor {
         return project
     }
 
-    package func stop(
-        _ name: ProjectName, _ request: StopRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
-    ) async throws {
-        try await project(name).stop(request, observer: observer)
+    package func perform(
+        _ name: ProjectName, _ request: ServicesRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
+    ) async throws -> ServicesResult {
+        _ = try known(name)
+        return try await queued(name, "escale \(request.action.verb)", observer) {
+            try await $0.perform(request, observer: observer)
+        }
+    }
+
+    package func prepareRun(
+        _ request: RunRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
+    ) async throws -> ContainerHandle {
+        try await queued(request.project.name, "escale run", observer) { try await $0.prepare(request, observer: observer) }
+    }
+
+    // MARK: One container
+
+    /// The container of that id, of an id that begins so, or of that name; a running one before others.
+    private func found(_ text: String) async throws -> (project: ProjectSupervisor, container: ContainerRecord) {
+        var all: [(ProjectSupervisor, ContainerRecord)] = []
+        for project in projects.values {
+            for container in await project.containers.values where container.answers(to: text) {
+                all.append((project, container))
+            }
+        }
+        let best = all.max { ($0.1.processes != nil ? 1 : 0, $0.1.createdAt) < ($1.1.processes != nil ? 1 : 0, $1.1.createdAt) }
+        guard let best else { throw EscaleError.containerUnknown(text) }
+        return best
+    }
+
+    /// As far that its streams can be attached to; its program waits for ``startContainer(_:)``.
+    package func makeAttachable(_ name: String) async throws {
+        let (project, container) = try await found(name)
+        try await project.makeAttachable(container.id)
+    }
+
+    package func startContainer(_ name: String) async throws {
+        let (project, container) = try await found(name)
+        try await project.startContainer(container.id)
+    }
+
+    package func awaitEnd(of name: String) async throws -> ContainerEnd {
+        let (project, container) = try await found(name)
+        return try await project.awaitEnd(of: container.id)
+    }
+
+    package func attachPlan(_ name: String) async throws -> AttachPlan {
+        let (project, container) = try await found(name)
+        return try await project.attachPlan(container)
+    }
+
+    /// What the project's running containers use now; all projects' for `nil`.
+    package func samples(of name: ProjectName?) async throws -> [ContainerSample] {
+        let chosen = name.map { name in projects.filter { $0.key == name } } ?? projects
+        if let name, chosen.isEmpty { throw EscaleError.projectUnknown(name) }
+        var running: [ContainerRecord] = []
+        for project in chosen.values {
+            running += await project.containers.values.filter { $0.processes != nil }
+        }
+        let sorted = running.sorted { ($0.project, $0.replica) < ($1.project, $1.replica) }
+        return try await blocking { [engine = platform.engine] in
+            let hostMemory = ByteCount(Int64(sysconf(Int32(_SC_PHYS_PAGES))) * Int64(sysconf(Int32(_SC_PAGESIZE))))
+            return sorted.compactMap { container in
+                container.processes.map {
+                    ContainerSample(
+                        container, engine.usage(of: container.id, pid: $0.container.pid), hostMemory: hostMemory)
+                }
+            }
+        }
+    }
+
+    package func processes(of name: String) async throws -> [ProcessSummary] {
+        let (_, container) = try await found(name)
+        guard container.processes != nil else { throw EscaleError.containerNotRunning(container.name) }
+        return try await blocking { [engine = platform.engine] in
+            engine.processes(of: container.id).map {
+                ProcessSummary(pid: $0.pid, parent: $0.parent, user: $0.user, time: $0.time, command: $0.command)
+            }
+        }
+    }
+
+    /// Copies between the host's files and those of a running container, as that sees them, mounts and all.
+    package func copy(_ name: String, _ request: CopyRequest) async throws {
+        let (_, container) = try await found(name)
+        guard let processes = container.processes else { throw EscaleError.containerNotRunning(container.name) }
+        try await blocking {
+            let inside = try RootedDirectory("/proc/\(processes.container.pid)/root")
+            // Whoever had that number may be somebody else by now.
+            guard ProcessHandle(processes.container) != nil else { throw EscaleError.containerNotRunning(container.name) }
+            let host = try RootedDirectory("/")
+            var transfer = request.isFromContainer ? TreeTransfer(from: inside, to: host) : TreeTransfer(from: host, to: inside)
+            transfer.follows = request.followsLinks
+            transfer.makesParents = request.makesParents
+            transfer.owner = request.keepsOwners ? nil : (0, 0)
+            let paths = request.isFromContainer ? (request.containerPath, request.hostPath) : (request.hostPath, request.containerPath)
+            try transfer.copy(paths.0, to: paths.1)
+        }
+    }
+
+    /// The volumes of the host, with the projects and services that have them.
+    package func volumes() async throws -> [VolumeSummary] {
+        let owners = Dictionary(try platform.store.volumes().map { ($0.name, $0.project) }, uniquingKeysWith: { first, _ in first })
+        let names = try await blocking { [volumes = platform.volumes] in try volumes.list() }
+        var users: [VolumeName: Set<ServiceName>] = [:]
+        for project in projects.values {
+            for (volume, services) in await project.volumeUsers { users[volume, default: []].formUnion(services) }
+        }
+        return names.sorted().map {
+            VolumeSummary(
+                name: $0, project: owners[$0], mountpoint: platform.volumes.path($0), services: (users[$0] ?? []).sorted())
+        }
+    }
+
+    /// Ends and removes a container that is no replica.
+    package func endOneOff(_ name: String) async throws {
+        let (project, container) = try await found(name)
+        try await project.endOneOff(container.id)
+    }
+
+    /// Sends a signal to the container's first process.
+    package func signal(_ name: String, _ signal: String) async throws {
+        let (_, container) = try await found(name)
+        let number = try Signals.number(signal)
+        guard let processes = container.processes else { throw EscaleError.containerNotRunning(container.name) }
+        platform.engine.signal(processes, number)
     }
 
     /// Takes every project down with its volumes and removes every trace from the host, state apart.
@@ -167,6 +302,8 @@ package actor Supervisor {
         var words = ContainerCommand(
             request.command, terminal: request.tty, workingDirectory: request.workingDirectory,
             environment: request.environment)
+        words.isDetached = request.detach
+        words.isPrivileged = request.isPrivileged
         if let user = request.user {
             words.user = try await platform.user(user, inLayers: container.blueprint.layers)
         }
@@ -176,5 +313,15 @@ package actor Supervisor {
         return ExecPlan(
             executable: command.executable, arguments: command.arguments,
             unmounts: command.namespace?.unmounts ?? [])
+    }
+}
+
+extension ContainerSample {
+    fileprivate init(_ container: ContainerRecord, _ usage: ContainerUsage, hostMemory: ByteCount) {
+        self.init(
+            container: ContainerHandle(id: container.id, name: container.name), service: container.replica.service,
+            project: container.project, at: .now, cpu: usage.cpu, memory: usage.memory,
+            memoryLimit: usage.memoryLimit ?? hostMemory, received: usage.received, sent: usage.sent, read: usage.read,
+            written: usage.written, processes: usage.processes)
     }
 }

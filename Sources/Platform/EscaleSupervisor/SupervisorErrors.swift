@@ -72,6 +72,18 @@ extension EscaleError {
             hint: "`escale ps -a` shows them; `escale up -d` starts them")
     }
 
+    static func containerNotRunning(_ name: String) -> Self {
+        Self(
+            .init("container.not-running"), "container \(name) doesn't run",
+            hint: "`escale ps -a` shows why; `escale start` starts it")
+    }
+
+    static func containerUnknown(_ name: String) -> Self {
+        Self(
+            .init("container.unknown"), "there is no container \(name)",
+            hint: "see which there are: `escale container ls -a`")
+    }
+
     static func superseded(_ project: ProjectName) -> Self {
         Self(
             .init("command.superseded"), "a newer command on project \(project) took over",

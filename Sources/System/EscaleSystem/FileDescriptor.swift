@@ -58,6 +58,8 @@ package final class FileDescriptor: Sendable {
 }
 
 extension FileDescriptor {
-    /// The process's own standard error; never closed, since nothing lets go of it.
+    // The process's own; never closed, since nothing lets go of them.
+    package static let standardInput = FileDescriptor(owning: 0)
+    package static let standardOutput = FileDescriptor(owning: 1)
     package static let standardError = FileDescriptor(owning: 2)
 }

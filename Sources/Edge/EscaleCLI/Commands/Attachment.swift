@@ -10,15 +10,30 @@ import Synchronization
 struct Attachment: Sendable {
     let client: DaemonClient
     let project: ProjectName
-    /// Only these are shown and waited for.
+    /// Only these are waited for.
     let services: Set<ServiceName>
+    /// Only these are shown.
+    let shown: Set<ServiceName>
+    let ending: Ending
     /// From when on output is shown.
     let since: Timestamp
     let stopTimeout: Duration?
     let printer: LogPrinter
     let session: Session
 
+    /// When the project is stopped without anybody's doing.
+    enum Ending: Sendable {
+        /// Never: it ends by itself.
+        case withLast
+        /// When a container has ended; with the service's exit code, or that of the one that ended.
+        case withFirst(codeOf: ServiceName?)
+        /// When a container has ended with an error.
+        case withFirstFailure
+    }
+
     private enum Outcome: Sendable {
+        /// A container ended, and the project shall with it.
+        case ended(ContainerEnd)
         /// No container lives, and all that they wrote is shown.
         case logsEnded
         case eventsEnded
@@ -43,12 +58,24 @@ struct Attachment: Sendable {
                 group.addTask { try await self.showLogs() }
                 group.addTask { try await self.tellEnds() }
                 group.addTask { try await self.stopOnSignal(signals) }
+                if case .withLast = ending {} else { group.addTask { try await self.firstEnd() } }
                 defer { group.cancelAll() }
+                var exitCode: Int32?
                 var logsEnded = false
                 var stopped = false
                 while let outcome = try await group.next() {
                     switch outcome {
                     case .eventsEnded: continue
+                    case .ended(let end):
+                        exitCode = end.exitCode
+                        session.console.print("Aborting: \(end.container.name) has ended", to: .error)
+                        try await stop(timeout: stopTimeout)
+                        stopped = true
+                        if case .withFirst(codeOf: let service?) = ending { exitCode = try await code(of: service) }
+                        group.addTask {
+                            try await Task.sleep(for: Self.drain)
+                            return .drained
+                        }
                     case .logsEnded: logsEnded = true
                     case .stopped:
                         stopped = true
@@ -60,9 +87,46 @@ struct Attachment: Sendable {
                     }
                     if logsEnded && (stopped || first.signal == nil) { break }
                 }
+                if let exitCode { return exitCode }
                 return first.signal.map { 128 + $0 } ?? 0
             }
         }
+    }
+
+    /// Waits for a container that ends the project with its own end.
+    private func firstEnd() async throws -> Outcome {
+        var waiting: Set<ContainerID> = []
+        return try await withThrowingTaskGroup(of: ContainerEnd?.self) { group in
+            defer { group.cancelAll() }
+            while true {
+                // Containers may come later, in the place of others too.
+                let all = try await client.containers(of: project)
+                for container in all where services.contains(container.service) && waiting.insert(container.id).inserted {
+                    guard container.state != .created else {
+                        waiting.remove(container.id)
+                        continue
+                    }
+                    group.addTask { try? await client.awaitEnd(of: container.id.rawValue) }
+                }
+                group.addTask {
+                    try await Task.sleep(for: .milliseconds(200))
+                    return nil
+                }
+                guard let end = try await group.next() ?? nil else { continue }
+                let now = try await client.containers(of: project).first { $0.id == end.container.id }
+                // One that its policy starts again goes on.
+                guard now?.state != .restarting, now?.state != .running else {
+                    waiting.remove(end.container.id)
+                    continue
+                }
+                if case .withFirstFailure = ending, end.exitCode == 0 { continue }
+                return .ended(end)
+            }
+        }
+    }
+
+    private func code(of service: ServiceName) async throws -> Int32 {
+        try await client.containers(of: project).last { $0.service == service }?.exitCode ?? 0
     }
 
     private func showLogs() async throws -> Outcome {
@@ -71,7 +135,7 @@ struct Attachment: Sendable {
             try await Reconnection.untilLost {
                 try await client.logs(of: project, LogQuery(follow: true, since: from)) { record in
                     from = max(from, record.at + .nanoseconds(1))
-                    if services.contains(record.service) { printer.print(record) }
+                    if shown.contains(record.service) { printer.print(record) }
                 }
             }
             if try await hasEnded() { return .logsEnded }
@@ -147,7 +211,7 @@ struct Attachment: Sendable {
             mode == .auto || mode == .tty ? .plain : mode,
             console: session.console
         )
-        try await client.stop(project, StopRequest(timeout: timeout)) { reporter.report($0) }
+        _ = try await client.perform(project, ServicesRequest(.stop, timeout: timeout)) { reporter.report($0) }
     }
 }
 

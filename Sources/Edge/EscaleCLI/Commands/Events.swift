@@ -8,6 +8,8 @@ enum Events: CLICommand {
     struct Options: CommandOptions {
         var follow = false
         var since: Timestamp?
+        var until: Timestamp?
+        var json = false
         var format = ListFormat.table
     }
 
@@ -24,11 +26,9 @@ enum Events: CLICommand {
         ) {
             $0.since = try Values.moment($1, now: .now)
         },
+        .value("until", nil, "TIME", "End there") { $0.until = try Values.moment($1, now: .now) },
         .choice("format", \.format, "How to print"),
-    ]
-    static let unavailable = [
-        Unavailable("--json", instead: "use `--format json`"),
-        Unavailable("--until"),
+        .toggle("json", nil, \.json, "The same as --format json"),
     ]
     static let fields = [
         JSONField("at", "RFC 3339"),
@@ -42,7 +42,8 @@ enum Events: CLICommand {
         let client = try session.client()
         let target = try session.target()
         try await client.events(of: target.name, follow: options.follow, since: options.since) { event in
-            switch options.format {
+            if let until = options.until, event.at > until { return }
+            switch options.json ? .json : options.format {
             case .table: session.console.print(text(event))
             case .json: session.console.write(try JSONText.line(event))
             case .yaml: session.console.write(try YAMLText.item(event))

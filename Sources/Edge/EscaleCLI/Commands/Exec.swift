@@ -14,6 +14,8 @@ enum Exec: CLICommand {
         var workingDirectory: String?
         var environment: [String] = []
         var index = 1
+        var detach = false
+        var privileged = false
     }
 
     static let path = ["exec"]
@@ -34,13 +36,10 @@ enum Exec: CLICommand {
         .value("env", "e", "NAME=VALUE", "Set an environment variable; may be given several times") {
             $0.environment.append($1)
         },
+        .toggle("detach", "d", \.detach, "Return when it has started; its output is lost"),
+        .toggle("privileged", nil, \.privileged, "Give it every capability"),
         .value("index", nil, "N", "Which replica of the service, from 1") { $0.index = try Values.count($1) },
     ]
-    static let unavailable = [
-        Unavailable("--detach", "-d", instead: "start it in the background with the shell's `&`"),
-        Unavailable("--privileged"),
-    ]
-
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
         let client = try session.client()
         let target = try session.target()
@@ -50,7 +49,7 @@ enum Exec: CLICommand {
             environment[name] = value
         }
         let hasTerminal = isatty(0) == 1 && isatty(1) == 1
-        let request = ExecRequest(
+        var request = ExecRequest(
             service: try target.services([operands[0]])[0],
             index: options.index,
             command: Array(operands.dropFirst()),
@@ -59,8 +58,12 @@ enum Exec: CLICommand {
             workingDirectory: options.workingDirectory,
             environment: environment
         )
+        request.detach = options.detach
+        request.isPrivileged = options.privileged
+        if options.detach { request.tty = false }
         let plan = try await client.exec(target.name, request)
-        return try await become(plan, environment: session.environment, interactive: options.interactive)
+        if request.tty { return try await session.runAtTerminal(plan, readsInput: options.interactive) }
+        return try await become(plan, environment: session.environment, interactive: options.interactive && !options.detach)
     }
 
     /// Replaces this process by the program, so that terminal, signals and exit code are its own. Returns only by throwing.
@@ -84,6 +87,37 @@ enum Exec: CLICommand {
 extension Session {
     /// Whether a person is at both ends.
     var hasTerminal: Bool { isatty(0) == 1 && isatty(1) == 1 }
+
+    /// Runs the OCI runtime's `exec` with a terminal that follows this one's size, and waits for its end.
+    ///
+    /// - Returns: its exit code, or 128 + the signal.
+    func runAtTerminal(_ plan: ExecPlan, readsInput: Bool) async throws -> Int32 {
+        let console = try ConsoleSocket()
+        var arguments = plan.arguments
+        // Its options stand behind the verb.
+        let verb = arguments.firstIndex(of: "exec") ?? arguments.startIndex
+        arguments.insert(contentsOf: ["--console-socket", console.path], at: arguments.index(after: verb))
+        var command = Command(plan.executable, arguments, environment: Command.defaultEnvironment)
+        command.namespace = plan.unmounts.isEmpty ? nil : MountNamespace(unmounts: plan.unmounts)
+        let nothing = try FileDescriptor("/dev/null", O_RDWR)
+        let child = try await command.blockingSpawn([nothing, nothing, FileDescriptor(owning: dup(2))])
+        // Keys are the program's, and so are the signals that they stand for.
+        return try await interrupts.handled(by: { _ in }) {
+            let relay = Task {
+                let terminal = try await console.terminal()
+                try await onNewThread { try terminal.relay(readsInput: readsInput) }
+            }
+            let code = try await child.wait()
+            // One that ended without a terminal has said why; what the other has written is shown to its end.
+            let limit = Task {
+                try await Task.sleep(for: .seconds(1))
+                relay.cancel()
+            }
+            _ = await relay.result
+            limit.cancel()
+            return code
+        }
+    }
 
     /// Runs the program with this process's terminal and streams, and waits for its end.
     ///

@@ -1,5 +1,6 @@
 import EscaleAPI
 import EscaleClient
+import EscaleCompose
 import EscaleCore
 import EscaleSystem
 
@@ -10,6 +11,8 @@ enum Ps: CLICommand {
         var quiet = false
         var services = false
         var noTrunc = false
+        var statuses: [ContainerSummary.State] = []
+        var withoutOrphans = false
         var format = ListFormat.table
     }
 
@@ -21,12 +24,18 @@ enum Ps: CLICommand {
         .toggle("quiet", "q", \.quiet, "Print only the containers' IDs"),
         .toggle("services", nil, \.services, "Print only the services' names"),
         .toggle("no-trunc", nil, \.noTrunc, "Show commands whole"),
+        .value("status", nil, "STATUS", "Only those that are created, running, paused, restarting or exited (repeatable)") {
+            $0.statuses.append(try status($1))
+        },
+        .value("filter", nil, "status=STATUS", "The same as --status") {
+            let parts = $1.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2, parts[0] == "status" else {
+                throw EscaleError(.usage, "must be status=STATUS; there is no other filter")
+            }
+            $0.statuses.append(try status(parts[1]))
+        },
+        .toggle("no-orphans", nil, \.withoutOrphans, "Leave out containers of services that the file does not have"),
         .choice("format", \.format, "How to print"),
-    ]
-    static let unavailable = [
-        Unavailable("--filter", instead: "use `--format json` and a filter of your own"),
-        Unavailable("--status", instead: "use `--format json` and a filter of your own"),
-        Unavailable("--orphans"),
     ]
     static let fields = [
         JSONField("id", "container ID, 64 hexadecimal digits"),
@@ -38,12 +47,14 @@ enum Ps: CLICommand {
         JSONField("image", "image name"),
         JSONField("imageID", "`sha256:…` of the image"),
         JSONField("command", "the command as a list"),
-        JSONField("state", "`created`, `running`, `restarting`, `stopping`, `exited` or `unknown`"),
+        JSONField("state", "`created`, `running`, `paused`, `restarting`, `stopping`, `exited` or `unknown`"),
         JSONField("health", "`starting`, `healthy` or `unhealthy`; missing without a health check"),
         JSONField("pid", "process ID on the host, while it runs"),
         JSONField("exitCode", "exit code of the last run, once it ended"),
         JSONField("reason", "why it is as it is, where there is something to say"),
         JSONField("restarts", "how often its restart policy started it again"),
+        JSONField("failures", "how often in a row it ended soon after its start, while that goes on"),
+        JSONField("isOneOff", "`true` for a container of `escale run`"),
         JSONField("createdAt", "RFC 3339"),
         JSONField("startedAt", "RFC 3339, once it started"),
         JSONField("finishedAt", "RFC 3339, once it ended"),
@@ -56,7 +67,8 @@ enum Ps: CLICommand {
         let target = try session.target()
         let services = try target.services(operands)
         let containers = try await client.containers(of: target.name).filter { container in
-            (services.isEmpty || services.contains(container.service)) && (options.all || isShown(container))
+            (services.isEmpty || services.contains(container.service)) && isAsked(container, options)
+                && !(options.withoutOrphans && target.project.map { $0.service(container.service) == nil } ?? false)
         }
         if options.services {
             for name in Set(containers.map(\.service)).sorted() { session.console.print(name.rawValue) }
@@ -68,9 +80,18 @@ enum Ps: CLICommand {
         return 0
     }
 
+    private static func isAsked(_ container: ContainerSummary, _ options: Options) -> Bool {
+        options.statuses.isEmpty ? options.all || isShown(container) : options.statuses.contains(container.state)
+    }
+
+    private static func status(_ text: String) throws(EscaleError) -> ContainerSummary.State {
+        if let state = ContainerSummary.State(rawValue: text) { return state }
+        throw EscaleError(.usage, "must be created, running, paused, restarting or exited")
+    }
+
     private static func isShown(_ container: ContainerSummary) -> Bool {
         switch container.state {
-        case .running, .restarting, .stopping, .unknown: true
+        case .running, .paused, .restarting, .stopping, .unknown: true
         case .created, .exited: false
         }
     }

@@ -21,7 +21,21 @@ enum Up: CLICommand {
         var strategy: ReleaseSettings.Strategy?
         var noWait = false
         var pull: UpRequest.PullMode?
+        var quietPull = false
         var yes = false
+        var noBuild = false
+        var noDependencies = false
+        var noRecreate = false
+        var alwaysRecreateDependencies = false
+        var renewAnonymousVolumes = false
+        var noStart = false
+        var dryRun = false
+        var abortOnExit = false
+        var abortOnFailure = false
+        var exitCodeFrom: String?
+        var attach: [String] = []
+        var attachDependencies = false
+        var noAttach: [String] = []
     }
 
     static let path = ["up"]
@@ -65,26 +79,55 @@ enum Up: CLICommand {
             \.noWait,
             "Return when a release has begun, instead of when it is over; implies --detach"
         ),
+        .toggle("no-build", nil, \.noBuild, "Fail where an image is missing, instead of building it"),
+        .toggle("no-deps", nil, \.noDependencies, "Leave alone what the services depend on"),
+        .toggle("no-recreate", nil, \.noRecreate, "Leave containers that exist as they are, whatever changed"),
+        .toggle(
+            "always-recreate-deps",
+            nil,
+            \.alwaysRecreateDependencies,
+            "Recreate also what the services depend on"
+        ),
+        .toggle(
+            "renew-anon-volumes",
+            "V",
+            \.renewAnonymousVolumes,
+            "Give recreated containers empty anonymous volumes"
+        ),
+        .toggle("no-start", nil, \.noStart, "Make the containers and start none"),
+        .toggle("dry-run", nil, \.dryRun, "Show what would be done, with its reasons, and do nothing"),
+        .toggle(
+            "abort-on-container-exit",
+            nil,
+            \.abortOnExit,
+            "Stop all containers when one has ended"
+        ),
+        .toggle(
+            "abort-on-container-failure",
+            nil,
+            \.abortOnFailure,
+            "Stop all containers when one has ended with an error"
+        ),
+        .value(
+            "exit-code-from",
+            nil,
+            "SERVICE",
+            "Exit with the exit code of the service's container; implies --abort-on-container-exit"
+        ) {
+            $0.exitCodeFrom = $1
+        },
+        .value("attach", nil, "SERVICE", "Show the output of this service only (repeatable)") { $0.attach.append($1) },
+        .toggle("attach-dependencies", nil, \.attachDependencies, "Show also the output of what the services depend on"),
+        .value("no-attach", nil, "SERVICE", "Don't show the output of this service (repeatable)") {
+            $0.noAttach.append($1)
+        },
         .choice("pull", \.pull, "When to pull images, whatever the file says"),
+        .toggle("quiet-pull", nil, \.quietPull, "Show no progress while images are pulled and built"),
         .toggle("yes", "y", \.yes, "Accepted for habit: nothing asks anyway"),
     ]
     static let unavailable = [
-        Unavailable(
-            "--abort-on-container-exit",
-            instead: "use `escale up --wait`, which fails when a container ends"
-        ),
-        Unavailable(
-            "--abort-on-container-failure",
-            instead: "use `escale up --wait`, which fails when a container ends"
-        ),
-        Unavailable("--always-recreate-deps", instead: "use --force-recreate"),
-        Unavailable("--attach"), Unavailable("--attach-dependencies"), Unavailable("--exit-code-from"),
-        Unavailable("--menu"), Unavailable("--no-attach"),
-        Unavailable("--no-build", instead: "leave --build away: existing images are used as they are"),
-        Unavailable("--no-deps"), Unavailable("--no-recreate"), Unavailable("--no-start"),
-        Unavailable("--quiet-pull", instead: "use the global flag `--progress quiet`"),
-        Unavailable("--renew-anon-volumes", "-V"),
-        Unavailable("--watch", "-w"),
+        Unavailable("--menu"),
+        Unavailable("--watch", "-w", instead: "run `escale watch` beside it"),
     ]
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
@@ -94,6 +137,9 @@ enum Up: CLICommand {
                 "--wait and --no-wait exclude each other",
                 hint: "without both it waits for the end of a release"
             )
+        }
+        if let pair = contradiction(in: options) {
+            throw EscaleError(.usage, "\(pair.0) and \(pair.1) exclude each other", hint: "see `escale up --help`")
         }
         let client = try session.client()
         var project = try session.project(selecting: operands)
@@ -111,6 +157,13 @@ enum Up: CLICommand {
             detachFromRelease: options.noWait
         )
         request.pull = options.pull
+        request.withoutDependencies = options.noDependencies
+        request.keepsExisting = options.noRecreate
+        request.recreatesDependencies = options.alwaysRecreateDependencies
+        request.renewsAnonymousVolumes = options.renewAnonymousVolumes
+        request.createsOnly = options.noStart
+        request.refusesToBuild = options.noBuild
+        request.isDryRun = options.dryRun
         let images = project.services.map { $0.imageName(in: project.name) }
         do {
             request.credentials = try await session.credentials(for: images)
@@ -119,7 +172,11 @@ enum Up: CLICommand {
             session.warn("going on without your registry logins: \(error.message)")
         }
         let started = Timestamp.now
-        let result = try await session.withRelease { try await client.up(request, progress: $0) }
+        let sent = request
+        let result =
+            options.noStart || options.dryRun || options.quietPull
+            ? try await session.withProgress(options.quietPull ? .quiet : nil) { try await client.up(sent, progress: $0) }
+            : try await session.withRelease { try await client.up(sent, progress: $0) }
         if !result.orphans.isEmpty && !options.removeOrphans {
             session.warn(
                 "containers of services that the file no longer has go on: "
@@ -127,7 +184,7 @@ enum Up: CLICommand {
             )
         }
         try session.conclude(result.release)
-        if options.detach || options.wait || options.noWait { return 0 }
+        if options.detach || options.wait || options.noWait || options.noStart || options.dryRun { return 0 }
         let style = LogStyle(
             prefix: !options.noLogPrefix,
             timestamps: options.timestamps,
@@ -143,12 +200,43 @@ enum Up: CLICommand {
             client: client,
             project: project.name,
             services: Set(request.services.isEmpty ? project.services.map(\.name) : request.services),
+            shown: try shown(options, request, target),
+            ending: try ending(options, target),
             since: started,
             stopTimeout: options.timeout,
             printer: printer,
             session: session
         )
         return try await attachment.run()
+    }
+
+    private static func contradiction(in options: Options) -> (String, String)? {
+        let aborts = options.abortOnExit || options.abortOnFailure || options.exitCodeFrom != nil
+        let pairs = [
+            ("--force-recreate", options.forceRecreate, "--no-recreate", options.noRecreate),
+            ("--build", options.build, "--no-build", options.noBuild),
+            ("--detach", options.detach || options.wait, "--abort-on-container-exit", aborts),
+            ("--abort-on-container-exit", options.abortOnExit, "--abort-on-container-failure", options.abortOnFailure),
+            ("--no-start", options.noStart, "--wait", options.wait),
+            ("--attach", !options.attach.isEmpty, "--no-attach", !options.noAttach.isEmpty),
+        ]
+        return pairs.first { $0.1 && $0.3 }.map { ($0.0, $0.2) }
+    }
+
+    /// The services whose output is shown.
+    private static func shown(
+        _ options: Options, _ request: UpRequest, _ target: Session.Target
+    ) throws -> Set<ServiceName> {
+        if !options.attach.isEmpty { return Set(try target.services(options.attach)) }
+        let named = request.services.isEmpty || options.attachDependencies ? request.wanted : Set(request.services)
+        let silent = request.project.services.filter { $0.isAttached == false }.map(\.name)
+        return named.subtracting(silent).subtracting(try target.services(options.noAttach))
+    }
+
+    private static func ending(_ options: Options, _ target: Session.Target) throws -> Attachment.Ending {
+        if let name = options.exitCodeFrom { return .withFirst(codeOf: try target.services([name])[0]) }
+        if options.abortOnExit { return .withFirst(codeOf: nil) }
+        return options.abortOnFailure ? .withFirstFailure : .withLast
     }
 
     private static func scale(_ project: inout Project, _ counts: [ServiceName: Int]) throws(EscaleError) {

@@ -3,7 +3,11 @@ import EscaleCore
 /// Every command, in the order that help shows them.
 enum CommandTable {
     static let commands: [CommandEntry] = [
-        CommandEntry(Up.self), CommandEntry(Down.self), CommandEntry(Stop.self), CommandEntry(Rollback.self),
+        CommandEntry(Up.self), CommandEntry(Down.self), CommandEntry(Rollback.self),
+        CommandEntry(Create.self), CommandEntry(Start.self), CommandEntry(Stop.self), CommandEntry(Restart.self),
+        CommandEntry(Kill.self), CommandEntry(Pause.self), CommandEntry(Unpause.self), CommandEntry(Rm.self),
+        CommandEntry(Scale.self), CommandEntry(Run.self), CommandEntry(Attach.self), CommandEntry(WaitCommand.self),
+        CommandEntry(Top.self), CommandEntry(Stats.self), CommandEntry(Cp.self), CommandEntry(Volumes.self), CommandEntry(Watch.self),
         CommandEntry(Ps.self), CommandEntry(Logs.self), CommandEntry(Exec.self), CommandEntry(Events.self),
         CommandEntry(Build.self), CommandEntry(Pull.self), CommandEntry(Push.self), CommandEntry(Images.self), CommandEntry(Port.self),
         CommandEntry(Config.self), CommandEntry(Init.self), CommandEntry(Ls.self), CommandEntry(VersionCommand.self),

@@ -9,12 +9,19 @@ extension ContainerSummary {
         let code = exitCode.map { " (\($0))" } ?? ""
         switch state {
         case .created: return "Created"
-        case .running: return "Up" + (startedAt.map { " \((now - $0).spokenText)" } ?? "") + healthText
-        case .restarting: return "Restarting\(code)\(ago(finishedAt))"
+        case .running: return "Up" + (startedAt.map { " \((now - $0).spokenText)" } ?? "") + healthText + crashText
+        case .paused: return "Up" + (startedAt.map { " \((now - $0).spokenText)" } ?? "") + " (Paused)"
+        case .restarting: return "Restarting\(code)\(ago(finishedAt))\(crashText)"
         case .exited: return "Exited\(code)\(ago(finishedAt))"
         case .stopping: return "Stopping"
         case .unknown: return "Unknown" + (reason.map { ": \($0)" } ?? "")
         }
+    }
+
+    /// Said of one that keeps ending soon after its start.
+    private var crashText: String {
+        guard let failures, failures >= 3 else { return "" }
+        return ", crash loop: \(failures) times in a row"
     }
 
     private var healthText: String {
@@ -38,7 +45,7 @@ extension ContainerSummary {
     /// Whether it will run again, or does, without anybody's doing.
     var isLive: Bool {
         switch state {
-        case .created, .running, .restarting, .stopping, .unknown: true
+        case .created, .running, .paused, .restarting, .stopping, .unknown: true
         case .exited: false
         }
     }

@@ -1,4 +1,5 @@
 import EscaleCore
+import EscaleSystem
 import Glibc
 
 /// Standard output and standard error, and what kind of device they are.
@@ -67,16 +68,13 @@ package final class Console: Sendable {
         return Console(
             output: device(1),
             error: device(2),
-            measure: { terminalSize(of: 2) ?? terminalSize(of: 1) ?? Size(columns: 80, rows: 24) },
+            measure: {
+                (terminalSize(of: 2) ?? terminalSize(of: 1)).map { Size(columns: $0.columns, rows: $0.rows) }
+                    ?? Size(columns: 80, rows: 24)
+            },
             writer: { stream, text in writeAll(stream == .output ? 1 : 2, text) }
         )
     }
-}
-
-private func terminalSize(of number: Int32) -> Console.Size? {
-    var size = winsize()
-    guard ioctl(number, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return nil }
-    return Console.Size(columns: Int(size.ws_col), rows: Int(size.ws_row))
 }
 
 /// Writes all of the text; ends the process as SIGPIPE would where nobody reads any more.

@@ -22,10 +22,14 @@ extension Session {
 
     /// The project that the compose files describe. Prints its warnings.
     ///
-    /// - Parameter services: Those that the command names, whose profiles are active then.
+    /// - Parameters:
+    ///   - services: Those that the command names, whose profiles are active then.
+    ///   - commandLine: What the command line says besides, as a compose file that is merged last.
     /// - Throws: `compose.invalid` with every problem in the files, excerpts included by whoever shows it.
-    func project(selecting services: [String] = []) throws -> Project {
-        let loaded = loader(selecting: services).load()
+    func project(selecting services: [String] = [], commandLine: YAMLValue? = nil) throws -> Project {
+        var loader = loader(selecting: services)
+        loader.commandLine = commandLine.map { JSONWriter.text($0) }
+        let loaded = loader.load()
         show(loaded.diagnostics, sources: loaded.sources)
         guard let project = loaded.project else { throw EscaleError.invalidProject(loaded.diagnostics) }
         return project

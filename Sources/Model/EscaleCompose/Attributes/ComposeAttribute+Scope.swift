@@ -76,6 +76,7 @@ extension ComposeAttribute {
         case releaseOverride = "services.*.x-escale.release.override"
         case analysis = "services.*.x-escale.release.analysis"
         case analysisQuery = "services.*.x-escale.release.analysis.prometheus"
+        case probe = "services.*.x-escale.probe"
         case http = "services.*.x-escale.http"
         case httpTLS = "services.*.x-escale.http.tls"
         case httpRateLimit = "services.*.x-escale.http.rate_limit"

@@ -50,6 +50,19 @@ package struct EscaleAttributeValue: Hashable, Sendable {
             [
                 "release": (.section(.release), "How a new version takes the place of the old one."),
                 "http": (.section(.http), "How the gateway serves the service; {} for all defaults."),
+                "probe": (.section(.probe), "A health check that the daemon makes itself, without a process in the container."),
+                "on_unhealthy": (
+                    .words(UnhealthyAction.allCases.map(\.rawValue)),
+                    "What becomes of an unhealthy container; restart, if its restart policy restarts one that failed."
+                ),
+            ]
+        )
+        + values(
+            .probe,
+            [
+                "http": (.text(matching: "^/"), "A path to GET; good is an answer from 200 to 399."),
+                "tcp": (.whole(1...65535), "A port of the container; good is a connection that is taken."),
+                "port": (.whole(1...65535), "The container's port for http; the first one under ports."),
             ]
         )
         + values(

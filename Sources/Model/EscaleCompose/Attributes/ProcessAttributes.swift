@@ -1,13 +1,7 @@
 extension ComposeAttribute {
     /// Attributes of the mappings that say what runs when, and how one sees that it does.
     static let processAttributes: [ComposeAttribute] =
-        executed(.dependency, "condition", "required")
-        + warned(
-            .dependency,
-            "restart",
-            instead: "this service keeps running when the other one is restarted or replaced",
-            harmless: ["false"]
-        )
+        executed(.dependency, "condition", "required", "restart")
         + executed(.environmentFile, "path", "required", "format")
         + executed(
             .healthcheck,
@@ -20,18 +14,8 @@ extension ComposeAttribute {
             "disable"
         )
         + warned(.logging, "driver", "options", instead: "Escale keeps the logs itself")
-        + warned(.develop, "watch", instead: "files are not watched")
-        + warned(
-            .watch,
-            "path",
-            "action",
-            "target",
-            "exec",
-            "ignore",
-            "include",
-            "initial_sync",
-            instead: "files are not watched"
-        )
+        + executed(.develop, "watch")
+        + executed(.watch, "path", "action", "target", "exec", "ignore", "include", "initial_sync")
         + hookAttributes
 
     private static let hookAttributes: [ComposeAttribute] =
@@ -46,15 +30,7 @@ extension ComposeAttribute {
             "pre_stop",
             hint: "do this work in the image's entrypoint, or in a service that the others depend on"
         )
-        + warned(
-            .watchExec,
-            "command",
-            "user",
-            "privileged",
-            "working_dir",
-            "environment",
-            instead: "files are not watched"
-        )
+        + executed(.watchExec, "command", "user", "privileged", "working_dir", "environment")
         + [Scope.preStart, .postStart, .preStop].flatMap { scope in
             refused(
                 scope,

@@ -9,7 +9,8 @@ extension ComposeAttribute {
         executed(.fileEscale, "release", "registry")
         + executed(.fileRegistry, "listen", "htpasswd", "tls_certificate", "tls_key")
         + executed(.fileRelease, "keep")
-        + executed(.serviceEscale, "release", "http")
+        + executed(.serviceEscale, "release", "http", "probe", "on_unhealthy")
+        + executed(.probe, "http", "tcp", "port")
         + executed(
             .release,
             "strategy",

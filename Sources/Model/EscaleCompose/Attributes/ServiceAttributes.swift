@@ -74,18 +74,13 @@ extension ComposeAttribute {
             "links",
             "services on a network reach one another by name, so it only says what starts first; an alias is refused"
         )
-        + warned(.service, "attach", instead: "`up` shows the output of every service", harmless: ["true"])
         + warned(
             .service,
             "stdin_open",
             instead: "nothing is attached to the program's standard input; use `escale exec` for a shell",
             harmless: ["false"]
         )
-        + warned(
-            .service,
-            "develop",
-            instead: "files are not watched; run `escale up --build` after a change"
-        )
+        + executed(.service, "attach", "develop")
         + executed(.service, "dns", "dns_opt", "dns_search", "domainname", "extra_hosts", "mac_address")
         + warned(.service, "logging", instead: "Escale keeps the logs itself; read them with `escale logs`")
         + executed(.service, "platform")

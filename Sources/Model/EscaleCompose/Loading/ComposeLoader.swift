@@ -31,6 +31,9 @@ package struct ComposeLoader: Sendable {
     package var selectedServices: [String] = []
     /// What comes in on standard input; asked for once at most, for the file `-`.
     package var standardInput = ComposeFileSystem.standardInput
+    /// What the command line says besides, as a compose file that is merged last; `nil` for nothing. Positions name it
+    /// `command line`.
+    package var commandLine: String?
     /// Whether variables are filled in. Without, there is a tree and no project.
     package var interpolates = true
     /// Whether ``LoadResult/tree`` gets what a project always has: its name and its default network.
@@ -84,8 +87,14 @@ package struct ComposeLoader: Sendable {
 
     private func load(in context: LoadContext) -> (project: Project?, tree: YAMLNode?) {
         let paths = findFiles(in: context)
-        let files = paths.compactMap { read($0, isFirst: $0 == paths.first, context) }
+        var files = paths.compactMap { read($0, isFirst: $0 == paths.first, context) }
         guard files.count == paths.count, !files.isEmpty, check(files, context) else { return (nil, nil) }
+        if let commandLine {
+            guard let file = SourceFile.inMemory(.contents(Array(commandLine.utf8)), "command line", as: .merge, context) else {
+                return (nil, nil)
+            }
+            files.append(file)
+        }
         let name = name(given: written(in: files, context), in: context)
         context.variables["COMPOSE_PROJECT_NAME"] = name.rawValue
         guard let tree = ModelReader(context: context, interpolates: interpolates).tree(of: files),

@@ -41,7 +41,16 @@ struct SourceFile {
         as reason: LoadHistory.Reason,
         _ context: LoadContext
     ) -> SourceFile? {
-        let path = LoadContext.standardInput
+        inMemory(reading, LoadContext.standardInput, as: reason, context)
+    }
+
+    /// A text that is no file, under that name.
+    static func inMemory(
+        _ reading: ComposeFileSystem.Reading,
+        _ path: String,
+        as reason: LoadHistory.Reason,
+        _ context: LoadContext
+    ) -> SourceFile? {
         let shown = context.open(path, as: reason, in: nil)
         let request = Request(
             code: "compose.file",
