@@ -39,29 +39,28 @@ compose_files() {
     "$ESCALE_BIN/escale-fuzz" "$ROOT/Tests/Golden/compose" --inputs 40000 --seed 1
 }
 
-# Each key of a service and each flag of a command, by what is to be seen of it: see Tests/Behaviour/README.md.
+# Each key of a service and each flag of a command, by what is to be seen of it; and processes killed, until all is well again.
 behaviour() {
-    step "the behaviour table"
-    local log=$SCRATCH/behaviour.log
-    env -u ESCALE_ROOT python3 "$ROOT/Tests/Behaviour/behaviour.py" >"$log" 2>&1 || { cat "$log" >&2; fail "rows of the behaviour table failed: see above"; }
-    tail -n 1 "$log" | sed 's/^/    /'
+    step "the behaviour table, real faults"
+    side_by_side Behaviour behaviour faults
 }
 
 # Builds from outside; other tools as clients and as servers; what was made to do harm; a disk that fails. Two side by side:
 # most of their time is waiting for others. Other tools write below /etc meanwhile, where the hostile ones are watched for.
 images() {
     step "images: Dockerfiles, other tools"
-    image_tests "dockerfiles" "interop --keep-going"
+    side_by_side Images "dockerfiles" "interop --keep-going"
     step "images: hostile archives, faults"
-    image_tests "hostile --quick" "faults --moments 1"
+    side_by_side Images "hostile --quick" "faults --moments 1"
 }
 
-# image_tests "script arguments"…: runs scripts of Tests/Images side by side.
-image_tests() {
-    local jobs=() status=0 index words
+# side_by_side DIRECTORY "script arguments"…: runs scripts of a directory of Tests at the same time.
+side_by_side() {
+    local directory=$1 jobs=() status=0 index words
+    shift
     for index in "$@"; do
         read -ra words <<<"$index"
-        env -u ESCALE_ROOT python3 "$ROOT/Tests/Images/${words[0]}.py" "${words[@]:1}" >"$SCRATCH/${words[0]}.log" 2>&1 &
+        env -u ESCALE_ROOT python3 "$ROOT/Tests/$directory/${words[0]}.py" "${words[@]:1}" >"$SCRATCH/${words[0]}.log" 2>&1 &
         jobs+=($!)
     done
     for index in "${!jobs[@]}"; do
@@ -73,7 +72,7 @@ image_tests() {
             tail -n 60 "$SCRATCH/${words[0]}.log" | sed "s/^/    ${words[0]} | /" >&2
         fi
     done
-    [ "$status" = 0 ] || fail "tests of images failed: see above"
+    [ "$status" = 0 ] || fail "tests of ${directory,,} failed: see above"
 }
 
 # Each strategy once under load, forwards and back; Tests/Load has more kinds of load and any number of rounds.

@@ -7,10 +7,9 @@ import re
 import select
 import signal
 import subprocess
-import threading
 import time
 
-from bed import BINARIES, Failure, expect, one_line
+from bed import BINARIES, Failure, expect, one_line, processes_of
 from table import Area
 
 area = Area("verbs")
@@ -43,6 +42,12 @@ def states(project, key="state"):
 
 def ids(project):
     return states(project, "id")
+
+
+def kill_daemon(project):
+    """Kills whichever daemon runs; the next command starts another one."""
+    for process in processes_of(project.engine.root, "escaled"):
+        os.kill(process, signal.SIGKILL)
 
 
 def same(what, answer, wanted):
@@ -108,7 +113,7 @@ def _(bench):
         project.escale("stop", "web")
         wanted = {**ALL_RUN, "web-1": "exited", "web-2": "exited"}
         same("after stop", states(project), wanted)
-        project.engine.kill()
+        kill_daemon(project)
         same("after the daemon was killed", states(project), wanted)
         project.escale("start", "web")
         same("after start", states(project), ALL_RUN)
@@ -228,7 +233,7 @@ def _(bench):
     with bench.project("v-pause-daemon", SHOP) as project:
         project.up()
         project.escale("pause", "api")
-        project.engine.kill()
+        kill_daemon(project)
         same("states", states(project), {**ALL_RUN, "api-1": "paused"})
         project.up()
         same("after up", states(project), ALL_RUN)
@@ -298,7 +303,7 @@ def _(bench):
         before = ids(project)
         project.up("--no-recreate", env={"MODE": "b"})
         same("containers", ids(project), before)
-        project.engine.kill()
+        kill_daemon(project)
         project.up(env={"MODE": "b"})
         expect(ids(project)["api-1"] != before["api-1"], "api was not replaced")
 
