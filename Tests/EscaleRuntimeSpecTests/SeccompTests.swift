@@ -21,14 +21,14 @@ import Testing
         return spec
     }
 
-    @Test(arguments: ["read", "execve", "clone3", "socket", "chroot", "chown"])
+    @Test(arguments: ["read", "execve", "clone", "socket", "chroot", "chown"])
     func ordinaryCallsAreAllowed(call: String) throws {
         #expect(try actions(call, container()).contains("SCMP_ACT_ALLOW"))
     }
 
     @Test(arguments: [
         ("bpf", "SYS_ADMIN"), ("fanotify_init", "SYS_ADMIN"), ("init_module", "SYS_MODULE"), ("acct", "SYS_PACCT"),
-        ("iopl", "SYS_RAWIO"), ("settimeofday", "SYS_TIME"), ("open_by_handle_at", "DAC_READ_SEARCH"),
+        ("mount", "SYS_ADMIN"), ("unshare", "SYS_ADMIN"), ("setns", "SYS_ADMIN"), ("clone3", "SYS_ADMIN"), ("iopl", "SYS_RAWIO"), ("settimeofday", "SYS_TIME"), ("open_by_handle_at", "DAC_READ_SEARCH"),
     ]) func aCapabilityOpensItsCalls(call: String, capability: String) throws {
         #expect(try actions(call, container()) == ["SCMP_ACT_ERRNO"])
         #expect(try actions(call, container(adding: capability)) == ["SCMP_ACT_ALLOW"])
@@ -42,9 +42,18 @@ import Testing
     }
 
     @Test func theKernelsKeysAndOtherDangersAreClosed() throws {
-        for call in ["kexec_file_load", "bdflush", "io_uring_nonsense"] {
+        for call in ["keyctl", "add_key", "request_key", "kexec_file_load", "bdflush", "io_uring_nonsense"] {
             #expect(try !actions(call, container(adding: "ALL")).contains("SCMP_ACT_ALLOW"), "\(call)")
         }
+    }
+
+    /// Namespaces are asked for by bits of `clone`, which a container without `SYS_ADMIN` must not set.
+    @Test func cloneMakesNoNamespaces() throws {
+        let filter = try #require(try ReadSpec(RuntimeSpec(container(), profile: profile())).linux.seccomp)
+        let rules = filter.syscalls.filter { $0.names.contains("clone") }
+        #expect(rules.count == 1 && rules[0].args?.count == 1, "\(rules)")
+        let free = try #require(try ReadSpec(RuntimeSpec(container(adding: "SYS_ADMIN"), profile: profile())).linux.seccomp)
+        #expect(free.syscalls.contains { $0.names.contains("clone") && $0.args == nil })
     }
 
     @Test func theFilterIsForThisMachine() throws {

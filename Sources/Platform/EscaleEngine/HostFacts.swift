@@ -90,7 +90,7 @@ package struct HostFacts: Sendable {
             throw .missingPackage("golang-github-containers-common", for: "the default seccomp profile")
         }
         do {
-            return try JSONDecoder().decode(SeccompProfile.self, from: Data(try Files.read(path)))
+            return try JSONDecoder().decode(SeccompProfile.self, from: Data(try Files.read(path))).withoutNesting
         } catch {
             throw EscaleError(
                 .init("host.seccomp-profile"), "the seccomp profile \(path) can't be read: \(error)",

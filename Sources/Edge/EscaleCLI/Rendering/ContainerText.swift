@@ -6,7 +6,7 @@ extension ContainerSummary {
     /// As `ps` shows it: `Up 5 seconds (healthy)`, `Exited (3) 2 minutes ago`.
     func statusText(now: Timestamp) -> String {
         func ago(_ time: Timestamp?) -> String { time.map { " \((now - $0).spokenText) ago" } ?? "" }
-        let code = exitCode.map { " (\($0))" } ?? ""
+        let code = exitCode.map { " (\($0)\(reason == "out of memory" ? ", out of memory" : ""))" } ?? ""
         switch state {
         case .created: return "Created"
         case .running: return "Up" + (startedAt.map { " \((now - $0).spokenText)" } ?? "") + healthText + crashText
