@@ -58,8 +58,8 @@ struct ReadSpec: Decodable {
         var names: [String]
         var action: String
         var errnoRet: Int?
-            struct Argument: Codable, Hashable { var index: Int }
-            var args: [Argument]?
+        struct Argument: Decodable { var index: Int }
+        var args: [Argument]?
     }
     struct Seccomp: Decodable {
         var defaultAction: String
