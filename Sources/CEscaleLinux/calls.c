@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -54,8 +55,44 @@ int c_escale_unshare_mounts(void) {
     return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
+static int make_like(const char *target, mode_t kind) {
+    int made = S_ISDIR(kind) ? mkdir(target, 0700) : mknod(target, S_IFREG | 0600, 0);
+    return made < 0 && errno != EEXIST ? -1 : 0;
+}
+
+static int mount_part(const struct c_escale_mount *m) {
+    int root = open(m->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0) return -1;
+    struct stat info;
+    int result = -1;
+    int part = c_escale_open_in_root(root, m->source, O_PATH | O_CLOEXEC, 0);
+    if (part >= 0 && fstat(part, &info) == 0 && make_like(m->target, info.st_mode) == 0) {
+        int tree = c_escale_open_tree(part, "");
+        if (tree >= 0) {
+            result = c_escale_move_mount(tree, m->target);
+            int error = errno;
+            close(tree);
+            errno = error;
+        }
+    }
+    int error = errno;
+    if (part >= 0) close(part);
+    close(root);
+    errno = error;
+    return result;
+}
+
 int c_escale_mount(const struct c_escale_mount *m) {
-    return mount(m->source, m->target, m->type, m->flags, m->data);
+    return m->root ? mount_part(m) : mount(m->source, m->target, m->type, m->flags, m->data);
+}
+
+int c_escale_open_tree(int directory, const char *path) {
+    unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | (*path ? 0 : AT_EMPTY_PATH);
+    return (int)syscall(SYS_open_tree, directory, path, flags);
+}
+
+int c_escale_move_mount(int tree, const char *target) {
+    return (int)syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
 }
 
 int c_escale_unmount(const char *target) { return umount2(target, MNT_DETACH); }

@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -16,7 +17,9 @@ struct child {
     const struct c_escale_spawn *spawn;
     int *high; // the caller's descriptors, out of the way of 0 … fd_count - 1
     pid_t parent;
+    int *trees; // what shared mounts are taken from, opened while they are still the host's
     int error;
+    int mount;
     const char *stage;
 };
 
@@ -26,15 +29,50 @@ static int fail(struct child *child, const char *stage) {
     return 1;
 }
 
+// What the owner sees at the path, attached nowhere.
+static int open_owners_tree(const struct c_escale_mount *mount) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)mount->owner);
+    int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    int other = open(path, O_RDONLY | O_CLOEXEC);
+    int tree = -1;
+    if (own >= 0 && other >= 0 && setns(other, CLONE_NEWNS) == 0) {
+        tree = c_escale_open_tree(AT_FDCWD, mount->source);
+        int error = errno;
+        if (setns(own, CLONE_NEWNS) < 0) tree = -1;
+        else errno = error;
+    }
+    int error = errno;
+    if (own >= 0) close(own);
+    if (other >= 0) close(other);
+    errno = error;
+    return tree;
+}
+
 static int make_mounts(struct child *child) {
     const struct c_escale_spawn *spawn = child->spawn;
-    if (c_escale_unshare_mounts() < 0) return fail(child, "unshare");
+    if (unshare(CLONE_NEWNS) < 0) return fail(child, "unshare");
+    for (int i = 0; i < spawn->mount_count; i++) {
+        const struct c_escale_mount *mount = &spawn->mounts[i];
+        if (!mount->shared && !mount->owner) continue;
+        child->mount = i;
+        child->trees[i] = mount->owner ? open_owners_tree(mount) : c_escale_open_tree(AT_FDCWD, mount->source);
+        if (child->trees[i] < 0) return fail(child, "mount");
+    }
+    child->mount = -1;
+    if (mount(NULL, "/", NULL, MS_REC | (spawn->receives_mounts ? MS_SLAVE : MS_PRIVATE), NULL) < 0)
+        return fail(child, "unshare");
     for (int i = 0; i < spawn->unmount_count; i++)
         if (umount2(spawn->unmounts[i], MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
             return fail(child, "unmount");
     if (spawn->mount_dir && chdir(spawn->mount_dir) < 0) return fail(child, "chdir for mounts");
-    for (int i = 0; i < spawn->mount_count; i++)
-        if (c_escale_mount(&spawn->mounts[i]) < 0) return fail(child, "mount");
+    for (int i = 0; i < spawn->mount_count; i++) {
+        const struct c_escale_mount *mount = &spawn->mounts[i];
+        child->mount = i;
+        if ((mount->shared || mount->owner ? c_escale_move_mount(child->trees[i], mount->target) : c_escale_mount(mount)) < 0)
+            return fail(child, "mount");
+    }
+    child->mount = -1;
     return 0;
 }
 
@@ -76,10 +114,11 @@ static int child_main(void *argument) {
     return fail(child, "exec"), 127;
 }
 
-int c_escale_spawn(const struct c_escale_spawn *spawn, pid_t *pid, int *pidfd, const char **stage) {
+int c_escale_spawn(const struct c_escale_spawn *spawn, pid_t *pid, int *pidfd, const char **stage, int *mount) {
     const size_t stack_size = 256 * 1024;
-    int high[spawn->fd_count + 1];
-    struct child child = {.spawn = spawn, .high = high, .parent = getpid()};
+    int high[spawn->fd_count + 1], trees[spawn->mount_count + 1];
+    struct child child = {.spawn = spawn, .high = high, .trees = trees, .parent = getpid(), .mount = -1};
+    *mount = -1;
     void *stack = mmap(NULL, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (stack == MAP_FAILED) return *stage = "stack", errno;
     // No signal handler of the parent may run in the child, which shares its memory.
@@ -93,6 +132,7 @@ int c_escale_spawn(const struct c_escale_spawn *spawn, pid_t *pid, int *pidfd, c
     munmap(stack, stack_size);
     if (error) {
         *stage = *pid < 0 ? "clone" : child.stage;
+        *mount = child.mount;
         if (*pid >= 0) {
             int status;
             c_escale_wait(*pidfd, &status);

@@ -80,8 +80,7 @@ def take_services(run, number, rows):
 
 def look(row, subject, up):
     told = " ".join(line.strip() for line in up.stderr.splitlines() if re.search(r" Error |^error|^hint|^compose.yaml", line))
-    if subject.container is None or subject.container["state"] == "created":
-        raise Failure(f"it does not run; `up` ended with {up.returncode}: {told[:1500]}")
+    expect(subject.has_started(), f"it does not run; `up` ended with {up.returncode}: {told[:1500]}")
     for words in row.says:
         expect(re.search(words, up.stderr), f"`up` does not tell {words!r}: {one_line(up.stderr[:800], 800)}")
     for command, wanted in row.inside.items():

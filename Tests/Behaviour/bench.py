@@ -50,6 +50,7 @@ class Project:
     def escale(self, *words, check=True, timeout=120, **more):
         """Runs a command on the project; `more` is for subprocess.run, such as `input`."""
         environment = {"ESCALE_ROOT": str(self.engine.root), "ESCALE_BIN": str(BINARIES), "HOME": "/root",
+                       "PWD": str(self.directory),
                        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **more.pop("env", {})}
         words = [str(word) for word in words]
         if "input" not in more:
@@ -102,6 +103,16 @@ class Subject:
     @property
     def pid(self):
         return int((self.bundle / "pid").read_text())
+
+    def has_started(self):
+        """Whether it has; one that is just being restarted looks as if not."""
+        deadline = time.monotonic() + (PATIENCE if self.container and self.container.get("startedAt") else 0)
+        while self.container is None or self.container["state"] == "created":
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+            self.container = self.project.container(self.row.slug)
+        return True
 
     def inside(self, command):
         return self.project.inside(self.row.slug, command)

@@ -117,6 +117,7 @@ extension Reason {
         case .goingDown: "going down"
         case .unhealthy: "unhealthy"
         case .companionReplaced(let service): "\(service) was replaced"
+        case .stranded: "stranded"
         }
     }
 }

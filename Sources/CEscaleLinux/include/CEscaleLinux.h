@@ -10,6 +10,13 @@ struct c_escale_mount {
     const char *type;
     unsigned long flags;
     const char *data;
+    // Not NULL: source, with all that is mounted below it, is looked up in this directory, which symbolic links can't leave;
+    // the target is made, as a file or a directory.
+    const char *root;
+    // The mount stays a peer of what it is taken from: what is mounted below either is seen below both. Of spawns only.
+    int shared;
+    // Not 0: the source is what this process sees there. Of spawns only.
+    pid_t owner;
 };
 
 // What a child becomes. Everything is done between clone and exec, without touching the parent's state.
@@ -23,6 +30,8 @@ struct c_escale_spawn {
     int new_session;
     // With a private mount namespace: first the unmounts (missing ones are fine), then the mounts, from mount_dir.
     int private_mounts;
+    // What is mounted on the host later is seen in it.
+    int receives_mounts;
     const char *mount_dir;
     const char *const *unmounts;
     int unmount_count;
@@ -34,7 +43,8 @@ struct c_escale_spawn {
 };
 
 // Starts the child and returns 0 once it runs the program, or an errno value with the failed stage's name.
-int c_escale_spawn(const struct c_escale_spawn *spawn, pid_t *pid, int *pidfd, const char **stage);
+// *mount is the number of the mount that failed, else -1.
+int c_escale_spawn(const struct c_escale_spawn *spawn, pid_t *pid, int *pidfd, const char **stage, int *mount);
 
 // Takes a descriptor that somebody sends over a Unix socket (SCM_RIGHTS), close-on-exec. Returns -1 and sets errno on failure.
 int c_escale_receive_descriptor(int socket);
@@ -48,6 +58,9 @@ int c_escale_wait(int pidfd, int *status);
 int c_escale_unshare_mounts(void);
 int c_escale_mount(const struct c_escale_mount *mount);
 int c_escale_unmount(const char *target);
+// A copy of the mounts at a path, attached nowhere; the path may be empty for the directory itself.
+int c_escale_open_tree(int directory, const char *path);
+int c_escale_move_mount(int tree, const char *target);
 // openat2(2) with RESOLVE_IN_ROOT: absolute links and `..` stay inside the directory.
 int c_escale_open_in_root(int directory, const char *path, int flags, mode_t mode);
 // Opens the network namespace of a process, or, with pid 0, of the calling thread.

@@ -59,6 +59,7 @@ extension API {
                     key: registry.key))
         }
         try await pullImages(request, progress)
+        try await pullMountedImages(request, progress)
         var build = EscaleAPI.BuildRequest(items: items)
         build.credentials = request.credentials
         _ = try await self.build(build, progress)
@@ -109,5 +110,5 @@ extension API {
         }
     }
 
-    private func has(_ image: String) -> Bool { (try? platform.images.image(image)) != nil }
+    func has(_ image: String) -> Bool { (try? platform.images.image(image)) != nil }
 }

@@ -11,7 +11,7 @@ extension Service {
     }
 
     /// Whether two generations at the same time could write the same data.
-    package var writesVolumes: Bool { !writtenVolumes.isEmpty }
+    package var writesVolumes: Bool { !writtenVolumes.isEmpty || volumesFrom?.contains { !$0.readOnly } == true }
 
     /// Whether two generations must not run at the same time, as far as the file doesn't say that they may.
     package var excludesOtherVersions: Bool { (writesVolumes && !release.sharesVolumes) || hasFixedAddress }

@@ -44,6 +44,8 @@ package struct ObservedContainer: Hashable, Sendable {
     package var round = 0
     /// The generations of the services that it depends on, when it was started; of those that it is to be restarted with.
     package var companions: [ServiceName: Int] = [:]
+    /// Whether it shares a namespace with a container that has ended since.
+    package var isStranded = false
 
     package init(
         id: ContainerID, replica: ReplicaID, fingerprint: String = "", phase: Phase, health: Health? = nil,

@@ -71,6 +71,8 @@ package enum Reason: Codable, Hashable, Sendable, CustomStringConvertible {
     case unhealthy
     /// A service that it is to be restarted with was replaced (`depends_on.restart`).
     case companionReplaced(ServiceName)
+    /// A container whose namespace it shares has ended.
+    case stranded
 
     package var description: String {
         switch self {
@@ -85,6 +87,7 @@ package enum Reason: Codable, Hashable, Sendable, CustomStringConvertible {
         case .goingDown: "the project goes down"
         case .unhealthy: "unhealthy"
         case .companionReplaced(let service): "\(service) was replaced"
+        case .stranded: "the container whose namespace it shares was started anew"
         }
     }
 }

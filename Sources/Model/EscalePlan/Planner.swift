@@ -85,6 +85,7 @@ private struct Planner {
         }
         switch container.phase {
         case .running:
+            if container.isStranded, unmet == nil { return add(.stop(container.id, container.replica), .stranded) }
             if container.drainingSince != nil { add(.undrain(container.id, container.replica), .requested) }
             if let reason = restartReason(container, service, restart) { add(.stop(container.id, container.replica), reason) }
         case .created: start(container, unmet: unmet, .ready)

@@ -62,14 +62,19 @@ struct Cgroup: Sendable {
         }
     }
 
-    /// Kills what is in it until nothing is, for a second at most, and removes it. Blocks.
-    func clear() {
+    /// Kills what is in it until nothing is, for a second at most. Blocks.
+    func endProcesses() {
         for _ in 0..<200 {
             let rest = processes
-            if rest.isEmpty { break }
+            if rest.isEmpty { return }
             for pid in rest { kill(pid, SIGKILL) }
             usleep(5000)
         }
+    }
+
+    /// Kills what is in it until nothing is, for a second at most, and removes it. Blocks.
+    func clear() {
+        endProcesses()
         for name in children { Cgroup(path: "\(path)/\(name)", layout: layout).clear() }
         removeIfEmpty()
     }

@@ -47,14 +47,23 @@ extension Engine {
     package func probe(
         _ arguments: [String], in container: ContainerSpec, timeout: Duration
     ) async throws -> CommandResult {
+        try await run(ContainerCommand(arguments), as: "probe", in: container, outputLimit: 4096, timeout: timeout)
+    }
+
+    /// Runs a command in the container to its end; one that takes too long is killed.
+    ///
+    /// - Parameters:
+    ///   - name: of its files; one command at a time has it.
+    ///   - timeout: `nil` for as long as the container runs.
+    package func run(
+        _ command: ContainerCommand, as name: String, in container: ContainerSpec, outputLimit: Int, timeout: Duration?
+    ) async throws -> CommandResult {
         let bundle = bundle(container.id)
-        let pidFile = "\(bundle.directory)/probe.pid"
-        let file = bundle.commandFile("probe")
-        try await blocking {
-            try bundle.write(RuntimeSpec.Process(container, running: ContainerCommand(arguments)), to: file)
-        }
-        let command = runtimeCommand(["exec", "--process", file, "--pid-file", pidFile, container.id.rawValue], of: container.id)
-        let result = try await command.run(outputLimit: 4096, timeout: timeout)
+        let pidFile = "\(bundle.directory)/\(name).pid"
+        let file = bundle.commandFile(name)
+        try await blocking { try bundle.write(RuntimeSpec.Process(container, running: command), to: file) }
+        let program = runtimeCommand(["exec", "--process", file, "--pid-file", pidFile, container.id.rawValue], of: container.id)
+        let result = try await program.run(outputLimit: outputLimit, timeout: timeout)
         try await blocking {
             if result.timedOut, let pid = Int32((try? Files.readText(pidFile)) ?? "") { kill(pid, SIGKILL) }
             try Files.remove(pidFile)

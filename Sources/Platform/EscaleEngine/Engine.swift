@@ -102,7 +102,8 @@ package struct Engine: Sendable {
                 try Files.write(path, text.utf8)
                 mounted[target] = path
             }
-            var spec = try bundle.providing(blueprint.spec)
+            let prepared = try bundle.preparing(try bundle.providing(blueprint.spec), layers: directories.layers)
+            var spec = prepared.spec
             let cgroup = cgroup(spec.id)
             let nodes = try spec.deviceNodes()
             if cgroup.hasSchedulersWeights {
@@ -117,7 +118,11 @@ package struct Engine: Sendable {
                     spec, rootPath: bundle.root, cgroup: cgroup.path, files: mounted, profile: facts.seccomp,
                     nodes: nodes))
             let null = try FileDescriptor("/dev/null", O_RDWR)
-            return try conmon(blueprint, bundle).spawn([null, null, null, writing])
+            do {
+                return try conmon(blueprint, bundle, prepared.mounts).spawn([null, null, null, writing])
+            } catch {
+                throw bundle.explained(EscaleError(wrapping: error), blueprint.spec)
+            }
         }.reaped()
         _ = consume writing
         let pid = try await containerPID(from: reading, name: blueprint.name)
@@ -150,7 +155,8 @@ package struct Engine: Sendable {
             let file = "\(bundle.exitDirectory)/\(id)"
             let code = (try? Files.readText(file)).flatMap { Int32($0.filter { $0.isNumber || $0 == "-" }) }
             let ranOut = Files.exists(bundle.outOfMemoryMark) || cgroup(id).ranOutOfMemory
-            if code == nil { cgroup(id).clear() }
+            // Where the namespace of processes isn't the container's own, its others outlive the first one.
+            if code == nil { cgroup(id).clear() } else { cgroup(id).endProcesses() }
             // A log that can't be completed lacks a line's end at worst; the exit counts all the same.
             try? ContainerLogReader.seal(bundle.log, at: .now)
             return ContainerExit(
@@ -265,7 +271,7 @@ package struct Engine: Sendable {
 
     // MARK: conmon
 
-    private func conmon(_ blueprint: ContainerBlueprint, _ bundle: Bundle) -> Command {
+    private func conmon(_ blueprint: ContainerBlueprint, _ bundle: Bundle, _ mounts: [PrivateMount]) -> Command {
         let id = blueprint.spec.id.rawValue
         var arguments = [
             "--api-version", "1", "--cid", id, "--cuuid", id, "--name", blueprint.name, "--runtime",
@@ -283,12 +289,10 @@ package struct Engine: Sendable {
         }
         var environment = Command.defaultEnvironment
         environment["_OCI_SYNCPIPE"] = "3"
-        return Command(
-            facts.conmon, arguments, environment: environment,
-            namespace: MountNamespace(
-                unmounts: facts.hiddenMounts, mounts: [bundle.overlay(of: blueprint)],
-                directory: directories.layers),
-            newSession: true)
+        var namespace = MountNamespace(
+            unmounts: facts.hiddenMounts, mounts: [bundle.overlay(of: blueprint)] + mounts, directory: directories.layers)
+        namespace.receivesMounts = blueprint.spec.propagation != .own
+        return Command(facts.conmon, arguments, environment: environment, namespace: namespace, newSession: true)
     }
 
     /// conmon's word on its sync pipe: the process number, or why there is none.

@@ -32,6 +32,9 @@ package protocol ContainerEngine: Sendable {
     func discardProcesses(_ id: ContainerID) async throws
     func tidy() async
     func probe(_ arguments: [String], in container: ContainerSpec, timeout: Duration) async throws -> CommandResult
+    func run(
+        _ command: ContainerCommand, as name: String, in container: ContainerSpec, outputLimit: Int, timeout: Duration?
+    ) async throws -> CommandResult
     func execCommand(_ command: ContainerCommand, in container: ContainerSpec) throws(EscaleError) -> Command
     func log(of id: ContainerID) -> ContainerLogReader
     func logTail(of id: ContainerID, lines: Int) -> String

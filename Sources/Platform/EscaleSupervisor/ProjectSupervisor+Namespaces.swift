@@ -21,6 +21,9 @@ extension ProjectSupervisor {
             blueprint.spec.namespaces = blueprint.spec.namespaces ?? [:]
             blueprint.spec.namespaces?[kind] = .file("/proc/\(processes.container.pid)/ns/\(kind.file)")
             companions.append(processes.container)
+            if kind == .ipc, let shared = PreparedMount.sharedMemory(of: owner, processes) {
+                blueprint.spec.mounts.append(.init(.prepared(shared), target: "/dev/shm"))
+            }
             if kind == .network {
                 named = owner
                 blueprint.spec.hostname = owner.blueprint.spec.hostname
@@ -53,14 +56,15 @@ extension ProjectSupervisor {
 
     /// The name of a machine whose network a service has.
     func hostname(of service: Service) throws(EscaleError) -> String? {
-        guard service.namespaces?.network == .named("host") else { return nil }
+        let namespaces = service.namespaces
+        guard namespaces?.uts == .named("host") || namespaces?.network == .named("host") else { return nil }
         let name = try Files.readText("/proc/sys/kernel/hostname").filter { !$0.isWhitespace }
         return name.isEmpty ? nil : name
     }
 }
 
 extension ServiceNamespaces {
-    private var modes: [(kind: NamespaceKind, mode: NamespaceMode?)] { [(.network, network)] }
+    private var modes: [(kind: NamespaceKind, mode: NamespaceMode?)] { [(.network, network), (.ipc, ipc), (.pid, pid), (.uts, uts)] }
 
     /// Those of other containers.
     var joined: [(kind: NamespaceKind, mode: NamespaceMode)] {
@@ -76,6 +80,15 @@ extension ServiceNamespaces {
     var ofHost: [NamespaceKind: NamespaceOwner]? {
         let kinds = modes.filter { $0.mode == .named("host") }.map(\.kind)
         return kinds.isEmpty ? nil : Dictionary(uniqueKeysWithValues: kinds.map { ($0, .host) })
+    }
+}
+
+extension PreparedMount {
+    /// `/dev/shm` of another container, which belongs to its IPC namespace; `nil` where it has none.
+    fileprivate static func sharedMemory(of owner: ContainerRecord, _ processes: ContainerProcesses) -> PreparedMount? {
+        if owner.blueprint.spec.hasSharedMemory == false { return nil }
+        return PreparedMount(
+            .ofProcess(processes.container.pid, path: "/dev/shm"), title: "the shared memory of \(owner.name)")
     }
 }
 

@@ -43,7 +43,7 @@ extension ProjectSupervisor {
     }
 
     /// Makes a volume the project's, anonymous ones among them.
-    private func adopt(_ volume: VolumeName) async throws {
+    func adopt(_ volume: VolumeName) async throws {
         try platform.store.save(volume, of: name)
         try await platform.volumes.create(volume)
         volumes.insert(volume)
@@ -83,6 +83,7 @@ extension ProjectSupervisor {
         }
         spec.devices = recipe.devices
         spec.sysctls = recipe.service.security?.sysctls
+        if recipe.service.namespaces?.ipc == .named("none") { spec.hasSharedMemory = false }
         spec.hasCgroupNamespace = recipe.hasCgroupNamespace(platform.engine.facts.cgroups)
         let countsSwap = platform.engine.facts.countsSwap
         spec.limits = limits(of: recipe, countsSwap: countsSwap, title: title)
@@ -106,7 +107,7 @@ extension ProjectSupervisor {
             fingerprint: fingerprint,
             blueprint: try recipe.blueprint(spec, name: containerName, layers: layers),
             image: recipe.imageName, imageID: recipe.imageID, addresses: addresses, names: recipe.service.names,
-            namespaces: recipe.service.namespaces,
+            namespaces: recipe.service.namespaces, mountedImages: try recipe.mountedImages(platform.images),
             ports: try await platform.network.assign(recipe.service.ports, to: id, of: recipe.service.name), stopSignal: try recipe.stopSignal(),
             createdAt: .now, httpPort: recipe.service.http?.containerPort)
         adjust(&container)
@@ -173,6 +174,7 @@ extension ProjectSupervisor {
             try await held.mayGo.wait()
         }
         try await platform.engine.start(id, name: container.name)
+        try await runPostStart(container, processes)
         return processes
     }
 
@@ -191,7 +193,8 @@ extension ProjectSupervisor {
         }
         guard let updated else { return }
         platform.events.record("container.start-failed", updated.name, of: name, ["reason": error.message])
-        if !hasRun { throw error }
+        // Nobody who wants it gone needs to know that it did not start.
+        if !hasRun, record?.desired.goal == .up { throw error }
     }
 
     func stop(_ id: ContainerID, because reason: Reason) async throws {
@@ -204,6 +207,7 @@ extension ProjectSupervisor {
         defer { stopping.remove(id) }
         if reason == .unhealthy { try update(id) { $0.endedUnhealthy = true } }
         if container.isPaused == true { try await resume(id) }
+        await runPreStop(container, grace: grace)
         try await platform.engine.stop(processes, signal: stopSignal ?? container.stopSignal, grace: grace)
         await exits[id]?.value
         emit(subject, .done, "Stopped")
@@ -263,65 +267,5 @@ extension ProjectSupervisor {
                 hint: "bring the project up again: `escale up -d`")
         }
         return recipe
-    }
-
-    private func mounts(of recipe: Recipe, slot: Int, layers: [String]) async throws -> [ContainerSpec.Mount] {
-        var mounts: [ContainerSpec.Mount] = []
-        for mount in recipe.mounts {
-            switch mount.source {
-            case .tmpfs(let size, let mode):
-                mounts.append(.init(.tmpfs(size: size, mode: mode), target: mount.target, readOnly: mount.readOnly))
-            case .bind(let path, let create):
-                let service = recipe.service.name
-                try await blocking {
-                    if create && !Files.exists(path) { try Files.createDirectories(path) }
-                    if !Files.exists(path) { throw EscaleError.bindSourceMissing(path, service: service) }
-                }
-                mounts.append(.init(.bind(source: path), target: mount.target, readOnly: mount.readOnly))
-            case .image, .cluster, .pipe:
-                throw EscaleError.mountUnsupported(mount.target, service: recipe.service.name)
-            case .volume, .anonymous:
-                guard let volume = recipe.volume(of: mount, slot: slot) else { continue }
-                if mount.source == .anonymous { try await adopt(volume) }
-                try await seed(volume, layers: layers, path: mount.target)
-                mounts.append(
-                    .init(
-                        .bind(source: platform.volumes.path(volume)), target: mount.target, readOnly: mount.readOnly))
-            }
-        }
-        for (file, mount) in recipe.sharedFiles {
-            if let kind = try await kind(of: file, mount, for: recipe.service.name) {
-                mounts.append(.init(kind, target: mount.target, readOnly: true))
-            }
-        }
-        return mounts
-    }
-
-    /// A secret or a config as a mount. What has neither a text nor an owner and permissions of its own is the host's
-    /// file itself, so that a change of it is seen at once.
-    private func kind(
-        of file: SharedFile, _ mount: SharedFileMount, for service: ServiceName
-    ) async throws -> ContainerSpec.Mount.Kind? {
-        func provided(_ contents: ProvidedFile.Contents) -> ContainerSpec.Mount.Kind {
-            .file(ProvidedFile(contents, user: mount.uid ?? 0, group: mount.gid ?? 0, mode: (mount.mode ?? 0o444) & ~0o222))
-        }
-        if let content = file.content { return provided(.text(content)) }
-        guard let source = file.file else { return nil }
-        guard await (try? blocking { Files.exists(source) }) == true else {
-            throw EscaleError.bindSourceMissing(source, service: service)
-        }
-        let isPlain = mount.uid == nil && mount.gid == nil && mount.mode == nil
-        return isPlain ? .bind(source: source) : provided(.copy(of: source))
-    }
-
-    private func seed(_ volume: VolumeName, layers: [String], path: String) async throws {
-        // One after the other: what the first image doesn't have, the next one may.
-        let former = seedings[volume]
-        let seeding = Task { [platform] in
-            _ = await former?.result
-            try await platform.volumes.seed(volume, from: layers, at: path)
-        }
-        seedings[volume] = seeding
-        try await seeding.value
     }
 }

@@ -80,7 +80,7 @@ extension ProjectSupervisor {
             container.isPaused = nil
             // What was stopped for its health has failed: its policy says when it is tried again.
             let ailed = container.endedUnhealthy == true
-            container.wasStopped = stopping.contains(id) && !ailed
+            container.wasStopped = (stopping.contains(id) || container.isStranded) && !ailed
             let ran = container.startedAt.map { exit.at - $0 } ?? .zero
             let wasStable = ailed ? container.wasHealthy == true : ran >= RestartDelay.stableAfter
             container.failures = wasStable ? 1 : container.failures + 1

@@ -42,6 +42,8 @@ struct Recipe: Sendable {
         text += try encoder.encode(volumes) + encoder.encode(secrets)
         let configs = project.configs?.filter { config in service.configs?.contains { $0.source == config.key } == true }
         if let configs, !configs.isEmpty { text += try encoder.encode(configs) }
+        let lenders = project.services.filter { other in service.volumesFrom?.contains { $0.owner == .service(other.name) } == true }
+        if !lenders.isEmpty { text += try encoder.encode(lenders.map(\.mounts)) }
         return SHA256.digest(of: Array(text) + Array(imageID.hex.utf8)).hex
     }
 

@@ -90,6 +90,8 @@ struct ContainerRecord: Codable, Sendable {
     /// Whose namespaces it shares, and the processes in whose it is since its last start.
     var namespaces: ServiceNamespaces?
     var companions: [ProcessIdentity]?
+    /// Images besides its own whose files it sees.
+    var mountedImages: [Digest]?
     var ports: [PortMapping]
     let stopSignal: Int32
     let createdAt: Timestamp
@@ -162,6 +164,7 @@ struct ContainerRecord: Codable, Sendable {
             wasStopped: wasStopped ?? false, drainingSince: drainingSince, isIdle: isIdle)
         observed.round = round ?? 0
         observed.companions = seenGenerations ?? [:]
+        observed.isStranded = processes != nil && isStranded
         return observed
     }
 

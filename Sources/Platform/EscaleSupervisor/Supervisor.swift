@@ -263,7 +263,7 @@ package actor Supervisor {
 
     /// Images that containers are made from, or that a kept release would make them from.
     package func imagesInUse() throws -> Set<Digest> {
-        Set(try platform.store.containers().map(\.imageID))
+        Set(try platform.store.containers().flatMap { [$0.imageID] + ($0.mountedImages ?? []) })
             .union(try platform.store.releases().flatMap { $0.images.values })
     }
 

@@ -9,6 +9,13 @@ package struct PrivateMount: Hashable, Sendable {
     package let type: String
     package let flags: UInt
     package let data: String?
+    /// Where the source is looked up, with whatever is mounted below it: symbolic links can't lead out. The target is made. `nil`
+    /// for a mount(2) as it is.
+    package var root: String?
+    /// Whether it stays one with what it is taken from: what is mounted below either is seen below both. For commands only.
+    package var isShared = false
+    /// The process whose mount it is; `nil` for the caller's. For commands only.
+    package var owner: Int32?
 
     package init(source: String, target: String, type: String, flags: UInt = 0, data: String? = nil) {
         self.source = source
@@ -31,6 +38,8 @@ package struct MountNamespace: Hashable, Sendable {
     package var mounts: [PrivateMount]
     /// Where relative paths in the mounts' data start.
     package var directory: String?
+    /// Whether what is mounted on the host later is seen in it.
+    package var receivesMounts = false
 
     package init(unmounts: [String] = [], mounts: [PrivateMount] = [], directory: String? = nil) {
         self.unmounts = unmounts
@@ -98,9 +107,13 @@ package struct Command: Sendable {
         var pid: pid_t = 0
         var pidfd: Int32 = -1
         var stage: UnsafePointer<CChar>?
-        let error = withCSpawn(descriptors.map(\.number)) { c_escale_spawn($0, &pid, &pidfd, &stage) }
+        var mount: Int32 = -1
+        let error = withCSpawn(descriptors.map(\.number)) { c_escale_spawn($0, &pid, &pidfd, &stage, &mount) }
         _ = descriptors.count
         guard error == 0 else {
+            if mount >= 0, let failed = namespace?.mounts[Int(mount)] {
+                throw Errno(error).during("mount \(failed.source) on \(failed.target)")
+            }
             let failed = stage.map { String(cString: $0) } ?? "start"
             throw Errno(error).during("run \(executable) (\(failed))")
         }
@@ -120,6 +133,7 @@ package struct Command: Sendable {
         let mounts = (namespace?.mounts ?? []).map { arena.mount($0) }
         let unmounts = (namespace?.unmounts ?? []).map { arena.string($0) }
         spawn.private_mounts = namespace == nil ? 0 : 1
+        spawn.receives_mounts = namespace?.receivesMounts == true ? 1 : 0
         spawn.mount_dir = arena.string(namespace?.directory)
         spawn.mount_count = Int32(mounts.count)
         spawn.unmount_count = Int32(unmounts.count)
@@ -175,6 +189,7 @@ private final class CStringArena {
     func mount(_ mount: PrivateMount) -> c_escale_mount {
         c_escale_mount(
             source: string(mount.source), target: string(mount.target), type: string(mount.type),
-            flags: mount.flags, data: string(mount.data))
+            flags: mount.flags, data: string(mount.data), root: string(mount.root), shared: mount.isShared ? 1 : 0,
+            owner: mount.owner ?? 0)
     }
 }

@@ -1,40 +1,17 @@
 extension ComposeAttribute {
     /// Volumes and what a service mounts.
     static let mountAttributes: [ComposeAttribute] =
-        executed(.volume, "name", "external", "driver")
+        executed(.volume, "name", "external", "driver", "driver_opts")
         + accepted(.volume, "labels", "nothing here goes by them; they are kept and shown by `escale config`")
         + accepted(.volumeExternal, "name", "the old form of `name` beside `external: true`")
-        + refused(
-            .volume,
-            "driver_opts",
-            hint: "data would end up in another place; mount the directory with a bind mount instead"
-        )
         + executed(.mount, "type", "source", "target", "read_only", "bind", "image", "volume", "tmpfs")
         + accepted(.mount, "consistency", "host and containers see the same files at once")
-        + refused(.mountImage, "subpath", hint: "copy the files into the service's own image")
-        + executed(.mountBind, "create_host_path")
+        + executed(.mountImage, "subpath")
+        + executed(.mountBind, "create_host_path", "propagation", "recursive")
         + warned(.mountBind, "selinux", instead: "files are not relabelled")
-        + warned(
-            .mountBind,
-            "recursive",
-            instead: "mounts below the path are visible too",
-            harmless: ["enabled"]
-        )
-        + refused(
-            .mountBind,
-            "propagation",
-            hint: "mounts are private to the container",
-            harmless: ["rprivate"]
-        )
         + executed(.mountTmpfs, "size", "mode")
         + warned(.mountVolume, "labels", instead: "give labels where the volume is declared")
-        + warned(
-            .mountVolume,
-            "nocopy",
-            instead: "an empty volume takes the image's files",
-            harmless: ["false"]
-        )
-        + refused(.mountVolume, "subpath", hint: "use a volume of its own for the directory")
+        + executed(.mountVolume, "nocopy", "subpath")
 
     /// Secrets and configs, and how a service sees them.
     static let sharedFileAttributes: [ComposeAttribute] =

@@ -24,26 +24,18 @@ extension ComposeAttribute {
             "pre_start",
             hint: "do this work in a service of its own and depend on it with service_completed_successfully"
         )
-        + refused(
-            .service,
-            "post_start",
-            "pre_stop",
-            hint: "do this work in the image's entrypoint, or in a service that the others depend on"
-        )
+        + executed(.service, "post_start", "pre_stop")
         + executed(.watchExec, "command", "user", "privileged", "working_dir", "environment")
-        + [Scope.preStart, .postStart, .preStop].flatMap { scope in
-            refused(
-                scope,
-                "command",
-                "user",
-                "privileged",
-                "working_dir",
-                "environment",
-                hint: "do this work in a service of its own, or in the image's entrypoint"
-            )
+        + [Scope.postStart, .preStop].flatMap { scope in
+            executed(scope, "command", "user", "privileged", "working_dir", "environment")
         }
         + refused(
             .preStart,
+            "command",
+            "user",
+            "privileged",
+            "working_dir",
+            "environment",
             "image",
             "per_replica",
             hint: "do this work in a service of its own and depend on it with service_completed_successfully"

@@ -99,18 +99,10 @@ extension ComposeAttribute {
             hint: "run the model as a service with an image"
         )
         + refused(.provider, "type", "options", hint: "run it as a service with an image")
-        + refused(.service, "volumes_from", hint: "name the volumes in both services")
+        + executed(.service, "volumes_from")
 
     private static let namespaceAttributes: [ComposeAttribute] =
-        refused(
-            .service,
-            "ipc",
-            "pid",
-            "uts",
-            hint: "every container has namespaces of its own",
-            harmless: ["private", "shareable"]
-        )
-        + executed(.service, "cgroup", "cgroup_parent", "network_mode", "userns_mode")
+        executed(.service, "cgroup", "cgroup_parent", "ipc", "network_mode", "pid", "userns_mode", "uts")
 
     private static let confinementAttributes: [ComposeAttribute] =
         refused(

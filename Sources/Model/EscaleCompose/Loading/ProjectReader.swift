@@ -182,7 +182,7 @@ struct ProjectReader {
             )
             var options = VolumeOptions()
             options.driver = driver(section?["driver"], usual: "local")
-            options.driverOptions = section?["driver_opts"]?.options(example: "write key: value").filled
+            options.driverOptions = section?["driver_opts"].flatMap(volumeOptions)
             volume.options = filled(options, unlike: VolumeOptions())
             return volume
         }

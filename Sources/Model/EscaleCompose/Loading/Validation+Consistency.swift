@@ -108,4 +108,32 @@ extension Validation {
             hint: "give the network a subnet that holds it: ipam: {config: [{subnet: …}]}"
         )
     }
+
+    /// Volumes in memory, which are each container's own.
+    func checkVolumes() {
+        for volume in project.volumes where volume.options?.driverOptions?["type"] == "tmpfs" {
+            let users = project.services.filter { service in
+                service.mounts.contains { $0.source == .volume(key: volume.key) } && service.replicas > 0
+            }
+            guard users.count > 1 || users.contains(where: { $0.replicas > 1 }) else { continue }
+            context.refuse(
+                "volumes.\(volume.key): a tmpfs can't be shared by several containers",
+                at: place(.resource(.volume, volume.key)),
+                hint: "leave out driver_opts, or let one container have it")
+        }
+    }
+
+    /// Namespaces that are another service's and that it keeps to itself, or doesn't have.
+    func checkNamespaces(of service: Service) {
+        for (attribute, name) in service.namespaces?.services ?? [] where attribute == "ipc" {
+            let mode = project.service(name)?.namespaces?.ipc
+            guard mode == .named("private") || mode == .named("none") else { continue }
+            context.error(
+                "compose.namespace.conflict",
+                "services.\(service.name).ipc: \(name) shares its IPC namespace with nobody",
+                at: place(.dependency(of: service.name.rawValue, on: name.rawValue)),
+                hint: "write ipc: shareable at \(name)"
+            )
+        }
+    }
 }

@@ -13,10 +13,12 @@ struct Validation {
             checkContexts(of: service)
             checkInterface(of: service)
             checkRelease(of: service)
+            checkNamespaces(of: service)
         }
         DependencyCycles(context: context, services: project.services).report()
         checkWaiting()
         checkAddresses()
+        checkVolumes()
         checkPorts()
         checkGateway()
         checkSharedNames()

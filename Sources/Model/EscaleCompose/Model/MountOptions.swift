@@ -23,6 +23,8 @@ package struct MountOptions: Codable, Hashable, Sendable {
     package var keepsEmpty: Bool?
     /// A directory of the volume or image, instead of the whole.
     package var subpath: String?
+    /// Of a tmpfs: words of mount(8) such as `exec` or `uid=1000`.
+    package var words: [String]?
 
     package init() {}
 }

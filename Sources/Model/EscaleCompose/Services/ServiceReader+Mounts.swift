@@ -67,26 +67,27 @@ extension ServiceReader {
             case "z", "Z":
                 options.relabelling = MountOptions.Relabelling(rawValue: option)
                 warnIgnored(option, item, "files are not relabelled for SELinux")
-            case "nocopy":
-                options.keepsEmpty = true
-                warnIgnored(option, item, "an empty volume takes the image's files")
+            case "nocopy": options.keepsEmpty = true
             default:
                 guard let propagation = MountOptions.Propagation(rawValue: option) else {
                     item.error(
                         "compose.mount.option",
                         "\(item.path): the option \"\(option)\" is not supported",
-                        hint: "possible are ro and rw"
+                        hint: "possible are ro, rw, nocopy, z, Z, and rprivate, rslave or rshared of a bind mount"
                     )
                     return false
                 }
                 options.propagation = propagation
-                guard propagation != .rprivate else { continue }
-                context.refuse(
-                    "\(item.path): the option \(option) is not supported yet",
-                    at: item.position,
-                    hint: "mounts are private to the container"
-                )
             }
+        }
+        let isBind = if case .bind = mount.source { true } else { false }
+        if !isBind, let propagation = options.propagation {
+            item.error(
+                "compose.mount.option",
+                "\(item.path): \(propagation.rawValue) is for bind mounts",
+                hint: "remove it: nobody mounts anything below a volume"
+            )
+            return false
         }
         mount.options = filled(options, unlike: MountOptions())
         return true
@@ -132,7 +133,8 @@ extension ServiceReader {
         case "bind": source = bind(section, item, &options)
         case "volume": source = volume(section, item, &options)
         case "tmpfs": source = tmpfs(section, item)
-        case "image", "cluster", "npipe": source = foreign(type, typeField, section, item, &options)
+        case "image": source = image(section, item, &options)
+        case "cluster", "npipe": source = foreign(type, typeField, section, item)
         default:
             let near = Suggestion.nearest(
                 to: type,
@@ -160,29 +162,30 @@ extension ServiceReader {
         _ type: String,
         _ typeField: Field,
         _ section: Section,
-        _ item: Field,
-        _ options: inout MountOptions
+        _ item: Field
     ) -> Mount.Source? {
         context.refuse(
-            "\(typeField.path): the type \(type) is not supported yet",
+            "\(typeField.path): the type \(type) is not supported",
             at: typeField.position,
-            hint: type == "image"
-                ? "copy the files into the service's own image" : "possible are bind, volume and tmpfs"
+            hint: "possible are bind, volume, tmpfs and image"
         )
-        if var image = section["image"], type == "image" {
-            image.isCovered = true
-            options.subpath = image.filledSection(.mountImage)?.text("subpath")
-        }
         guard let source = section["source"] else {
             item.error("compose.mount.source", "\(item.path) has no `source`", hint: "name what to mount")
             return nil
         }
         guard let name = source.filledText() else { return nil }
-        switch type {
-        case "image": return .image(name)
-        case "cluster": return .cluster(name)
-        default: return .pipe(name)
+        return type == "cluster" ? .cluster(name) : .pipe(name)
+    }
+
+    private func image(_ section: Section, _ item: Field, _ options: inout MountOptions) -> Mount.Source? {
+        let image = section["image"].flatMap { $0.isNull ? nil : $0.section(.mountImage) }
+        options.subpath = image?["subpath"].flatMap(subpath)
+        guard let source = section["source"] else {
+            item.error(
+                "compose.mount.source", "\(item.path) has no `source`", hint: "name an image: source: nginx:1.27")
+            return nil
         }
+        return source.filledText().map { .image($0) }
     }
 
     private func bind(_ section: Section, _ item: Field, _ options: inout MountOptions) -> Mount.Source? {
@@ -226,20 +229,26 @@ extension ServiceReader {
 
     /// `/path[:size=64m,mode=1777]`.
     private func tmpfs(_ item: Field) -> Mount? {
-        let form = "write /run, or /run:size=64m,mode=755"
+        let form = "write /run, or /run:size=64m,mode=755; possible are too uid=, gid=, nr_inodes=, noexec, exec and others of mount(8)"
         guard let text = item.filledText(hint: form) else { return nil }
         let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
         guard let target = parts.first, isTarget(target, item, hint: form) else { return nil }
         var size: ByteCount?
         var mode: UInt32?
         var readOnly = false
+        var words: [String] = []
         for option in (parts.count == 2 ? parts[1] : "").split(separator: ",") {
             let pair = option.split(separator: "=", maxSplits: 1).map(String.init)
             switch (pair[0], pair.count == 2 ? pair[1] : "") {
             case ("size", let value) where ByteCount(compose: value) != nil: size = ByteCount(compose: value)
             case ("mode", let value) where UInt32(value, radix: 8) != nil: mode = UInt32(value, radix: 8)
             case ("ro", ""): readOnly = true
-            case ("rw", ""), ("nosuid", ""), ("nodev", ""), ("noexec", ""), ("noatime", ""): break
+            case ("rw", ""): readOnly = false
+            case (let flag, "") where Self.tmpfsFlags.contains(flag): words.append(flag)
+            case ("uid", let value) where UInt32(value) != nil: words.append("uid=\(value)")
+            case ("gid", let value) where UInt32(value) != nil: words.append("gid=\(value)")
+            case ("nr_inodes", let value) where ByteCount(compose: value) != nil: words.append("nr_inodes=\(value)")
+            case ("nr_blocks", let value) where ByteCount(compose: value) != nil: words.append("nr_blocks=\(value)")
             default:
                 item.error(
                     "compose.tmpfs.option",
@@ -251,8 +260,15 @@ extension ServiceReader {
         }
         var mount = Mount(.tmpfs(size: size, mode: mode), target: ComposePath.clean(target), readOnly: readOnly)
         mount.tmpfsItem = text
+        mount.options = words.isEmpty ? nil : MountOptions()
+        mount.options?.words = words
         return mount
     }
+
+    private static let tmpfsFlags: Set<String> = [
+        "nosuid", "suid", "nodev", "dev", "noexec", "exec", "noatime", "atime", "nodiratime", "diratime", "relatime",
+        "norelatime", "strictatime", "nostrictatime", "sync", "async",
+    ]
 
     /// A path inside of what is mounted.
     private func subpath(_ field: Field) -> String? {
@@ -260,7 +276,7 @@ extension ServiceReader {
         guard !path.hasPrefix("/"), !path.split(separator: "/").contains("..") else {
             field.error(
                 "compose.path",
-                "\(field.path): \"\(path)\" must lie inside the volume",
+                "\(field.path): \"\(path)\" must lie inside of what is mounted",
                 hint: "write it relative and without .., such as data/db"
             )
             return nil

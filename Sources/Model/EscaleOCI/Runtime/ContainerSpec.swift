@@ -9,11 +9,18 @@ package struct ContainerSpec: Codable, Hashable, Sendable {
             case tmpfs(size: ByteCount?, mode: UInt32?)
             /// A file made for the container. Whoever runs it writes the file and makes this a ``bind(source:)``.
             case file(ProvidedFile)
+            /// What is mounted for the container alone. Whoever runs it mounts it and makes this a ``bind(source:)``.
+            case prepared(PreparedMount)
         }
 
         package var kind: Kind
         package var target: String
         package var readOnly: Bool
+        /// Of a bind mount: the runtime's words besides `rw` or `ro`, `rbind` and `rprivate` for `nil`. Of a tmpfs: words that
+        /// take the place of the usual ones.
+        package var options: [String]?
+        /// Whether also what is mounted below a read-only bind mount can't be written; `nil` for not.
+        package var isReadOnlyBelow: Bool?
 
         package init(_ kind: Kind, target: String, readOnly: Bool = false) {
             self.kind = kind
@@ -47,6 +54,8 @@ package struct ContainerSpec: Codable, Hashable, Sendable {
     package var confinement: Confinement?
     /// Devices of the host besides the standard ones.
     package var devices: [HostDevice]?
+    /// Whether it has a `/dev/shm`; `nil` for yes.
+    package var hasSharedMemory: Bool?
     /// Whether it sees its own control group as the root of all; `nil` for the host's view.
     package var hasCgroupNamespace: Bool?
     /// Host path of a static init to run as the first process.

@@ -43,7 +43,7 @@ extension RuntimeSpec {
         var settings = ["net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"]
         // Those of another's network are the other's.
         if spec.namespaces?[.network] != nil { settings = [:] }
-        if let domain = spec.domainname { settings["kernel.domainname"] = domain }
+        if let domain = spec.domainname, spec.namespaces?[.uts] == nil { settings["kernel.domainname"] = domain }
         settings.merge(spec.sysctls ?? [:]) { $1 }
         return settings
     }

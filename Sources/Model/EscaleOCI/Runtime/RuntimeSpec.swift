@@ -102,12 +102,13 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
         var seccomp: SeccompFilter?
         var maskedPaths: [String]
         var readonlyPaths: [String]
+        var rootfsPropagation: String?
     }
 
     var ociVersion = "1.0.2"
     var process: Process
     var root: Root
-    var hostname: String
+    var hostname: String?
     var mounts: [Mount]
     var linux: Linux
 
@@ -125,6 +126,10 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
         process = Process(spec)
         let confinement = spec.confinement ?? Confinement()
         var mounts = Self.standardMounts(sharedMemory: spec.limits?.sharedMemory, confinement)
+        // Whoever brings one has that; what is mounted over another one can't be taken away again.
+        if spec.hasSharedMemory == false || spec.mounts.contains(where: { $0.target == "/dev/shm" }) {
+            mounts.removeAll { $0.destination == "/dev/shm" }
+        }
         if let program = spec.initProgram {
             process.args = [Self.initPath, "--"] + process.args
             mounts.append(Self.bind(program, Self.initPath, readOnly: true))
@@ -132,7 +137,7 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
         let own = files.sorted { $0.key < $1.key }.map { Self.bind($0.value, $0.key, readOnly: spec.readOnlyRoot) }
         mounts += Self.parentsFirst(own + spec.mounts.compactMap(Self.mount))
         root = Root(path: rootPath, readonly: spec.readOnlyRoot)
-        hostname = spec.hostname
+        hostname = spec.namespaces?[.uts] == nil ? spec.hostname : nil
         self.mounts = mounts
         linux = Linux(
             cgroupsPath: cgroup,
@@ -142,7 +147,8 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
             sysctl: Self.sysctls(spec),
             seccomp: confinement.profile(usual: profile)?.filter(capabilities: Set(spec.capabilities)),
             maskedPaths: confinement.isOpen ? [] : Self.maskedPaths,
-            readonlyPaths: confinement.isOpen ? [] : Self.readonlyPaths)
+            readonlyPaths: confinement.isOpen ? [] : Self.readonlyPaths,
+            rootfsPropagation: spec.propagation == .own ? nil : spec.propagation.rawValue)
     }
 
     private static let initPath = "/dev/init"
@@ -160,14 +166,31 @@ package struct RuntimeSpec: Codable, Hashable, Sendable {
     /// `nil` for a file that nobody has written yet.
     private static func mount(_ mount: ContainerSpec.Mount) -> Mount? {
         switch mount.kind {
-        case .file: return nil
-        case .bind(let source): return bind(source, mount.target, readOnly: mount.readOnly)
+        case .file, .prepared: return nil
+        case .bind(let source):
+            let readOnly = mount.isReadOnlyBelow == true ? "rro" : "ro"
+            return Mount(
+                destination: mount.target, type: "bind", source: source,
+                options: (mount.options ?? ["rbind", "rprivate"]) + [mount.readOnly ? readOnly : "rw"])
         case .tmpfs(let size, let mode):
             var options = ["nosuid", "nodev", "noexec", mount.readOnly ? "ro" : "rw"]
             if let size { options.append("size=\(size.rawValue)") }
             options.append("mode=\(String(mode ?? 0o1777, radix: 8))")
+            for word in mount.options ?? [] {
+                options.removeAll { excludes($0, word) }
+                options.append(word)
+            }
             return Mount(destination: mount.target, type: "tmpfs", source: "tmpfs", options: options)
         }
+    }
+
+    /// Whether of two words of mount(8) only one can hold: `exec` and `noexec`, `size=1m` and `size=2m`.
+    private static func excludes(_ one: String, _ other: String) -> Bool {
+        func key(_ word: String) -> Substring {
+            let name = word.prefix { $0 != "=" }
+            return name.hasPrefix("no") && !name.hasPrefix("nr") ? name.dropFirst(2) : name
+        }
+        return key(one) == key(other)
     }
 
     private static func bind(_ source: String, _ target: String, readOnly: Bool) -> Mount {
