@@ -21,7 +21,9 @@ extension ProjectSupervisor {
         let watch = Task { [engine = platform.engine] in
             while true {
                 try await Task.sleep(for: .milliseconds(200))
-                guard record?.desired.goal != .up else { continue }
+                let desired = record?.desired
+                let isWanted = desired?.goal == .up && desired?.service(container.replica.service)?.hold == nil
+                guard !isWanted else { continue }
                 try await engine.stop(processes, signal: container.stopSignal, grace: .zero)
                 return
             }

@@ -116,6 +116,7 @@ extension Recipe {
         var blueprint = ContainerBlueprint(spec: spec, name: name, layers: layers)
         blueprint.runtime = try runtime()
         blueprint.cgroupParent = cgroupParent
+        if service.stdinOpen { blueprint.input = .keptOpen }
         return blueprint
     }
 

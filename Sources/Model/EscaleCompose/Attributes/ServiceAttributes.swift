@@ -74,13 +74,7 @@ extension ComposeAttribute {
             "links",
             "services on a network reach one another by name, so it only says what starts first; an alias is refused"
         )
-        + warned(
-            .service,
-            "stdin_open",
-            instead: "nothing is attached to the program's standard input; use `escale exec` for a shell",
-            harmless: ["false"]
-        )
-        + executed(.service, "attach", "develop")
+        + executed(.service, "attach", "develop", "stdin_open")
         + executed(.service, "dns", "dns_opt", "dns_search", "domainname", "extra_hosts", "mac_address")
         + warned(.service, "logging", instead: "Escale keeps the logs itself; read them with `escale logs`")
         + executed(.service, "platform")
