@@ -1,5 +1,5 @@
 # Everything a developer needs; each line of work is in scripts/. As root, on Debian 12 with a Swift toolchain.
-.PHONY: run test stop clean bench fmt help
+.PHONY: run test stop clean bench deb fmt help
 .DEFAULT_GOAL := help
 EXAMPLE ?= student-list
 
@@ -34,6 +34,11 @@ bench: ## compare with docker-compose, Swarm mode and HAProxy on this machine
 	@Benchmarks/gateway.py
 	@Benchmarks/compose.py
 	@Benchmarks/images.py
+
+deb: ## make the Debian package, build/escale_VERSION_ARCH.deb
+	@scripts/setup.sh deb
+	@scripts/build.sh
+	@scripts/deb.sh
 
 fmt: ## format the Swift sources
 	@swift format --in-place --recursive --parallel Package.swift Sources Tests

@@ -45,6 +45,24 @@ behaviour() {
     side_by_side Behaviour behaviour faults
 }
 
+# Output of containers, while files are rotated, followed and handed on, and daemons killed.
+logs() {
+    step "containers' output"
+    local log=$SCRATCH/logs.log
+    env -u ESCALE_ROOT python3 "$ROOT/Tests/Logs/logs.py" >"$log" 2>&1 || { cat "$log" >&2; fail "tests of logs failed: see above"; }
+    tail -n 1 "$log" | sed 's/^/    /'
+}
+
+# Boots, full disks, other versions' state; completions in real shells; the Debian package.
+host() {
+    step "the host: system, completions, package"
+    local script log=$SCRATCH/host.log
+    for script in system completion package; do
+        env -u ESCALE_ROOT python3 "$ROOT/Tests/Packaging/$script.py" >"$log" 2>&1 || { cat "$log" >&2; fail "tests of the host failed: see above"; }
+        tail -n 1 "$log" | sed 's/^/    /'
+    done
+}
+
 # Builds from outside; other tools as clients and as servers; what was made to do harm; a disk that fails. Two side by side:
 # most of their time is waiting for others. Other tools write below /etc meanwhile, where the hostile ones are watched for.
 images() {
@@ -86,6 +104,8 @@ step "tests"
 swift_tests
 compose_files
 behaviour
+logs
+host
 images
 examples
 load

@@ -180,7 +180,7 @@ struct ListingTests {
                 service: ServiceName(rawValue: $0.0),
                 stream: .stdout,
                 at: at,
-                line: $0.1
+                bytes: Array($0.1.utf8)
             )
         }
         let routes: [String: HTTPRoute] = ["GET /v1/projects/shop/logs": { _ in .lines(records) }]

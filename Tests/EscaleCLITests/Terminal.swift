@@ -29,7 +29,8 @@ final class Terminal: Sendable {
     var error: String { state.withLock(\.error) }
 
     var console: Console {
-        Console(output: device, error: device, measure: { self.size }) { stream, text in
+        Console(output: device, error: device, measure: { self.size }) { stream, bytes in
+            let text = String(decoding: bytes, as: UTF8.self)
             self.state.withLock { state in
                 switch stream {
                 case .output: state.output += text

@@ -186,7 +186,7 @@ struct UpTests {
                         service: ServiceName(rawValue: "web"),
                         stream: .stdout,
                         at: .now,
-                        line: "hello"
+                        bytes: Array("hello".utf8)
                     )
                     return .lines([line]) {
                         while !self.hasEnded { try await Task.sleep(for: .milliseconds(5)) }

@@ -10,7 +10,7 @@ extension EscaleError.Code {
 }
 
 extension EscaleError {
-    static let needsRoot = EscaleError(
+    package static let needsRoot = EscaleError(
         .notRoot,
         "Escale runs containers and needs root for it",
         hint: "run the command again with sudo"

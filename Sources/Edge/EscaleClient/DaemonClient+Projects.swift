@@ -11,13 +11,20 @@ package struct LogQuery: Sendable {
     /// The last so many lines of each container; all if `nil`.
     package var tail: Int?
     package var since: Timestamp?
+    package var until: Timestamp?
+    /// Only of the replica with this number.
+    package var index: Int?
 
     package init(
         services: [ServiceName] = [],
         follow: Bool = false,
         tail: Int? = nil,
-        since: Timestamp? = nil
+        since: Timestamp? = nil,
+        until: Timestamp? = nil,
+        index: Int? = nil
     ) {
+        self.until = until
+        self.index = index
         self.services = services
         self.follow = follow
         self.tail = tail
@@ -71,6 +78,8 @@ extension DaemonClient {
         if query.follow { parameters.add("follow", "1") }
         if let tail = query.tail { parameters.add("tail", String(tail)) }
         if let since = query.since { parameters.add("since", since.description) }
+        if let until = query.until { parameters.add("until", until.description) }
+        if let index = query.index { parameters.add("index", String(index)) }
         let request = DaemonRequest(.get, "projects/\(name)/logs", parameters, to: "read the logs of \(name)")
         try await lines(request, as: LogRecord.self, onRecord)
     }

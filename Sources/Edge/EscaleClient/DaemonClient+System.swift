@@ -51,4 +51,11 @@ extension DaemonClient {
             _ = try await result(post, as: Empty.self, isIdempotent: false, progress: progress)
         }
     }
+
+    /// Removes what nothing needs that runs.
+    package func prune(all: Bool, volumes: Bool, progress: ProgressHandler) async throws -> SystemPruneResult {
+        let post = DaemonRequest(
+            .post, "system/prune", ["all": all ? "1" : "0", "volumes": volumes ? "1" : "0"], to: "remove what is unused")
+        return try await result(post, as: SystemPruneResult.self, isIdempotent: true, progress: progress)
+    }
 }

@@ -78,10 +78,11 @@ package struct DaemonLauncher: Sendable {
         var pause = Duration.milliseconds(2)
         while try !DaemonSocket.answers(root.socket) {
             if let code = status.value {
+                let tail = logTail(from: logStart)
                 throw EscaleError.daemonDidNotStart(
-                    "it ended with exit code \(code)",
+                    tail.isEmpty && isDiskFull ? "there is no space left on the disk of \(root.state)" : "it ended with exit code \(code)",
                     log: root.log,
-                    tail: logTail(from: logStart)
+                    tail: tail
                 )
             }
             if ContinuousClock.now > deadline {
@@ -108,6 +109,12 @@ package struct DaemonLauncher: Sendable {
             result[name] = value
         }
         return result
+    }
+
+    /// Whether not even a reason can be written down.
+    private var isDiskFull: Bool {
+        var disk = statvfs()
+        return statvfs(root.state, &disk) == 0 && UInt64(disk.f_bavail) * UInt64(disk.f_frsize) < 65536
     }
 
     /// The last lines that this start added to the log.

@@ -84,6 +84,19 @@ extension API {
                 untagged: removal.untagged.map(\.familiar), deleted: removal.deleted.map(\.description), freed: freed))
     }
 
+    /// Everything that nothing needs which runs.
+    func pruneSystem(all: Bool, volumes: Bool) -> HTTPResponse {
+        lines { progress in
+            let pruned = try await supervisor.prune(volumes: volumes, observer: progress)
+            let (removal, freed) = try await platform.images.prune(all: all, inUse: try await supervisor.imagesInUse())
+            return SystemPruneResult(
+                containers: pruned.containers, networks: pruned.networks, volumes: pruned.volumes,
+                images: PruneResult(
+                    untagged: removal.untagged.map(\.familiar), deleted: removal.deleted.map(\.description), freed: freed),
+                freed: ByteCount(pruned.freed.rawValue + freed.rawValue))
+        }
+    }
+
     private func check(repairing: Bool) -> HTTPResponse {
         lines { progress in
             let findings = try await platform.images.examine(repairing: repairing) {
@@ -96,10 +109,12 @@ extension API {
 
     func diskUsage() async throws -> DiskUsage {
         let usage = try await platform.images.usage(inUse: try await supervisor.imagesInUse())
+        let (containers, volumes) = try await supervisor.diskUsage()
         return DiskUsage(items: [
             .init(
                 type: "Images", total: usage.images.total, active: usage.images.active,
                 size: ByteCount(usage.images.size), reclaimable: ByteCount(usage.images.reclaimable)),
+            containers, volumes,
             .init(
                 type: "Build Cache", total: usage.cache.records, active: 0, size: ByteCount(usage.cache.size),
                 reclaimable: ByteCount(usage.cache.size)),

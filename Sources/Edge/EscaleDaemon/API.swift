@@ -64,6 +64,8 @@ struct API: Sendable {
             ending.request()
             return try json(Empty())
         case (.post, 3) where path == ["v1", "system", "reset"]: return reset()
+        case (.post, 3) where path == ["v1", "system", "prune"]:
+            return pruneSystem(all: request.query["all"] == "1", volumes: request.query["volumes"] == "1")
         case (.get, 2) where path == ["v1", "projects"]: return try json(await supervisor.summaries())
         case (_, 4) where path.starts(with: ["v1", "projects"]):
             return try await project(try ProjectName(validating: path[2]), path[3], request)
@@ -210,5 +212,15 @@ extension API {
 extension HTTPBodyWriter {
     func write(line value: some Encodable) async throws {
         try await write(Array(try JSONEncoder().encode(value)) + [UInt8(ascii: "\n")])
+    }
+
+    func write(lines values: [some Encodable]) async throws {
+        let encoder = JSONEncoder()
+        var bytes: [UInt8] = []
+        for value in values {
+            bytes += try encoder.encode(value)
+            bytes.append(UInt8(ascii: "\n"))
+        }
+        try await write(bytes)
     }
 }

@@ -20,13 +20,14 @@ package enum Daemon {
         do {
             let ending = try EndSignals()
             let options = try Options(arguments, environment)
+            let systemd = SystemdHandover(environment: environment)
             guard geteuid() == 0 else {
                 throw EscaleError(
                     .init("host.not-root"), "escaled has to run as root", hint: "run it with sudo, or as a systemd service")
             }
             let lock = try DaemonLock(options.root)
             defer { withExtendedLifetime(lock) {} }
-            try await serve(options, ending)
+            try await serve(options, ending, systemd)
             return 0
         } catch {
             let error = EscaleError(wrapping: error)
@@ -35,7 +36,7 @@ package enum Daemon {
         }
     }
 
-    private static func serve(_ options: Options, _ ending: EndSignals) async throws {
+    private static func serve(_ options: Options, _ ending: EndSignals, _ systemd: SystemdHandover) async throws {
         let log = Log(level: options.isVerbose ? .debug : .info)
         let root = options.root
         let facts = try HostFacts.detect(environment: options.environment)
@@ -58,14 +59,18 @@ package enum Daemon {
             builder: Builder(store: images, runner: ContainerBuildRunner(containers: supervisor.builds)),
             registries: Registries(store: images), registry: registry, root: root, pool: "\(instance.pool)", startedAt: .now,
             ending: ending)
-        let server = HTTPServer(address: .unix(path: root.socket), handler: api.answer)
+        let server = HTTPServer(
+            address: systemd.socket.map { .inherited(descriptor: $0) } ?? .unix(path: root.socket), handler: api.answer)
         try server.start()
+        systemd.tellReady()
         log.info("ready", ["version": Version.current, "socket": root.socket, "runtime": facts.runtime])
         let patrol = Task { try await supervisor.patrol() }
         let guardian = Task { try await supervisor.guardRules() }
+        let logBound = Task { try await OwnLog(path: root.log).keepBounded() }
         await ending.wait()
         log.info("ending")
         patrol.cancel()
+        logBound.cancel()
         guardian.cancel()
         await server.stop()
         if await supervisor.summaries().isEmpty {

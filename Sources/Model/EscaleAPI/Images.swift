@@ -91,6 +91,26 @@ package struct PruneResult: Codable, Hashable, Sendable {
     }
 }
 
+/// What a prune of everything removed.
+package struct SystemPruneResult: Codable, Hashable, Sendable {
+    package var containers: [String]
+    package var networks: [String]
+    package var volumes: [String]
+    package var images: PruneResult
+    /// All of it together.
+    package var freed: ByteCount
+
+    package init(
+        containers: [String], networks: [String], volumes: [String], images: PruneResult, freed: ByteCount
+    ) {
+        self.containers = containers
+        self.networks = networks
+        self.volumes = volumes
+        self.images = images
+        self.freed = freed
+    }
+}
+
 /// What takes room on the disk.
 package struct DiskUsage: Codable, Hashable, Sendable {
     package struct Item: Codable, Hashable, Sendable {

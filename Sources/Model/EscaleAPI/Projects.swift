@@ -183,27 +183,6 @@ package struct ContainerSummary: Codable, Hashable, Sendable {
     }
 }
 
-/// One line of a container's output, without its line break.
-package struct LogRecord: Codable, Hashable, Sendable {
-    package enum Stream: String, Codable, Sendable { case stdout, stderr }
-
-    /// The container's name.
-    package var container: String
-    package var service: ServiceName
-    package var stream: Stream
-    package var at: Timestamp
-    /// As UTF-8; other bytes are replaced.
-    package var line: String
-
-    package init(container: String, service: ServiceName, stream: Stream, at: Timestamp, line: String) {
-        self.container = container
-        self.service = service
-        self.stream = stream
-        self.at = at
-        self.line = line
-    }
-}
-
 /// Something that happened to a project: what `escale events` and the record show.
 package struct Event: Codable, Hashable, Sendable {
     package var at: Timestamp

@@ -16,7 +16,7 @@ package import EscaleCore
 /// | `POST /v1/projects/NAME/services` | ``ServicesRequest`` → lines of ``ServicesResult`` |
 /// | `POST /v1/projects/NAME/run` | ``RunRequest`` → lines of ``ContainerHandle``: a container that is not started yet |
 /// | `GET /v1/projects/NAME/containers` | → `[ContainerSummary]`, ended ones too |
-/// | `GET /v1/projects/NAME/logs?service=S…&follow=1&tail=N&since=T` | → lines of ``LogRecord`` (bare, no ``StreamLine``) |
+/// | `GET /v1/projects/NAME/logs?service=S…&index=N&follow=1&tail=N&since=T&until=T` | → lines of ``LogRecord`` (bare, no ``StreamLine``) |
 /// | `GET /v1/projects/NAME/events?follow=1&since=T` | → lines of ``Event`` (bare) |
 /// | `GET /v1/projects/NAME/releases` | → `[ReleaseSummary]`, newest first |
 /// | `GET /v1/projects/NAME/releases/N` | → ``ReleaseDetail``; `latest` for N |
@@ -50,6 +50,7 @@ package import EscaleCore
 /// | `POST /v1/images/prune?all=1` | → ``PruneResult`` |
 /// | `POST /v1/images/check?repair=1` | → lines of ``StoreCheck`` |
 /// | `GET /v1/system/df` | → ``DiskUsage`` |
+/// | `POST /v1/system/prune?all=1&volumes=1` | → progress, then ``SystemPruneResult`` |
 /// | `POST /v1/registries/login` | ``LoginRequest`` → `{}` |
 /// | `GET /v1/registry` | → `[RegistryStatus]`, one or none |
 /// | `POST /v1/registry/serve` | ``RegistrySettings`` → ``RegistryStatus``; lines until the client goes where it isn't permanent |

@@ -36,6 +36,8 @@ package struct ObservedContainer: Hashable, Sendable {
     /// Whether it ended because a step stopped it. Such an end is none of its own: if it is wanted again it is started,
     /// whatever its restart policy says.
     package var wasStopped: Bool
+    /// Whether it ended because the machine did. Nobody knows how it would have ended by itself: it has not failed.
+    package var endedWithHost: Bool
     /// Since when it gets no new traffic, because it is on its way out.
     package var drainingSince: Timestamp?
     /// Whether its last connection is over, while it drains.
@@ -49,7 +51,7 @@ package struct ObservedContainer: Hashable, Sendable {
 
     package init(
         id: ContainerID, replica: ReplicaID, fingerprint: String = "", phase: Phase, health: Health? = nil,
-        failures: Int = 0, wasStopped: Bool = false, drainingSince: Timestamp? = nil, isIdle: Bool = false
+        failures: Int = 0, wasStopped: Bool = false, endedWithHost: Bool = false, drainingSince: Timestamp? = nil, isIdle: Bool = false
     ) {
         self.id = id
         self.replica = replica
@@ -58,6 +60,7 @@ package struct ObservedContainer: Hashable, Sendable {
         self.health = health
         self.failures = failures
         self.wasStopped = wasStopped
+        self.endedWithHost = endedWithHost
         self.drainingSince = drainingSince
         self.isIdle = isIdle
     }

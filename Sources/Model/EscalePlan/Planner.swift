@@ -142,7 +142,7 @@ private struct Planner {
     private mutating func restart(
         _ container: ObservedContainer, _ policy: RestartPolicy, code: Int32, at: Timestamp
     ) {
-        guard RestartDelay.applies(policy, code: code, failures: container.failures) else { return }
+        guard RestartDelay.applies(policy, code: code, failures: container.failures, endedWithHost: container.endedWithHost) else { return }
         let due = at + RestartDelay.delay(failures: container.failures)
         if due <= now {
             add(.start(container.id, container.replica), .ended(code: code, restart: max(1, container.failures)))

@@ -12,12 +12,14 @@ package enum RestartDelay {
         return min(.milliseconds(100 << doublings), .seconds(60))
     }
 
-    /// Whether the policy starts a container again that ended by itself with this code.
-    package static func applies(_ policy: RestartPolicy, code: Int32, failures: Int) -> Bool {
+    /// Whether the policy starts a container again that ended with this code, by itself or with the machine.
+    package static func applies(
+        _ policy: RestartPolicy, code: Int32, failures: Int, endedWithHost: Bool = false
+    ) -> Bool {
         switch policy {
         case .no: false
         case .always, .unlessStopped: true
-        case .onFailure(let retries): code != 0 && retries.map { failures <= $0 } ?? true
+        case .onFailure(let retries): !endedWithHost && code != 0 && retries.map { failures <= $0 } ?? true
         }
     }
 }

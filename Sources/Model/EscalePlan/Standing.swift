@@ -78,7 +78,7 @@ private func stand(
     case (.exited, _) where container.isStale(since: since): return .pending
     case (.exited(0, _), .completed): return .met
     case (.exited(let code, _), _):
-        guard RestartDelay.applies(service.restart, code: code, failures: container.failures) else {
+        guard RestartDelay.applies(service.restart, code: code, failures: container.failures, endedWithHost: container.endedWithHost) else {
             return condition == .started && code == 0 ? .met : failed(.exited(code: code))
         }
         return container.failures >= patience ? failed(.crashLoop(code: code, times: container.failures)) : .pending

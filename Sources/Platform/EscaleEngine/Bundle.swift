@@ -26,8 +26,13 @@ package struct ContainerBlueprint: Codable, Hashable, Sendable {
         /// Stays open, whoever comes and goes.
         case keptOpen
     }
+    /// What becomes of its output; `nil` for files without a bound.
+    package var logging: LogSettings?
 
-    package init(spec: ContainerSpec, name: String, layers: [String], writable: WritableLayer? = nil) {
+    package init(
+        spec: ContainerSpec, name: String, layers: [String], writable: WritableLayer? = nil, logging: LogSettings? = nil
+    ) {
+        self.logging = logging
         self.spec = spec
         self.name = name
         self.layers = layers
@@ -65,7 +70,9 @@ struct Bundle: Sendable {
     var outOfMemoryMark: String { "\(directory)/oom" }
     var upper: String { "\(state)/upper" }
     var work: String { "\(state)/work" }
-    var log: String { "\(state)/log" }
+    var logFiles: LogFiles { LogFiles(directory: state) }
+    /// Where conmon takes commands.
+    var control: String { "\(directory)/ctl" }
     func file(_ name: String) -> String { "\(state)/\(name)" }
     /// What is run in the container besides its own program.
     func commandFile(_ name: String) -> String { "\(directory)/\(Self.commandPrefix)\(name)" }

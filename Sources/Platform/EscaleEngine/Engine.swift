@@ -42,6 +42,8 @@ package struct ContainerExit: Codable, Hashable, Sendable {
     package let outOfMemory: Bool
     /// Whether nobody saw it end, such as over a reboot; the code is 137 then.
     package let unseen: Bool
+    /// Whether the machine ended, and it with it.
+    package var endedWithHost = false
 }
 
 /// Runs containers: OCI bundles under crun or runc, each held by a conmon that outlives this process.
@@ -52,6 +54,7 @@ package struct ContainerExit: Codable, Hashable, Sendable {
 package struct Engine: Sendable {
     package let facts: HostFacts
     package let directories: EngineDirectories
+    let logs = LogKeeper()
 
     package init(facts: HostFacts, directories: EngineDirectories) {
         self.facts = facts
@@ -91,6 +94,9 @@ package struct Engine: Sendable {
     /// kept. Throws `container.start-failed` with the runtime's words.
     package func create(_ blueprint: ContainerBlueprint, files: [String: String]) async throws -> ContainerProcesses {
         let bundle = bundle(blueprint.spec.id)
+        if blueprint.logging?.destination == .journal, !Files.exists("/run/systemd/journal/socket") {
+            throw EscaleError.noJournal(blueprint.name)
+        }
         let (reading, writing) = try FileDescriptor.pipe()
         _ = try await blocking {
             try bundle.prepare()
@@ -145,12 +151,33 @@ package struct Engine: Sendable {
         guard result.status == 0 else { throw EscaleError.startFailed(name, saying: result.tail()) }
     }
 
-    /// Waits for the container's end.
+    /// Waits for the container's end, and looks after its log meanwhile.
     ///
     /// A conmon that was killed takes its container along: without it neither output nor exit code would be known.
-    package func exit(of id: ContainerID, _ processes: ContainerProcesses) async throws -> ContainerExit {
-        if let conmon = ProcessHandle(processes.conmon) { try await conmon.ended() }
-        return try await blocking {
+    package func exit(of blueprint: ContainerBlueprint, _ processes: ContainerProcesses) async throws -> ContainerExit {
+        let id = blueprint.spec.id
+        await logs.keep(
+            id, name: blueprint.name,
+            LogRotation(
+                files: bundle(id).logFiles, control: bundle(id).control, conmon: processes.conmon,
+                settings: blueprint.logging ?? LogSettings()))
+        do {
+            if let conmon = ProcessHandle(processes.conmon) { try await conmon.ended() }
+        } catch {
+            await logs.release(id)
+            throw error
+        }
+        await logs.release(id)
+        let exit = try await lookAtEnd(of: id)
+        await logs.finish(id)
+        return exit
+    }
+
+    /// Whether a container that was started has ended. Blocks.
+    package func hasEnded(_ processes: ContainerProcesses) -> Bool { !processes.conmon.isAlive }
+
+    private func lookAtEnd(of id: ContainerID) async throws -> ContainerExit {
+        try await blocking {
             let bundle = bundle(id)
             let file = "\(bundle.exitDirectory)/\(id)"
             let code = (try? Files.readText(file)).flatMap { Int32($0.filter { $0.isNumber || $0 == "-" }) }
@@ -158,9 +185,10 @@ package struct Engine: Sendable {
             // Where the namespace of processes isn't the container's own, its others outlive the first one.
             if code == nil { cgroup(id).clear() } else { cgroup(id).endProcesses() }
             // A log that can't be completed lacks a line's end at worst; the exit counts all the same.
-            try? ContainerLogReader.seal(bundle.log, at: .now)
+            try? ContainerLogReader.seal(directory: bundle.state, at: .now)
             return ContainerExit(
-                code: code ?? 137, at: .now, outOfMemory: ranOut, unseen: code == nil)
+                code: code ?? 137, at: .now, outOfMemory: ranOut, unseen: code == nil,
+                endedWithHost: code == nil && !Files.exists(bundle.directory))
         }
     }
 
@@ -211,8 +239,12 @@ package struct Engine: Sendable {
     /// Removes the container and all its files, running or not, complete or not.
     package func remove(_ id: ContainerID) async throws {
         try await release(id)
+        await logs.forget(id)
         try await blocking { try Files.remove(bundle(id).state) }
     }
+
+    /// What a container's changes and its log take on the disk. Blocks.
+    package func diskUsage(of id: ContainerID) -> ByteCount { Files.usage(bundle(id).state) }
 
     // MARK: What was left
 
@@ -277,10 +309,14 @@ package struct Engine: Sendable {
             "--api-version", "1", "--cid", id, "--cuuid", id, "--name", blueprint.name, "--runtime",
             blueprint.runtime ?? facts.runtime,
             "--runtime-arg", "--root=\(runtimeRoot)", "--bundle", bundle.directory, "--container-pidfile",
-            bundle.processFile, "--conmon-pidfile", bundle.conmonFile, "--log-path", "k8s-file:\(bundle.log)",
-            "--exit-dir", bundle.exitDirectory, "--socket-dir-path", bundle.directory, "--full-attach",
+            bundle.processFile, "--conmon-pidfile", bundle.conmonFile, "--exit-dir", bundle.exitDirectory, "--socket-dir-path", bundle.directory, "--full-attach",
             "--no-sync-log", "--log-level", "error",
         ]
+        switch blueprint.logging?.destination ?? .filesOnly {
+        case .filesOnly, .syslog: arguments += ["--log-path", "k8s-file:\(bundle.logFiles.current)"]
+        case .nobody: arguments += ["--log-path", "none"]
+        case .journal: arguments += ["--log-path", "k8s-file:\(bundle.logFiles.current)", "--log-path", "journald"]
+        }
         if blueprint.spec.terminal { arguments.append("--terminal") }
         switch blueprint.input {
         case nil: break

@@ -47,4 +47,11 @@ extension EscaleError {
         ]
         return signs.first { words.contains($0.0) }?.1
     }
+
+    static func noJournal(_ name: String) -> Self {
+        Self(
+            .init("logging.no-journal"),
+            "container \(name) can't be started: its output is to go to the journal, and this host runs none",
+            hint: "run systemd-journald, or use another logging driver, such as json-file")
+    }
 }

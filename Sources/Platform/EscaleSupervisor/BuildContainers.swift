@@ -138,14 +138,14 @@ package actor BuildContainers {
             while true {
                 // Cancelled when the container has ended: one last look, and that is all.
                 let isLast = Task.isCancelled
-                for line in try reader.next() { await output(line.text + [UInt8(ascii: "\n")]) }
+                for line in try reader.next() { await output(line.bytes) }
                 if isLast { return }
                 try? await Task.sleep(for: .milliseconds(50))
             }
         }
         let exit = try await withTaskCancellationHandler {
             // Not cancelled with us: the container is killed, and then ends.
-            try await Task { try await engine.exit(of: container.id, processes) }.value
+            try await Task { try await engine.exit(of: container.blueprint, processes) }.value
         } onCancel: {
             ProcessHandle(processes.container)?.signal(9)
         }

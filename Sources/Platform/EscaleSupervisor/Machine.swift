@@ -16,7 +16,8 @@ package protocol ContainerEngine: Sendable {
     func newID() -> ContainerID
     func create(_ blueprint: ContainerBlueprint, files: [String: String]) async throws -> ContainerProcesses
     func start(_ id: ContainerID, name: String) async throws
-    func exit(of id: ContainerID, _ processes: ContainerProcesses) async throws -> ContainerExit
+    func exit(of blueprint: ContainerBlueprint, _ processes: ContainerProcesses) async throws -> ContainerExit
+    func hasEnded(_ processes: ContainerProcesses) -> Bool
     func stop(_ processes: ContainerProcesses, signal: Int32, grace: Duration) async throws
     /// Sends a signal to the container's first process; one that has ended is no error.
     func signal(_ processes: ContainerProcesses, _ signal: Int32)
@@ -39,9 +40,11 @@ package protocol ContainerEngine: Sendable {
     func log(of id: ContainerID) -> ContainerLogReader
     func logTail(of id: ContainerID, lines: Int) -> String
     func memoryUsage(of id: ContainerID) -> ByteCount?
+    func diskUsage(of id: ContainerID) -> ByteCount
 }
 
 extension ContainerEngine {
+    package func hasEnded(_ processes: ContainerProcesses) -> Bool { false }
     package func logTail(of id: ContainerID) -> String { logTail(of: id, lines: 10) }
 }
 

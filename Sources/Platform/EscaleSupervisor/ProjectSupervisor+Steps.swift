@@ -135,6 +135,7 @@ extension ProjectSupervisor {
                 container.startedAt = .now
                 container.finishedAt = nil
                 container.wasStopped = nil
+                container.endedWithHost = nil
                 container.reason = nil
                 container.health = recipe?.probe == nil ? nil : .starting
                 container.isListening = recipe?.listeningPort == nil ? nil : false

@@ -90,6 +90,6 @@ extension ProjectSupervisor {
         guard container.wasStopped != true, container.isOneOff != true, let desired = record?.desired,
             desired.goal == .up, let service = desired.service(container.replica.service), service.hold == nil
         else { return false }
-        return container.replica.generation == service.generation && RestartDelay.applies(service.restart, code: code, failures: container.failures)
+        return container.replica.generation == service.generation && RestartDelay.applies(service.restart, code: code, failures: container.failures, endedWithHost: container.endedWithHost ?? false)
     }
 }

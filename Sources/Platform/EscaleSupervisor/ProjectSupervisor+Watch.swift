@@ -1,4 +1,5 @@
 import EscaleAPI
+import EscaleCompose
 import EscaleCore
 import EscaleEngine
 import EscaleOCI
@@ -15,7 +16,13 @@ extension ProjectSupervisor {
         defer { isAdopting = false }
         for container in containers.values {
             switch container.phase {
-            case .running:
+            case .running(let processes):
+                let engine = platform.engine
+                if try await blocking({ engine.hasEnded(processes) }) {
+                    // Known before anything is begun, so that what depends on it waits for it.
+                    try await ended(container.id, try await engine.exit(of: container.blueprint, processes))
+                    continue
+                }
                 watch(container.id)
                 if container.drainingSince != nil { watchDrains() }
             case .starting:
@@ -42,7 +49,7 @@ extension ProjectSupervisor {
         guard let container = containers[id], let processes = container.processes else { return }
         exits[id] = Task {
             do {
-                let exit = try await platform.engine.exit(of: id, processes)
+                let exit = try await platform.engine.exit(of: container.blueprint, processes)
                 try await ended(id, exit)
             } catch {
                 platform.log.error("a container can't be watched", ["container": container.name, "error": "\(error)"])
@@ -68,7 +75,7 @@ extension ProjectSupervisor {
         idle.remove(id)
         secluded[id] = nil
         let reason =
-            exit.outOfMemory ? "out of memory" : exit.unseen ? "ended unseen" : Signals.spoken(exit.code)
+            exit.outOfMemory ? "out of memory" : exit.endedWithHost ? "ended with the machine" : exit.unseen ? "ended unseen" : Signals.spoken(exit.code)
         let updated = try update(id) { container in
             container.phase = .exited(code: exit.code)
             container.finishedAt = exit.at
@@ -80,7 +87,10 @@ extension ProjectSupervisor {
             container.isPaused = nil
             // What was stopped for its health has failed: its policy says when it is tried again.
             let ailed = container.endedUnhealthy == true
-            container.wasStopped = (stopping.contains(id) || container.isStranded) && !ailed
+            // After a boot, what is always to run starts as if it were new: after what it depends on.
+            let isNew = exit.endedWithHost && restartsAlways(container)
+            container.wasStopped = ((stopping.contains(id) || container.isStranded) && !ailed) || isNew
+            container.endedWithHost = exit.endedWithHost ? true : nil
             let ran = container.startedAt.map { exit.at - $0 } ?? .zero
             let wasStable = ailed ? container.wasHealthy == true : ran >= RestartDelay.stableAfter
             container.failures = wasStable ? 1 : container.failures + 1
@@ -95,6 +105,13 @@ extension ProjectSupervisor {
             platform.log.error("the network rules can't be written", ["error": "\(error)"])
         }
         converge()
+    }
+
+    private func restartsAlways(_ container: ContainerRecord) -> Bool {
+        switch record?.desired.service(container.replica.service)?.restart {
+        case .always, .unlessStopped: true
+        case .no, .onFailure, nil: false
+        }
     }
 
     // MARK: Health

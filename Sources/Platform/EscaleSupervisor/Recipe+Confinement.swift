@@ -117,6 +117,7 @@ extension Recipe {
         blueprint.runtime = try runtime()
         blueprint.cgroupParent = cgroupParent
         if service.stdinOpen { blueprint.input = .keptOpen }
+        blueprint.logging = logSettings
         return blueprint
     }
 

@@ -107,6 +107,8 @@ struct ContainerRecord: Codable, Sendable {
     var reason: String?
     /// Whether it ended because it was stopped.
     var wasStopped: Bool?
+    /// Whether it ended because the machine did.
+    var endedWithHost: Bool?
     /// Since when it gets no new traffic.
     var drainingSince: Timestamp?
     /// Whether its port takes connections; `nil` where a health check tells, or nothing can be asked.
@@ -161,7 +163,7 @@ struct ContainerRecord: Codable, Sendable {
             }
         var observed = ObservedContainer(
             id: id, replica: replica, fingerprint: fingerprint, phase: phase, health: health, failures: failures,
-            wasStopped: wasStopped ?? false, drainingSince: drainingSince, isIdle: isIdle)
+            wasStopped: wasStopped ?? false, endedWithHost: endedWithHost ?? false, drainingSince: drainingSince, isIdle: isIdle)
         observed.round = round ?? 0
         observed.companions = seenGenerations ?? [:]
         observed.isStranded = processes != nil && isStranded

@@ -57,7 +57,7 @@ package actor Supervisor {
     /// Puts the network's rules back at once where others change them; until the task is cancelled.
     package nonisolated func guardRules() async throws { try await platform.network.guardRules() }
 
-    private func project(_ name: ProjectName) -> ProjectSupervisor {
+    func project(_ name: ProjectName) -> ProjectSupervisor {
         if let project = projects[name] { return project }
         let project = ProjectSupervisor(name: name, platform: platform)
         projects[name] = project
@@ -259,6 +259,14 @@ package actor Supervisor {
 
     package func containers(of name: ProjectName) async -> [ContainerSummary] {
         await projects[name]?.containerSummaries ?? []
+    }
+
+    /// Containers whose output is not kept.
+    package func containersWithoutLog(of name: ProjectName) throws -> Set<ContainerID> {
+        Set(
+            try platform.store.containers().filter { container in
+                container.project == name && container.blueprint.logging?.isKept == false
+            }.map(\.id))
     }
 
     /// Images that containers are made from, or that a kept release would make them from.

@@ -8,6 +8,8 @@ enum Logs: CLICommand {
         var follow = false
         var tail: Int?
         var since: Timestamp?
+        var until: Timestamp?
+        var index: Int?
         var timestamps = false
         var noLogPrefix = false
         var noColour = false
@@ -29,23 +31,30 @@ enum Logs: CLICommand {
         ) {
             $0.since = try Values.moment($1, now: .now)
         },
+        .value("until", nil, "TIME", "End there: a time, or a duration before now") {
+            $0.until = try Values.moment($1, now: .now)
+        },
+        .value("index", nil, "NUMBER", "Show only the service's replica of that number") {
+            $0.index = try Values.count($1)
+        },
         .toggle("timestamps", "t", \.timestamps, "Show when each line was written"),
         .toggle("no-log-prefix", nil, \.noLogPrefix, "Show the output without the containers' names"),
         .toggle("no-color", nil, \.noColour, "Show the output without colours"),
     ]
-    static let unavailable = [
-        Unavailable("--until", instead: "use --timestamps and cut there"),
-        Unavailable("--index", instead: "filter by the name at the start of each line"),
-    ]
-
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
         let client = try session.client()
         let target = try session.target()
+        if options.index != nil, operands.count != 1 {
+            throw EscaleError(
+                .usage, "`escale logs --index` needs one service", hint: "name it: `escale logs --index 1 SERVICE`")
+        }
         let query = LogQuery(
             services: try target.services(operands),
             follow: options.follow,
             tail: options.tail,
-            since: options.since
+            since: options.since,
+            until: options.until,
+            index: options.index
         )
         let style = LogStyle(
             prefix: !options.noLogPrefix,

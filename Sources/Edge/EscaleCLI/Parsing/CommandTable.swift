@@ -12,6 +12,7 @@ enum CommandTable {
         CommandEntry(Build.self), CommandEntry(Pull.self), CommandEntry(Push.self), CommandEntry(Images.self), CommandEntry(Port.self),
         CommandEntry(Config.self), CommandEntry(Init.self), CommandEntry(Ls.self), CommandEntry(VersionCommand.self),
         CommandEntry(Tag.self), CommandEntry(Login.self), CommandEntry(Logout.self),
+        CommandEntry(Completion.self), CommandEntry(Man.self),
         CommandEntry(ReleaseLs.self), CommandEntry(ReleaseShow.self), CommandEntry(ReleaseDiff.self),
         CommandEntry(ReleaseWatch.self), CommandEntry(ReleasePromote.self), CommandEntry(ReleasePause.self),
         CommandEntry(ReleaseResume.self), CommandEntry(ReleaseAbort.self),
@@ -21,7 +22,8 @@ enum CommandTable {
         CommandEntry(ImageImport.self), CommandEntry(ImageBootstrap.self), CommandEntry(ImagePrune.self),
         CommandEntry(ImageFsck.self),
         CommandEntry(RegistryServe.self), CommandEntry(RegistryStop.self), CommandEntry(RegistryStatusCommand.self),
-        CommandEntry(SystemDf.self),
+        CommandEntry(SystemDf.self), CommandEntry(SystemPrune.self), CommandEntry(SystemLogs.self),
+        CommandEntry(SystemInstall.self), CommandEntry(SystemUninstall.self),
         CommandEntry(SystemInfoCommand.self), CommandEntry(SystemStop.self), CommandEntry(SystemReset.self),
     ]
 

@@ -22,6 +22,13 @@ package final class LogPrinter: Sendable {
     private struct State {
         var width: Int
         var colours: [String: Int] = [:]
+        /// Whose line the cursor is in, since only a part of it has come.
+        var unfinished: Writer?
+    }
+
+    private struct Writer: Hashable {
+        let container: String
+        let stream: LogRecord.Stream
     }
 
     private let console: Console
@@ -40,9 +47,26 @@ package final class LogPrinter: Sendable {
         for name in expected { _ = prefix(for: name) }
     }
 
+    /// Prints what was written, byte by byte; a part of a very long line without a line break.
     package func print(_ record: LogRecord) {
-        let time = logStyle.timestamps ? "\(record.at) " : ""
-        console.print(prefix(for: shortName(record.container)) + time + record.line)
+        if record.isNotice == true {
+            console.print("\(style.yellow("warning:")) \(shortName(record.container)): \(record.line)", to: .error)
+            return
+        }
+        let writer = Writer(container: record.container, stream: record.stream)
+        let unfinished = state.withLock { state in
+            defer { state.unfinished = record.goesOn == true ? writer : nil }
+            return state.unfinished
+        }
+        var bytes: [UInt8] = []
+        if unfinished != writer {
+            if unfinished != nil { bytes.append(UInt8(ascii: "\n")) }
+            bytes += prefix(for: shortName(record.container)).utf8
+            if logStyle.timestamps { bytes += "\(record.at) ".utf8 }
+        }
+        bytes += record.bytes
+        if record.goesOn != true { bytes.append(UInt8(ascii: "\n")) }
+        console.write(bytes)
     }
 
     /// Says something about a container where its output is: `web-1 exited with code 3`.

@@ -32,13 +32,13 @@ package final class Console: Sendable {
     package let output: Device
     package let error: Device
     private let measure: @Sendable () -> Size
-    private let writer: @Sendable (Stream, String) -> Void
+    private let writer: @Sendable (Stream, [UInt8]) -> Void
 
     package init(
         output: Device,
         error: Device,
         measure: @escaping @Sendable () -> Size,
-        writer: @escaping @Sendable (Stream, String) -> Void
+        writer: @escaping @Sendable (Stream, [UInt8]) -> Void
     ) {
         self.output = output
         self.error = error
@@ -50,9 +50,11 @@ package final class Console: Sendable {
     package var size: Size { measure() }
 
     /// Writes the text as it is.
-    package func write(_ text: String, to stream: Stream = .output) { writer(stream, text) }
+    package func write(_ text: String, to stream: Stream = .output) { writer(stream, Array(text.utf8)) }
+    /// Writes the bytes, whether they are text or not.
+    package func write(_ bytes: [UInt8], to stream: Stream = .output) { writer(stream, bytes) }
     /// Writes the text and a line break.
-    package func print(_ text: String, to stream: Stream = .output) { writer(stream, text + "\n") }
+    package func print(_ text: String, to stream: Stream = .output) { write(text + "\n", to: stream) }
 
     /// The process's own, coloured as `--ansi` and `NO_COLOR` say.
     package static func standard(ansi: GlobalOptions.AnsiMode, environment: [String: String]) -> Console {
@@ -72,15 +74,14 @@ package final class Console: Sendable {
                 (terminalSize(of: 2) ?? terminalSize(of: 1)).map { Size(columns: $0.columns, rows: $0.rows) }
                     ?? Size(columns: 80, rows: 24)
             },
-            writer: { stream, text in writeAll(stream == .output ? 1 : 2, text) }
+            writer: { stream, bytes in writeAll(stream == .output ? 1 : 2, bytes) }
         )
     }
 }
 
-/// Writes all of the text; ends the process as SIGPIPE would where nobody reads any more.
-private func writeAll(_ number: Int32, _ text: String) {
-    var text = text
-    text.withUTF8 { bytes in
+/// Writes all of it; ends the process as SIGPIPE would where nobody reads any more.
+private func writeAll(_ number: Int32, _ bytes: [UInt8]) {
+    bytes.withUnsafeBufferPointer { bytes in
         var offset = 0
         while offset < bytes.count {
             let written = Glibc.write(number, bytes.baseAddress?.advanced(by: offset), bytes.count - offset)

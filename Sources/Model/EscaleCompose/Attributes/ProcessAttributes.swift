@@ -13,7 +13,7 @@ extension ComposeAttribute {
             "start_interval",
             "disable"
         )
-        + warned(.logging, "driver", "options", instead: "Escale keeps the logs itself")
+        + executed(.logging, "driver", "options")
         + executed(.develop, "watch")
         + executed(.watch, "path", "action", "target", "exec", "ignore", "include", "initial_sync")
         + hookAttributes

@@ -76,8 +76,7 @@ extension ComposeAttribute {
         )
         + executed(.service, "attach", "develop", "stdin_open")
         + executed(.service, "dns", "dns_opt", "dns_search", "domainname", "extra_hosts", "mac_address")
-        + warned(.service, "logging", instead: "Escale keeps the logs itself; read them with `escale logs`")
-        + executed(.service, "platform")
+        + executed(.service, "logging", "platform")
         + executed(.service, "pull_policy", "pull_refresh_after")
         + namespaceAttributes + confinementAttributes
         + refused(

@@ -85,14 +85,6 @@ extension ServiceReader {
 
     // MARK: Others
 
-    private func logging(_ field: Field) -> LoggingSettings? {
-        guard let section = field.section(.logging, hint: "write driver: json-file") else { return nil }
-        var logging = LoggingSettings()
-        logging.driver = section.text("driver")
-        logging.options = section["options"]?.options(example: "write max-size: 10m") ?? [:]
-        return filled(logging, unlike: LoggingSettings())
-    }
-
     private func provider(_ field: Field) -> ServiceProvider? {
         let example = "write type: NAME"
         guard let section = field.section(.provider, hint: example) else { return nil }

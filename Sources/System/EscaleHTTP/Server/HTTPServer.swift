@@ -41,6 +41,8 @@ package final class HTTPServer: Sendable {
         case loopback(port: UInt16)
         /// At a numeric IPv4 or IPv6 address; 0 takes a free port.
         case tcp(address: String, port: UInt16)
+        /// One that listens already, such as systemd's; it is closed at the end, and its file stays.
+        case inherited(descriptor: Int32)
     }
 
     private enum State {
@@ -87,6 +89,7 @@ package final class HTTPServer: Sendable {
             case .unix(let path, let mode): socket = try .unix(path: path, mode: mode_t(mode))
             case .loopback(let port): socket = try .tcp(address: "127.0.0.1", port: port)
             case .tcp(let address, let port): socket = try .tcp(address: address, port: port)
+            case .inherited(let descriptor): socket = try .inherited(descriptor)
             }
             state = .running(
                 try RunningDaemon(socket, service, connectionLimit: connectionLimit, certificate: certificate))

@@ -61,6 +61,14 @@ struct ListeningSocket: Sendable {
         return ListeningSocket(descriptor: descriptor, port: actual, file: nil)
     }
 
+    /// Takes over a socket that listens.
+    static func inherited(_ descriptor: Int32) throws(EscaleError) -> ListeningSocket {
+        guard fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0, fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0 else {
+            throw .listen("listen at", "descriptor \(descriptor)", errno)
+        }
+        return ListeningSocket(descriptor: descriptor, port: nil, file: nil)
+    }
+
     private static func boundPort(_ descriptor: Int32) -> UInt16? {
         var address = sockaddr_in6()
         var length = socklen_t(MemoryLayout<sockaddr_in6>.size)

@@ -98,10 +98,10 @@ enum SystemDf: CLICommand {
     }
 
     static let path = ["system", "df"]
-    static let summary = "Show what images, the build cache and the registry take on the disk"
+    static let summary = "Show what images, containers, volumes, the build cache and the registry take on the disk"
     static let flags: [Flag<Options>] = [.choice("format", \.format, "How to print")]
     static let fields = [
-        JSONField("type", "`Images`, `Build Cache` or `Registry`"), JSONField("total", "how many there are"),
+        JSONField("type", "`Images`, `Containers`, `Local Volumes`, `Build Cache` or `Registry`"), JSONField("total", "how many there are"),
         JSONField("active", "how many are in use"), JSONField("size", "bytes"),
         JSONField("reclaimable", "bytes that a prune would free"),
     ]
