@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -29,6 +30,10 @@ int c_escale_wait(int pidfd, int *status) {
     *status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
     return 0;
 }
+
+void c_escale_limit_arenas(void) { mallopt(M_ARENA_MAX, 2); }
+
+void c_escale_trim_memory(void) { malloc_trim(0); }
 
 int c_escale_receive_descriptor(int socket) {
     char data[4096];

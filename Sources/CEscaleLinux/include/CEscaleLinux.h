@@ -46,6 +46,11 @@ struct c_escale_spawn {
 // *mount is the number of the mount that failed, else -1.
 int c_escale_spawn(const struct c_escale_spawn *spawn, pid_t *pid, int *pidfd, const char **stage, int *mount);
 
+// Keeps glibc's allocator small: two arenas instead of eight for each processor. Before any thread is started.
+void c_escale_limit_arenas(void);
+// Gives memory that is free back to the system.
+void c_escale_trim_memory(void);
+
 // Takes a descriptor that somebody sends over a Unix socket (SCM_RIGHTS), close-on-exec. Returns -1 and sets errno on failure.
 int c_escale_receive_descriptor(int socket);
 

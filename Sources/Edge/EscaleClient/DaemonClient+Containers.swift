@@ -20,6 +20,22 @@ extension DaemonClient {
         _ = try await value(DaemonRequest(.post, "containers/\(name)/start", to: "start \(name)"), as: Empty.self)
     }
 
+    /// All projects' containers, ended ones too.
+    package func containers() async throws -> [ContainerSummary] {
+        try await value(DaemonRequest(.get, "containers", to: "list containers"))
+    }
+
+    /// Docker's inspect object as JSON text.
+    package func inspectContainer(_ name: String) async throws -> [UInt8] {
+        try await bytes(DaemonRequest(.get, "containers/\(name)", to: "inspect \(name)"))
+    }
+
+    /// Does something to one container. Sent again when the daemon is killed meanwhile, signals apart.
+    package func perform(_ name: String, _ request: ContainerRequest, progress: ProgressHandler) async throws {
+        let post = try DaemonRequest(.post, "containers/\(name)", to: "\(request.action.verb) \(name)").with(request)
+        _ = try await result(post, as: Empty.self, isIdempotent: request.action != .kill, progress: progress)
+    }
+
     /// Where the container's standard streams are.
     package func attachPlan(_ name: String) async throws -> AttachPlan {
         try await value(DaemonRequest(.get, "containers/\(name)/attach", to: "attach to \(name)"))

@@ -8,6 +8,14 @@ import EscaleSupervisor
 extension API {
     func container(_ name: String, _ verb: String, _ request: HTTPRequest) async throws -> HTTPResponse {
         switch (request.method, verb) {
+        case (.get, ""):
+            return HTTPResponse(.ok, headers: Self.headers("application/json"), body: try await supervisor.inspect(name))
+        case (.post, ""):
+            let body: ContainerRequest = try decode(request)
+            return lines { progress in
+                try await supervisor.perform(name, body, observer: progress)
+                return Empty()
+            }
         case (.post, "start"):
             try await supervisor.startContainer(name)
             return try json(Empty())

@@ -68,7 +68,7 @@ struct API: Sendable {
             return pruneSystem(all: request.query["all"] == "1", volumes: request.query["volumes"] == "1")
         case (.get, 2) where path == ["v1", "projects"]: return try json(await supervisor.summaries())
         case (_, 4) where path.starts(with: ["v1", "projects"]):
-            return try await project(try ProjectName(validating: path[2]), path[3], request)
+            return try await project(try projectName(path[2]), path[3], request)
         case (_, 5...6) where path.starts(with: ["v1", "projects"]) && path[3] == "releases":
             return try await release(try ProjectName(validating: path[2]), Array(path.dropFirst(4)), request)
         case (.post, 2) where path == ["v1", "build"]: return try build(request)
@@ -82,12 +82,17 @@ struct API: Sendable {
             let project = try request.query["project"].map { try ProjectName(validating: $0) }
             return try json(try await supervisor.samples(of: project))
         case (.get, 2) where path == ["v1", "volumes"]: return try json(try await supervisor.volumes())
+        case (.get, 2) where path == ["v1", "containers"]: return try json(await supervisor.containers())
         case (_, 3...4) where path.starts(with: ["v1", "containers"]):
             return try await container(path[2], path.count == 4 ? path[3] : "", request)
         case (_, 2...3) where path.starts(with: ["v1", "images"]):
             return try await image(path.count == 3 ? path[2] : "", request)
         default: throw Self.noSuchRoute(request)
         }
+    }
+
+    private func projectName(_ text: String) throws(EscaleError) -> ProjectName {
+        text == ProjectName.own.rawValue ? .own : try ProjectName(validating: text)
     }
 
     private func project(_ name: ProjectName, _ verb: String, _ request: HTTPRequest) async throws -> HTTPResponse {

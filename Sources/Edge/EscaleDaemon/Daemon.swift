@@ -17,6 +17,7 @@ import Synchronization
 package enum Daemon {
     /// Runs until it is told to end by SIGTERM, SIGINT or the API; returns its exit code.
     package static func run(_ arguments: [String], environment: [String: String]) async -> Int32 {
+        Memory.limitArenas()
         do {
             let ending = try EndSignals()
             let options = try Options(arguments, environment)

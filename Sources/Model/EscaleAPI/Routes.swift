@@ -25,6 +25,9 @@ package import EscaleCore
 /// | `POST /v1/projects/NAME/releases/latest` | ``ReleaseCommand`` → ``ReleaseSummary``: tells the one that runs |
 /// | `POST /v1/projects/NAME/rollback` | ``RollbackRequest`` → lines of ``UpResult`` |
 /// | `POST /v1/projects/NAME/exec` | ``ExecRequest`` → ``ExecPlan`` |
+/// | `GET /v1/containers` | → `[ContainerSummary]` of all projects |
+/// | `GET /v1/containers/C` | → Docker's inspect object |
+/// | `POST /v1/containers/C` | ``ContainerRequest`` → lines of ``Empty`` |
 /// | `POST /v1/containers/C/start` | → `{}`; C is an id, the beginning of one, or a name |
 /// | `POST /v1/containers/C/make` | → `{}`: it can be attached to, and its program waits for `start` |
 /// | `POST /v1/containers/C/signal?signal=S` | → `{}` |

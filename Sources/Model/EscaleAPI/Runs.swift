@@ -30,6 +30,26 @@ package struct RunRequest: Codable, Sendable {
     }
 }
 
+extension ProjectName {
+    /// Has the containers that are made without a compose file, each a service of its own. No file can have this name.
+    package static let own = ProjectName(rawValue: "_containers")
+}
+
+/// Does something to one container, called by its id or name.
+package struct ContainerRequest: Codable, Hashable, Sendable {
+    package var action: ServicesRequest.Action
+    /// Instead of the container's own grace period.
+    package var timeout: Duration?
+    /// What `kill` sends: a name or a number; `nil` for SIGKILL.
+    package var signal: String?
+    /// Whether `remove` stops it first.
+    package var stopsFirst = false
+    /// Whether `remove` takes its anonymous volumes too.
+    package var removesVolumes = false
+
+    package init(_ action: ServicesRequest.Action) { self.action = action }
+}
+
 /// A container, by which the API and people call it.
 package struct ContainerHandle: Codable, Hashable, Sendable {
     package var id: ContainerID

@@ -13,7 +13,8 @@ import Synchronization
 /// What the commands ask for, as goals, and when they are content.
 extension ProjectSupervisor {
     /// Brings the project to what its file says: by a release where that changes a version of a service.
-    func up(_ request: UpRequest, observer: @escaping @Sendable (ProgressEvent) -> Void) async throws -> UpResult {
+    func up(_ given: UpRequest, observer: @escaping @Sendable (ProgressEvent) -> Void) async throws -> UpResult {
+        let request = try withOwnContainers(given)
         let project = request.project
         let wanted = try selection(request)
         try await checkGround(project, project.services.filter { wanted.contains($0.name) })

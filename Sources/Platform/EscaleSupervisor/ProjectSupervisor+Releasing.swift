@@ -15,6 +15,11 @@ extension ProjectSupervisor {
         _ draft: ProjectRecord, trigger: String, strategy: ReleaseSettings.Strategy?, isRollback: Bool
     ) -> (record: ProjectRecord, release: ReleaseRecord?) {
         var next = draft
+        guard name != .own else {
+            // Containers of one's own are no releases: each is what it was made as.
+            for index in next.desired.services.indices { next.desired.services[index].generation = 1 }
+            return (next, nil)
+        }
         let number = (kept.keys.max() ?? record?.release ?? 0) + 1
         let base = baseline
         let proven = record?.proven ?? untriedFirst

@@ -13,6 +13,7 @@ extension ProjectSupervisor {
         _ request: RunRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
     ) async throws -> ContainerHandle {
         let service = request.service
+        let request = withOwnContainers(request)
         try await prepareGround(for: request, observer)
         var project = request.project
         if let index = project.services.firstIndex(where: { $0.name == service.name }) {
@@ -141,5 +142,6 @@ extension ProjectSupervisor {
         else { return }
         exitCodes[id] = code
         try await remove(id, because: .requested)
+        try await forgetOwnContainers()
     }
 }

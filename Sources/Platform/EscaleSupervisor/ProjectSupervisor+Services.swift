@@ -288,14 +288,7 @@ extension ProjectSupervisor {
     /// Ends a one-off container and removes it.
     func endOneOff(_ id: ContainerID) async throws {
         guard let container = containers[id] else { return }
-        if let processes = container.processes {
-            stopping.insert(id)
-            defer { stopping.remove(id) }
-            if container.isPaused == true { try await resume(id) }
-            let grace = recipes[VersionID(container.replica)]?.service.stopGracePeriod ?? .seconds(10)
-            try await platform.engine.stop(processes, signal: container.stopSignal, grace: grace)
-            await exits[id]?.value
-        }
+        try await stopAlone(container, timeout: nil)
         guard containers[id] != nil else { return }
         try await remove(id, because: .requested)
     }

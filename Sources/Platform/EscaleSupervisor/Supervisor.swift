@@ -46,6 +46,7 @@ package actor Supervisor {
     package nonisolated func patrol(every interval: Duration = .seconds(5)) async throws {
         while true {
             try await Task.sleep(for: interval)
+            Memory.trim()
             do {
                 if try await platform.network.repair() { platform.log.warning("the network was repaired") }
             } catch {
@@ -140,6 +141,31 @@ package actor Supervisor {
     package func makeAttachable(_ name: String) async throws {
         let (project, container) = try await found(name)
         try await project.makeAttachable(container.id)
+    }
+
+    /// Does something to one container; to the only replica of a service as to the service.
+    package func perform(
+        _ name: String, _ request: ContainerRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
+    ) async throws {
+        let (project, container) = try await found(name)
+        let projectName = container.project
+        try await queued(projectName, "escale container \(request.action.verb)", observer) { _ in
+            try await project.perform(request, on: container, observer: observer)
+        }
+        if request.action == .remove { try await tidy() }
+    }
+
+    /// All projects' containers.
+    package func containers() async -> [ContainerSummary] {
+        var all: [ContainerSummary] = []
+        for (_, project) in projects.sorted(by: { $0.key < $1.key }) { all += await project.containerSummaries }
+        return all
+    }
+
+    /// The container as `docker inspect` shows it: one JSON object.
+    package func inspect(_ name: String) async throws -> [UInt8] {
+        let (project, container) = try await found(name)
+        return try await project.inspection(of: container)
     }
 
     package func startContainer(_ name: String) async throws {

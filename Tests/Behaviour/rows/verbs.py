@@ -835,3 +835,101 @@ area.refused("a probe of two kinds", "x-escale: {probe: {http: /, tcp: 80, port:
 area.refused("a probe without a port", "x-escale: {probe: {http: /}}", "does not say which port")
 area.refused("a probe beside a test", "healthcheck: {test: 'true'}\nx-escale: {probe: {tcp: 80}}", "there can be one check")
 area.refused("an unknown reaction", "x-escale: {on_unhealthy: explode}", "restart", "ignore")
+
+
+# ---- containers of one's own ---------------------------------------------------------------------------------------------
+
+
+def own(project, *words, **more):
+    """A command on single containers; names are the whole daemon's, so begin them with the row's."""
+    return project.escale("container", *words, **more)
+
+
+def own_states(project):
+    return {one["name"]: one["state"] for one in json.loads(own(project, "ls", "-a", "--format", "json").stdout)}
+
+
+@area.scenario("container run gives output, reads input, and ends with the command's exit code")
+def _(bench):
+    with bench.project("v-own-run") as project:
+        done = own(project, "run", "--rm", "-e", "FOO=bar", "base:1", "sh", "-c", "echo $FOO; exit 7", check=False)
+        same("exit code", done.returncode, 7)
+        same("output", done.stdout, "bar\n")
+        same("input", own(project, "run", "--rm", "-i", "base:1", "cat", input="text").stdout, "text")
+
+
+@area.scenario("container run -d is looked after, found by name from others, and inspected in Docker's shape")
+def _(bench):
+    with bench.project("v-own-d") as project:
+        try:
+            identity = own(project, "run", "-d", "--name", "v-own-web", "--restart", "always", "-p", "127.0.0.1::8000", "-l", "a=b",
+                           "-m", "64m", "--stop-signal", "KILL", "base:1", "httpd", "-f", "-p", "8000").stdout.strip()
+            shown = json.loads(own(project, "inspect", "v-own-web").stdout)[0]
+            same("Id", shown["Id"], identity)
+            same("Name", shown["Name"], "/v-own-web")
+            same("State.Status", shown["State"]["Status"], "running")
+            same("Memory", shown["HostConfig"]["Memory"], 64 << 20)
+            same("RestartPolicy", shown["HostConfig"]["RestartPolicy"]["Name"], "always")
+            same("Labels", shown["Config"]["Labels"], {"a": "b"})
+            expect(shown["NetworkSettings"]["Ports"]["8000/tcp"][0]["HostIp"] == "127.0.0.1", f"{shown['NetworkSettings']}")
+            same("another finds it", own(project, "run", "--rm", "base:1", "sh", "-c",
+                                         "wget -q -O - http://v-own-web:8000/etc/hostname >/dev/null && echo found").stdout.strip(), "found")
+            os.kill(shown["State"]["Pid"], signal.SIGKILL)
+            eventually("it was restarted", lambda: json.loads(own(project, "inspect", "v-own-web").stdout)[0]["RestartCount"], 1)
+            says(own(project, "run", "-d", "--name", "v-own-web", "base:1", "true", check=False), "there is a container v-own-web already")
+        finally:
+            own(project, "rm", "-f", "v-own-web", check=False)
+        expect("v-own-web" not in own_states(project), "it is still there")
+
+
+@area.scenario("container create, start, exec, pause, unpause, restart, stop, logs, wait and rm")
+def _(bench):
+    with bench.project("v-own-life") as project:
+        name = "v-own-life"
+        try:
+            own(project, "create", "--name", name, "base:1", "sh", "-c", "trap 'exit 3' TERM; echo began; while :; do sleep 0.1; done")
+            same("made", own_states(project)[name], "created")
+            own(project, "start", name)
+            same("exec", own(project, "exec", name, "echo", "inside").stdout.strip(), "inside")
+            own(project, "pause", name)
+            same("paused", own_states(project)[name], "paused")
+            own(project, "unpause", name)
+            own(project, "restart", name)
+            eventually("its log", lambda: own(project, "logs", name).stdout.split(), ["began", "began"])
+            says(own(project, "rm", name, check=False), f"container {name} runs", "--force")
+            own(project, "stop", name)
+            same("stopped", own_states(project)[name], "exited")
+            same("wait", own(project, "wait", name).stdout.strip(), "3")
+        finally:
+            own(project, "rm", "-f", name, check=False)
+        says(own(project, "inspect", name, check=False), f"there is no container {name}")
+        expect("_containers" not in project.escale("ls", "-a").stdout, "they are shown as a project")
+
+
+@area.scenario("container stop of a service's only container stops the service; one of several is refused with what to do")
+def _(bench):
+    with bench.project("v-own-service", SHOP) as project:
+        project.up()
+        own(project, "stop", "v-own-service-api-1")
+        same("states", states(project), {**ALL_RUN, "api-1": "exited"})
+        says(own(project, "stop", "v-own-service-web-1", check=False), "one of 2 replicas", "escale -p v-own-service stop web")
+
+
+@area.scenario("container run refuses what can't be, in the words of compose files")
+def _(bench):
+    with bench.project("v-own-wrong") as project:
+        says(own(project, "run", "--rm", "-m", "much", "base:1", "true", check=False), "mem_limit")
+        says(own(project, "run", "--rm", "--network", "host", "--network", "none", "base:1", "true", check=False), "beside others")
+        says(own(project, "run", "--rm", "v-no-such-image:1", "true", check=False), "v-no-such-image")
+        says(own(project, "run", "--rm", "--restart", "always", "base:1", "true", check=False), "exclude each other")
+
+
+@area.scenario("container run -v, --tmpfs, --read-only, -u, -w, --cap-drop, --ulimit and --hostname are as in a compose file")
+def _(bench):
+    with bench.project("v-own-flags") as project:
+        project.write("data/file", "from the host")
+        said = own(project, "run", "--rm", "-v", "./data:/mnt:ro", "-v", "v-own-volume:/vol", "--tmpfs", "/scratch", "--read-only",
+                   "-u", "5:6", "-w", "/scratch", "--cap-drop", "ALL", "--ulimit", "nofile=100:200", "--hostname", "boat", "base:1",
+                   "sh", "-c", "id -u; pwd; cat /mnt/file; echo; hostname; ulimit -n; touch /no 2>&1; grep CapBnd /proc/self/status").stdout
+        expect(re.match(r"5\n/scratch\nfrom the host\nboat\n100\n.*Read-only.*\nCapBnd:\t0+\n", said), f"it says {said!r}")
+        expect((project.engine.root / "state/volumes/v-own-volume").is_dir(), "no volume of that name")

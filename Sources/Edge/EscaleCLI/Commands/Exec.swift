@@ -41,8 +41,17 @@ enum Exec: CLICommand {
         .value("index", nil, "N", "Which replica of the service, from 1") { $0.index = try Values.count($1) },
     ]
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
-        let client = try session.client()
         let target = try session.target()
+        let service = try target.services([operands[0]])[0]
+        return try await run(options, target.name, service, index: options.index, Array(operands.dropFirst()), in: session)
+    }
+
+    /// Runs the command in a replica of the service.
+    static func run(
+        _ options: Options, _ project: ProjectName, _ service: ServiceName, index: Int, _ command: [String],
+        in session: Session
+    ) async throws -> Int32 {
+        let client = try session.client()
         var environment: [String: String] = [:]
         for text in options.environment {
             let (name, value) = try Values.assignment(text, environment: session.environment)
@@ -50,9 +59,9 @@ enum Exec: CLICommand {
         }
         let hasTerminal = isatty(0) == 1 && isatty(1) == 1
         var request = ExecRequest(
-            service: try target.services([operands[0]])[0],
-            index: options.index,
-            command: Array(operands.dropFirst()),
+            service: service,
+            index: index,
+            command: command,
             tty: hasTerminal && options.tty && !options.noTTY,
             user: options.user,
             workingDirectory: options.workingDirectory,
@@ -61,7 +70,7 @@ enum Exec: CLICommand {
         request.detach = options.detach
         request.isPrivileged = options.privileged
         if options.detach { request.tty = false }
-        let plan = try await client.exec(target.name, request)
+        let plan = try await client.exec(project, request)
         if request.tty { return try await session.runAtTerminal(plan, readsInput: options.interactive) }
         return try await become(plan, environment: session.environment, interactive: options.interactive && !options.detach)
     }

@@ -28,7 +28,9 @@ enum Ls: CLICommand {
     ]
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
-        let projects = try await session.client().projects().filter { options.all || $0.running > 0 }
+        let projects = try await session.client().projects().filter {
+            $0.name != .own && (options.all || $0.running > 0)
+        }
         if options.quiet {
             for project in projects { session.console.print(project.name.rawValue) }
             return 0

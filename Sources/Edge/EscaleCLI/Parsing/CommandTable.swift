@@ -16,6 +16,12 @@ enum CommandTable {
         CommandEntry(ReleaseLs.self), CommandEntry(ReleaseShow.self), CommandEntry(ReleaseDiff.self),
         CommandEntry(ReleaseWatch.self), CommandEntry(ReleasePromote.self), CommandEntry(ReleasePause.self),
         CommandEntry(ReleaseResume.self), CommandEntry(ReleaseAbort.self),
+        CommandEntry(ContainerRun.self), CommandEntry(ContainerCreate.self), CommandEntry(ContainerLs.self),
+        CommandEntry(ContainerInspect.self), CommandEntry(ContainerLogs.self), CommandEntry(ContainerExec.self),
+        CommandEntry(ContainerAttach.self), CommandEntry(ContainerStart.self), CommandEntry(ContainerStop.self),
+        CommandEntry(ContainerRestart.self), CommandEntry(ContainerKill.self), CommandEntry(ContainerPause.self),
+        CommandEntry(ContainerUnpause.self), CommandEntry(ContainerWait.self), CommandEntry(ContainerRm.self),
+        CommandEntry(ContainerPrune.self),
         CommandEntry(ImageLs.self), CommandEntry(ImageRm.self), CommandEntry(ImageInspect.self),
         CommandEntry(ImageHistory.self), CommandEntry(ImagePull.self), CommandEntry(ImagePush.self),
         CommandEntry(ImageTag.self), CommandEntry(ImageLoad.self), CommandEntry(ImageSave.self),
@@ -30,6 +36,7 @@ enum CommandTable {
     /// The nouns with commands of their own.
     static let groups: [(name: String, summary: String)] = [
         ("release", "See and steer how new versions of services take over"),
+        ("container", "Work with single containers, those of no compose file among them"),
         ("image", "Work with the images on this host"),
         ("registry", "Serve this host's images to others"),
         ("system", "Look after Escale itself"),

@@ -154,7 +154,7 @@ struct ServiceChanges: Sendable {
         }
         list("environment", variables)
         list("env_file", environmentFiles.map(session.clean))
-        list("volumes", volumes.map { $0.hasPrefix(".") || $0.hasPrefix("~") ? Self.absolute($0, session) : $0 })
+        list("volumes", volumes.map { Self.absolute($0, session) })
         list("ports", ports)
         list("labels", labels)
         list("cap_add", addedCapabilities)
@@ -164,9 +164,10 @@ struct ServiceChanges: Sendable {
         return .map([.init("services", .map([.init(service.rawValue, .map(members))]))])
     }
 
-    private static func absolute(_ volume: String, _ session: Session) -> String {
+    static func absolute(_ volume: String, _ session: Session) -> String {
         let parts = volume.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        let path = parts[0].hasPrefix("~") ? parts[0] : session.clean(parts[0])
+        guard parts[0].hasPrefix(".") else { return volume }
+        let path = session.clean(parts[0])
         return ([path] + parts.dropFirst()).joined(separator: ":")
     }
 }
