@@ -25,6 +25,16 @@ import Testing
         #expect(lines == (applies ? ["start web-1 (ended \(code), restart \(failures))"] : []))
     }
 
+    /// It waits for what it shares to be somebody's again.
+    @Test func whatIsLeftInNobodysNamespaceIsStartedAgain() {
+        let desired = up(service("vpn", restart: .always), service("app", after: [Dependency("vpn", restart: true)]))
+        var guest = container("app", .up)
+        guest.isStranded = true
+        let early = planned(desired, seen(container("vpn", .ended(1, after: 10), failures: 3), guest), at: after(10.1))
+        #expect(early == [])
+        #expect(planned(desired, seen(container("vpn", .up), guest), at: after(11)) == ["stop app-1 (stranded)"])
+    }
+
     @Test func theDelayIsWaitedFor() {
         let desired = up(service("web", restart: .always))
         let observed = seen(container("web", .ended(1, after: 10), failures: 3))

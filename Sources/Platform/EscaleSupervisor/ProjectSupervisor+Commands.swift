@@ -48,7 +48,7 @@ extension ProjectSupervisor {
         _ request: UpRequest, _ wanted: Set<ServiceName>, _ next: ProjectRecord, _ recipes: [ServiceName: Recipe],
         _ observer: @escaping @Sendable (ProgressEvent) -> Void
     ) async throws -> Int? {
-        try await pursue(
+        let made = try await pursue(
             next, recipes, trigger: "up", strategy: request.strategy, detaches: request.detachFromRelease,
             timeout: request.waitTimeout, observer: observer
         ) { desired, observed in
@@ -56,6 +56,9 @@ extension ProjectSupervisor {
             asked.services.removeAll { !wanted.contains($0.name) }
             return try await self.check(asked, observed, wait: request.wait)
         }
+        // What needs no new container, such as how names are answered, is told by nothing else.
+        try await publish()
+        return made
     }
 
     /// Goes back to a kept release, by a release of its own; one that is under way is turned round instead.

@@ -54,6 +54,11 @@ extension ProjectSupervisor {
         }
     }
 
+    /// Plans again where a running container's namespaces have lost their owner.
+    func convergeIfStranded() {
+        if containers.values.contains(where: { $0.processes != nil && $0.isStranded }) { converge() }
+    }
+
     /// The name of a machine whose network a service has.
     func hostname(of service: Service) throws(EscaleError) -> String? {
         let namespaces = service.namespaces

@@ -47,6 +47,7 @@ package actor Supervisor {
         while true {
             try await Task.sleep(for: interval)
             Memory.trim()
+            await lookAfterStranded()
             do {
                 if try await platform.network.repair() { platform.log.warning("the network was repaired") }
             } catch {
@@ -57,6 +58,11 @@ package actor Supervisor {
 
     /// Puts the network's rules back at once where others change them; until the task is cancelled.
     package nonisolated func guardRules() async throws { try await platform.network.guardRules() }
+
+    /// Containers that share namespaces with those of other projects, of whose ends nobody tells them.
+    private func lookAfterStranded() async {
+        for project in projects.values { await project.convergeIfStranded() }
+    }
 
     func project(_ name: ProjectName) -> ProjectSupervisor {
         if let project = projects[name] { return project }

@@ -1,7 +1,9 @@
 """Names and addresses, ports, networks."""
 
+import os
 import random
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -14,6 +16,8 @@ from probes import host, namespace, ps
 from table import Area
 
 area = Area("network")
+
+SERVER = "image: 'base:1', stop_signal: SIGKILL, command: [sh, -c, 'mkdir /w; hostname > /w/x; exec httpd -f -p 80 -h /w']"
 
 
 def block():
@@ -218,6 +222,24 @@ area.refused("network_mode of a network's name", "network_mode: some-net", "is t
 area.refused("network_mode and replicas of a name", "network_mode: host\nmac_address: '02:00:00:00:00:01'", "not the service's own")
 
 
+@area.scenario("network_mode of a service: it is started again with its owner")
+def joined_service(bench):
+    with bench.project("net-join", f"""
+            services:
+              owner: {{{SERVER}, restart: always}}
+              guest: {{image: 'base:1', command: sleep 999, stop_signal: SIGKILL, network_mode: 'service:owner'}}
+            """) as project:
+        project.up()
+        def served():
+            return "Error" not in (told := project.inside("guest", "timeout 1 wget -q -O - http://127.0.0.1/x")) and told.isalnum()
+        poll(served, "the owner's server is not at 127.0.0.1")
+        for _ in range(2):
+            process = int((project.engine.root / "run/containers" / project.container("owner")["id"] / "pid").read_text())
+            os.kill(process, signal.SIGKILL)
+            poll(lambda process=process: (one := project.container("owner"))["state"] == "running" and one["pid"] != process, "no new owner", 20)
+            poll(lambda: project.container("guest")["state"] == "running" and served(), "the guest is in a network of nobody", 20)
+
+
 @area.scenario("network_mode of another project's container")
 def joined_container(bench):
     idle = "image: 'base:1', command: sleep 999, stop_signal: SIGKILL"
@@ -230,7 +252,6 @@ def joined_container(bench):
 
 # Ports
 
-SERVER = "image: 'base:1', stop_signal: SIGKILL, command: [sh, -c, 'mkdir /w; hostname > /w/x; exec httpd -f -p 80 -h /w']"
 
 
 def fetch(address, port, path="x"):
