@@ -12,7 +12,7 @@ package struct DaemonLauncher: Sendable {
     let environment: [String: String]
 
     /// How long a daemon may take until it answers.
-    static let patience = Duration.seconds(10)
+    static let patience = Duration.seconds(30)
 
     package init(root: EscaleRoot, executable: String? = nil, environment: [String: String] = [:]) {
         self.root = root

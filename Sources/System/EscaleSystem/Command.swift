@@ -108,7 +108,12 @@ package struct Command: Sendable {
         var pidfd: Int32 = -1
         var stage: UnsafePointer<CChar>?
         var mount: Int32 = -1
-        let error = withCSpawn(descriptors.map(\.number)) { c_escale_spawn($0, &pid, &pidfd, &stage, &mount) }
+        var error = withCSpawn(descriptors.map(\.number)) { c_escale_spawn($0, &pid, &pidfd, &stage, &mount) }
+        // A program that was just written may be open still, in a child of another thread that hasn't become its program yet.
+        for _ in 0..<20 where error == ETXTBSY {
+            usleep(5000)
+            error = withCSpawn(descriptors.map(\.number)) { c_escale_spawn($0, &pid, &pidfd, &stage, &mount) }
+        }
         _ = descriptors.count
         guard error == 0 else {
             if mount >= 0, let failed = namespace?.mounts[Int(mount)] {
