@@ -51,6 +51,20 @@ struct VersionTests {
         #expect(plan(running(1, generation: 1, drainingSince: after(50))) == ["stop web-1 (replaced)"])
     }
 
+    @Test("a version that must not run beside others is not started before they have ended")
+    func excludes() {
+        var desired = service([1])
+        desired.services[0].isExclusive = true
+        var made = running(1, generation: 2)
+        made.phase = .created
+        var former = running(2, generation: 1)
+        #expect(planned(desired, ObservedProject(containers: [made, former])) == ["drain web-2 (replaced)"])
+        former.phase = .created
+        former.isStarting = true
+        #expect(planned(desired, ObservedProject(containers: [made, former])) == ["remove web-2 (replaced)"])
+        #expect(planned(desired, ObservedProject(containers: [made])) == ["start web-1 (ready)"])
+    }
+
     @Test("the plan looks again when the drain's time is over")
     func wakes() {
         let observed = ObservedProject(

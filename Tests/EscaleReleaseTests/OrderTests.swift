@@ -29,6 +29,13 @@ import Testing
         #expect(story.asked("web") == "1/1 2/1")
     }
 
+    @Test func aTaskThatRunsIsLookedAtWhenItEnds() {
+        var story = Story([part("migrate", .oneShot)])
+        story.becomeReady(in: "migrate")
+        story.look(after: 10)
+        #expect(story.wake == nil, "a time that has passed would have it looked at without end")
+    }
+
     @Test func aTaskThatFailsChangesNothingElse() {
         var story = Story([part("migrate", .oneShot), part("web", .rolling, after: ["migrate"])])
         story.make(.failed("exited with code 3\nrelation \"users\" exists"), in: "migrate")

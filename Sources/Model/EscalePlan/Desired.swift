@@ -63,6 +63,8 @@ package struct DesiredService: Codable, Hashable, Sendable {
     package var restart: RestartPolicy
     /// Whether there is a health check, the service's or the image's.
     package var isChecked: Bool
+    /// Whether two versions must never run at the same time, since both write one volume; `nil` where they may.
+    package var isExclusive: Bool?
     /// When the user last asked for this service, where that was before ``DesiredProject/requestedAt``.
     package var requestedAt: Timestamp?
     /// Why its replicas shall not run, though the project is up; `nil` where they shall.

@@ -42,6 +42,8 @@ package struct ObservedContainer: Hashable, Sendable {
     package var drainingSince: Timestamp?
     /// Whether its last connection is over, while it drains.
     package var isIdle: Bool
+    /// Whether a step is starting it.
+    package var isStarting = false
     /// The service's ``DesiredService/round`` when it was started.
     package var round = 0
     /// The generations of the services that it depends on, when it was started; of those that it is to be restarted with.

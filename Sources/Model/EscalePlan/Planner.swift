@@ -83,6 +83,8 @@ private struct Planner {
             if let unmet, container.isRunning { return wait(replica, unmet) }
             return dismiss(container, .changed)
         }
+        // Its turn comes when the other version has ended.
+        if !container.isRunning, service.isExclusive == true, hasCompany(container) { return }
         switch container.phase {
         case .running:
             if container.isStranded, unmet == nil { return add(.stop(container.id, container.replica), .stranded) }
@@ -132,6 +134,18 @@ private struct Planner {
             return isAlone && standing(of: other, for: dependency.condition) == .met
         }
         return companion.map { .companionReplaced($0.service) }
+    }
+
+    /// Whether another version of the service runs, or is about to.
+    private func hasCompany(_ container: ObservedContainer) -> Bool {
+        func isOther(_ replica: ReplicaID) -> Bool {
+            replica.service == container.replica.service && replica.generation != container.replica.generation
+        }
+        if observed.containers.contains(where: { isOther($0.replica) && ($0.isRunning || $0.isStarting) }) { return true }
+        return plan.steps.contains { step in
+            guard case .start(_, let replica) = step.action else { return false }
+            return isOther(replica)
+        }
     }
 
     private mutating func start(_ container: ObservedContainer, unmet: Dependency?, _ reason: Reason) {

@@ -104,7 +104,10 @@ package struct Change: Codable, Hashable, Sendable {
     // MARK: Forwards
 
     mutating func advance(_ view: ServiceView, now: Timestamp) -> Outcome {
-        if work == .waiting { begin(now) }
+        if work == .waiting {
+            guard hasWayClear(view) else { return .going(wakeAt: nil) }
+            begin(now)
+        }
         switch work {
         case .starting(let since): return awaitStart(since: since, view, now)
         case .exchanging(var exchange):
@@ -142,6 +145,14 @@ package struct Change: Codable, Hashable, Sendable {
         }
     }
 
+    /// Whether no other version's task is at work, on the same data as like as not. One that is gets stopped first.
+    private mutating func hasWayClear(_ view: ServiceView) -> Bool {
+        guard kind == .oneShot else { return true }
+        let others = Set(view.replicas.filter { $0.key.generation != new && $0.value != .completed }.keys)
+        allocation.remove { others.contains($0) }
+        return others.isEmpty
+    }
+
     private mutating func awaitStart(since: Timestamp, _ view: ServiceView, _ now: Timestamp) -> Outcome {
         let slots = Allocation.slots(upTo: newSlots)
         if let evidence = view.firstFailure(new, slots) { return .failed(evidence) }
@@ -156,7 +167,9 @@ package struct Change: Codable, Hashable, Sendable {
             let limit = readyWithin.map { since + $0 }
             if let readyWithin, let limit, now >= limit { return .failed("not ready within \(readyWithin.composeText)") }
             let running = slots.filter { view.condition(new, $0) != .completed }
-            return .going(wakeAt: view.readyTime(new, slots: running, for: settle) ?? limit)
+            // What a task waits for is its end, of which no time is known.
+            let settled = kind == .oneShot ? nil : view.readyTime(new, slots: running, for: settle)
+            return .going(wakeAt: settled ?? limit)
         }
         allocation.remove { $0.generation != new || $0.slot > newSlots }
         allocation.newShare = nil

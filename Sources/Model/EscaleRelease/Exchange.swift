@@ -113,7 +113,7 @@ package struct Exchange: Codable, Hashable, Sendable {
             begin(batch, &allocation, now)
         } else {
             let all = isExclusive
-            allocation.remove { $0.generation != target && (all || batch.contains($0.slot)) }
+            allocation.remove { ($0.generation != target || $0.slot > slots) && (all || batch.contains($0.slot)) }
             stage = .stopping(batch)
         }
     }

@@ -76,6 +76,9 @@ package struct Release: Codable, Hashable, Sendable {
         }
     }
 
+    /// Whether it goes neither on nor back until somebody decides.
+    package var isPaused: Bool { if case .paused = state { true } else { false } }
+
     package var waitsForPromotion: Bool { state == .running && changes.contains(where: \.waitsForPromotion) }
 
     // MARK: Going on

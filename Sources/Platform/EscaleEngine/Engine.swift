@@ -44,6 +44,14 @@ package struct ContainerExit: Codable, Hashable, Sendable {
     package let unseen: Bool
     /// Whether the machine ended, and it with it.
     package var endedWithHost = false
+
+    package init(code: Int32, at: Timestamp, outOfMemory: Bool, unseen: Bool, endedWithHost: Bool = false) {
+        self.code = code
+        self.at = at
+        self.outOfMemory = outOfMemory
+        self.unseen = unseen
+        self.endedWithHost = endedWithHost
+    }
 }
 
 /// Runs containers: OCI bundles under crun or runc, each held by a conmon that outlives this process.

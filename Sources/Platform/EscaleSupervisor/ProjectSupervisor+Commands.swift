@@ -115,8 +115,12 @@ extension ProjectSupervisor {
         observer: @escaping @Sendable (ProgressEvent) -> Void,
         until isDone: (DesiredProject, ObservedProject) async throws -> Bool
     ) async throws -> Int? {
-        let (next, made) = planRelease(draft, trigger: trigger, strategy: strategy, isRollback: trigger != "up")
-        if let made, made.isProtected { try await checkCapacity(made) }
+        func plan() -> (record: ProjectRecord, release: ReleaseRecord?) {
+            planRelease(draft, trigger: trigger, strategy: strategy, isRollback: trigger != "up")
+        }
+        if let made = plan().release, made.isProtected { try await checkCapacity(made) }
+        // Planned anew: what stands may be something else by now.
+        let (next, made) = plan()
         if let strategy, strategy != .rolling {
             for change in made?.release.changes ?? [] where change.kind == .rolling {
                 observer(

@@ -21,7 +21,11 @@ extension ProjectSupervisor {
             desired.services[index] = allocated(desired.services[index], change)
         }
         // What is no longer in the file goes when its successor has proved itself.
-        if kept[release.number]?.isProtected == true && release.state != .succeeded { desired.removeOrphans = false }
+        if let own = kept[release.number], own.isProtected, release.state != .succeeded,
+            release.isLive || own.desired.requestedAt == record.desired.requestedAt
+        {
+            desired.removeOrphans = false
+        }
         return desired
     }
 
@@ -103,7 +107,7 @@ extension ProjectSupervisor {
     func keep(_ current: ReleaseRecord, _ before: Release) throws {
         let after = current.release
         if after.state != before.state, let next = recordAfter(current) {
-            try platform.store.save(current, next)
+            try platform.store.save([current], next)
             record = next
         } else {
             try platform.store.save(current, of: name)
@@ -164,20 +168,22 @@ extension ProjectSupervisor {
     /// Brings new weights to the host's rules and the gateway.
     private func republish() {
         Task {
-            do { try await publish() } catch {
-                platform.log.error("the network rules can't be written", ["error": "\(error)"])
-            }
+            await publishChange()
             converge()
         }
     }
 
-    /// Marks the release that is under way as superseded.
-    func supersede(by number: Int) throws {
-        guard var current = release, !current.release.isTerminal else { return }
+    /// The release that is under way, as superseded; `nil` where none is.
+    func superseded(by number: Int) -> ReleaseRecord? {
+        guard var current = release, !current.release.isTerminal else { return nil }
         current.release.supersede(by: number, now: .now)
-        try platform.store.save(current, of: name)
-        kept[current.number] = current
-        tell(current.release.decisions.suffix(1), of: current.release)
+        return current
+    }
+
+    /// Takes up that a release was superseded, which has just been written down.
+    func replace(_ former: ReleaseRecord) {
+        kept[former.number] = former
+        tell(former.release.decisions.suffix(1), of: former.release)
     }
 
     /// Takes up a release that has just been written down.
@@ -260,7 +266,8 @@ extension ProjectSupervisor {
         case .created, .starting: return .starting
         case .running:
             if container.health == .unhealthy { return .failed(evidence(container, "is unhealthy")) }
-            if isNew && container.failures > patience(change) { return .failed(evidence(container, "ended by itself")) }
+            let isOfThisRelease = container.startedAt ?? container.createdAt >= release?.release.createdAt ?? container.createdAt
+            if isNew && isOfThisRelease && container.failures > patience(change) { return .failed(evidence(container, "ended by itself")) }
             if container.isReady { return .ready(since: container.readySince ?? container.startedAt ?? container.createdAt) }
             return isDeaf(container) ? .failed(evidence(container, "does not listen on its port")) : .starting
         case .exited(let code):

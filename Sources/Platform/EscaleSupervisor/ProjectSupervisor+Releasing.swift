@@ -21,10 +21,10 @@ extension ProjectSupervisor {
             return (next, nil)
         }
         let number = (kept.keys.max() ?? record?.release ?? 0) + 1
-        let base = baseline
         let proven = record?.proven ?? untriedFirst
         let standing = standingInstances
         let isFresh = standing.isEmpty
+        let base = baseline(isFresh: isFresh)
         var changed: Set<ServiceName> = []
         for index in next.desired.services.indices {
             let service = next.desired.services[index]
@@ -32,7 +32,7 @@ extension ProjectSupervisor {
             let warm = warmGeneration(service, standing[service.name] ?? [])
             if let before, before.fingerprint == service.fingerprint {
                 next.desired.services[index].generation = before.generation
-                if isMixed(service.name, before.generation, standing) { changed.insert(service.name) }
+                if isUnfinished(next.desired.services[index], standing[service.name] ?? []) { changed.insert(service.name) }
             } else {
                 next.desired.services[index].generation = warm ?? number
                 changed.insert(service.name)
@@ -48,7 +48,7 @@ extension ProjectSupervisor {
         changed.formIntersection(next.desired.services.map(\.name))
         // What shall not run can't prove itself; its version counts from when it is started.
         if !isFresh { changed.subtract(next.desired.services.filter { $0.hold != nil }.map(\.name)) }
-        guard !changed.isEmpty else {
+        guard !changed.isEmpty || hasLost(of: next.desired) else {
             next.release = record?.release ?? 0
             next.proven = proven
             return (next, nil)
@@ -79,10 +79,10 @@ extension ProjectSupervisor {
         )
     }
 
-    /// What a new release starts from: what runs, or, where that is in doubt, the last that proved itself.
-    private var baseline: DesiredProject? {
-        guard let record, record.desired.goal == .up else { return record?.desired }
-        guard let release = release?.release, !release.isTerminal else { return record.desired }
+    /// What a new release starts from, and goes back to: what runs, or, where that is in doubt, the last that proved itself.
+    private func baseline(isFresh: Bool) -> DesiredProject? {
+        guard let record, record.desired.goal == .up || !isFresh else { return record?.desired }
+        guard let release = release?.release, !release.isTerminal || release.state == .failed else { return record.desired }
         return record.proven.flatMap { kept[$0]?.desired } ?? record.desired
     }
 
@@ -93,15 +93,20 @@ extension ProjectSupervisor {
         return release.number
     }
 
-    /// The replicas that run, or are wanted, by service; none while the project is stopped.
+    /// The replicas that run, or are wanted, by service; none where nothing runs or is about to.
     private var standingInstances: [ServiceName: Set<Instance>] {
-        guard record?.desired.goal == .up else { return [:] }
+        let isUp = record?.desired.goal == .up
         var standing: [ServiceName: Set<Instance>] = [:]
-        for container in replicaContainers where container.processes != nil || container.phase != .created {
+        for container in replicaContainers where isAtWork(container) || isUp && container.phase != .created {
             standing[container.replica.service, default: []].insert(
                 Instance(generation: container.replica.generation, slot: container.replica.slot))
         }
-        return replicaContainers.contains { $0.processes != nil } ? standing : [:]
+        return replicaContainers.contains(where: isAtWork) ? standing : [:]
+    }
+
+    /// Whether it runs, or a step is about to make it run: whoever begins anew has to reckon with it.
+    private func isAtWork(_ container: ContainerRecord) -> Bool {
+        container.processes != nil || container.phase == .starting || starting.contains(container.replica)
     }
 
     private func isReady(_ instance: Instance, of service: ServiceName) -> Bool {
@@ -118,10 +123,23 @@ extension ProjectSupervisor {
         }
     }
 
-    /// Whether replicas of other versions stand too, left by a release that did not end.
-    private func isMixed(_ name: ServiceName, _ generation: Int, _ standing: [ServiceName: Set<Instance>]) -> Bool {
+    /// Whether a release that has not ended, or was left halfway, keeps the service from being all of that version: its
+    /// replicas are what the release allocated, until another one takes over.
+    private func isUnfinished(_ service: DesiredService, _ standing: Set<Instance>) -> Bool {
         guard let release = release?.release, release.isLive || isLeftHalfway else { return false }
-        return (standing[name] ?? []).contains { $0.generation != generation }
+        if standing.contains(where: { $0.generation != service.generation }) { return true }
+        guard release.state != .succeeded, let change = release.changes.first(where: { $0.service == service.name })
+        else { return false }
+        if release.isPaused { return true }
+        let wanted = (0..<service.replicas).map { Instance(generation: service.generation, slot: $0 + 1) }
+        return change.new != service.generation || change.allocation.instances != Set(wanted)
+    }
+
+    /// Whether a release that has not ended, or was left halfway, is about services that there shall be no more: it would
+    /// wait for them for ever.
+    private func hasLost(of desired: DesiredProject) -> Bool {
+        guard let release = release?.release, !release.isTerminal || isLeftHalfway else { return false }
+        return release.changes.contains { desired.service($0.service) == nil }
     }
 
     private func kind(

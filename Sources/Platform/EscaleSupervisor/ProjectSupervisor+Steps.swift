@@ -146,7 +146,8 @@ extension ProjectSupervisor {
                 container.endedUnhealthy = nil
                 container.round = service?.round
                 container.seenGenerations = seen
-                if case .ended = reason { container.restarts += 1 }
+                // Asked for, it has all its chances again.
+                if case .ended = reason { container.restarts += 1 } else { container.failures = 0 }
             }
         } catch {
             try await startFailed(id, hasRun: hasRun, error: EscaleError(wrapping: error))

@@ -19,7 +19,7 @@ extension ProjectSupervisor {
                 let address = container.addresses.first?.address
             else { return }
             let answers = (try? await blocking { [host = platform.network.controller] in try host.answers(address, port) }) ?? false
-            if answers { return await listens(id) }
+            if answers, await listens(id) { return }
             // A cancelled check ends here.
             guard (try? await Task.sleep(for: pause)) != nil else { return }
             pause = min(pause * 2, .milliseconds(250))
@@ -27,18 +27,21 @@ extension ProjectSupervisor {
         }
     }
 
-    private func listens(_ id: ContainerID) async {
+    /// - Returns: whether it could be kept.
+    private func listens(_ id: ContainerID) async -> Bool {
         do {
             try update(id) { container in
                 guard container.processes != nil else { return }
                 container.isListening = true
                 container.readySince = container.isReady ? .now : nil
             }
-            try await publish()
         } catch {
             platform.log.error("that a container listens can't be kept", ["error": "\(error)"])
+            return false
         }
+        await publishChange()
         converge()
+        return true
     }
 
     // MARK: Draining

@@ -14,6 +14,12 @@ extension ProjectSupervisor {
     func adopt() async throws {
         isAdopting = true
         defer { isAdopting = false }
+        // One that was only written down is made now.
+        for volume in volumes.sorted() {
+            do { try await platform.volumes.create(volume) } catch {
+                platform.log.error("a volume can't be made", ["volume": volume.rawValue, "error": "\(error)"])
+            }
+        }
         for container in containers.values {
             switch container.phase {
             case .running(let processes):
@@ -21,6 +27,7 @@ extension ProjectSupervisor {
                 if try await blocking({ engine.hasEnded(processes) }) {
                     // Known before anything is begun, so that what depends on it waits for it.
                     try await ended(container.id, try await engine.exit(of: container.blueprint, processes))
+                    try await removeIfFinished(container.id)
                     continue
                 }
                 watch(container.id)
@@ -48,12 +55,16 @@ extension ProjectSupervisor {
     func watch(_ id: ContainerID) {
         guard let container = containers[id], let processes = container.processes else { return }
         exits[id] = Task {
-            do {
-                let exit = try await platform.engine.exit(of: container.blueprint, processes)
-                try await ended(id, exit)
-            } catch {
+            let exit: ContainerExit
+            do { exit = try await platform.engine.exit(of: container.blueprint, processes) } catch {
                 platform.log.error("a container can't be watched", ["container": container.name, "error": "\(error)"])
+                return
             }
+            // As long as its end can't be kept it counts as running, and nobody else will tell.
+            await insist { try await ended(id, exit) }
+            await publishChange()
+            converge()
+            await insist { try await removeIfFinished(id) }
         }
         guard let recipe = recipes[VersionID(container.replica)], let startedAt = container.startedAt else { return }
         if let port = recipe.listeningPort, container.isListening == false {
@@ -71,9 +82,6 @@ extension ProjectSupervisor {
         probes.removeValue(forKey: id)?.cancel()
         let engine = platform.engine
         let words = stopping.contains(id) ? nil : try await blocking { engine.logTail(of: id) }
-        exits[id] = nil
-        idle.remove(id)
-        secluded[id] = nil
         let reason =
             exit.outOfMemory ? "out of memory" : exit.endedWithHost ? "ended with the machine" : exit.unseen ? "ended unseen" : Signals.spoken(exit.code)
         let updated = try update(id) { container in
@@ -95,16 +103,23 @@ extension ProjectSupervisor {
             let wasStable = ailed ? container.wasHealthy == true : ran >= RestartDelay.stableAfter
             container.failures = wasStable ? 1 : container.failures + 1
         }
+        exits[id] = nil
+        idle.remove(id)
+        secluded[id] = nil
         if let updated {
             platform.events.record(
                 "container.exited", updated.name, of: name, ["exitCode": "\(exit.code)", "reason": updated.reason ?? reason])
         }
-        try await removeIfFinished(id)
-        // The rules follow what is true; that they can't be written is logged and tried again with the next change.
-        do { try await publish() } catch {
-            platform.log.error("the network rules can't be written", ["error": "\(error)"])
+    }
+
+    /// Does it again until it succeeds.
+    private func insist(_ body: () async throws -> Void) async {
+        while !Task.isCancelled {
+            do { return try await body() } catch {
+                platform.log.error("the end of a container can't be kept", ["error": "\(error)"])
+                try? await Task.sleep(for: .seconds(1))  // cancelled, it ends here
+            }
         }
-        converge()
     }
 
     private func restartsAlways(_ container: ContainerRecord) -> Bool {
@@ -163,7 +178,7 @@ extension ProjectSupervisor {
             container.readySince = container.isReady ? container.readySince ?? .now : nil
         }
         guard container.health != health else { return }
-        try await publish()
+        await publishChange()
         platform.events.record(
             "health.\(health.rawValue)", container.name, of: name, output.map { ["output": $0] } ?? [:])
         switch health {

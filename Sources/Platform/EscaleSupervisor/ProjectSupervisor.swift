@@ -26,8 +26,10 @@ actor ProjectSupervisor {
     var volumes: Set<VolumeName> = []
     /// What a step is being performed on.
     var busy: Set<Step.Subject> = []
-    /// What a step failed on, until the next command, and whether it was one that makes something.
-    var blocked: [Step.Subject: (error: EscaleError, whileMaking: Bool)] = [:]
+    /// Replicas that a step is starting.
+    private(set) var starting: Set<ReplicaID> = []
+    /// What a step failed on.
+    var blocked: [Step.Subject: Block] = [:]
     private var alarm: Task<Void, Never>?
     /// Counts commands: a waiting one gives up when a newer one came.
     private var command = 0
@@ -43,6 +45,7 @@ actor ProjectSupervisor {
     var exitCodes: [ContainerID: Int32] = [:]
     var probes: [ContainerID: Task<Void, Never>] = [:]
     private var publications = 0
+    private var republishing: Task<Void, Never>?
     /// Draining containers, with the time from which on no new connection led there.
     var secluded: [ContainerID: ContinuousClock.Instant] = [:]
     /// Draining containers whose last connection is over.
@@ -108,8 +111,9 @@ actor ProjectSupervisor {
         self.stopSignal = stopSignal
         blocked = [:]
         if let newRelease {
-            try supersede(by: newRelease.number)
-            try platform.store.save(newRelease, newRecord)
+            let former = superseded(by: newRelease.number)
+            try platform.store.save([former, newRelease].compactMap { $0 }, newRecord)
+            if let former { replace(former) }
             take(newRelease)
         } else {
             try platform.store.save(newRecord)
@@ -145,15 +149,20 @@ actor ProjectSupervisor {
     var observed: ObservedProject {
         ObservedProject(
             networks: networks, volumes: volumes,
-            containers: containers.values.filter(isPlanned).map { $0.observed(isIdle: idle.contains($0.id)) }
+            containers: containers.values.filter(isPlanned).map {
+                $0.observed(isIdle: idle.contains($0.id), isStarting: starting.contains($0.replica))
+            }
                 .sorted { $0.replica < $1.replica })
     }
 
-    /// What keeps the command from getting there. What fails within a release that has something to go back to is for
-    /// the release to judge.
+    /// What keeps the command from getting there: not what was begun for a former one and is no longer to be done. What
+    /// fails within a release that has something to go back to is for the release to judge.
     private var blockade: EscaleError? {
+        guard !blocked.isEmpty else { return nil }
         let isJudged = release.map { $0.isProtected && $0.release.isLive } ?? false
-        return blocked.filter { subject, _ in
+        let steps = Dictionary(plannedSteps.map { ($0.subject, $0) }, uniquingKeysWith: { first, _ in first })
+        return blocked.filter { subject, block in
+            guard block.command == command || steps[subject]?.makes == block.whileMaking else { return false }
             guard isJudged, case .replica = subject else { return true }
             return false
         }.sorted { "\($0.key)" < "\($1.key)" }.first?.value.error
@@ -181,10 +190,11 @@ actor ProjectSupervisor {
         guard let record, let desired = effective else { return changes.send(()) }
         let plan = plan(desired: desired, observed: observed, now: .now)
         for step in plan.steps where !busy.contains(step.subject) {
-            // What could not be made may still be taken away.
-            if let block = blocked[step.subject], !block.whileMaking || step.makes { continue }
+            // What could not be made may still be taken away, and the other way round.
+            if let block = blocked[step.subject], block.whileMaking == step.makes, block.holds { continue }
             guard busy.count < Self.stepLimit else { break }
             busy.insert(step.subject)
+            if case .start(_, let replica) = step.action { starting.insert(replica) }
             Task { await perform(step) }
         }
         for wait in plan.waits { announce(wait) }
@@ -194,26 +204,45 @@ actor ProjectSupervisor {
     }
 
     private func perform(_ step: Step) async {
+        let command = command
         let outcome: String
         do {
             let entry = try platform.store.begin(step, of: name, at: .now)
             do {
                 try await run(step)
                 outcome = "done"
+                blocked[step.subject] = nil
             } catch {
                 let error = EscaleError(wrapping: error)
                 outcome = error.description
-                blocked[step.subject] = (error, step.makes)
+                block(step, error, command)
                 emit(subject(step), .failed, "Error", reason: error.message)
                 platform.log.error("a step failed", ["step": "\(step.action)", "error": error.description])
             }
             try platform.store.finish(entry, outcome: outcome, at: .now)
         } catch {
-            // Without the journal nothing may be done: the next command tries again.
-            blocked[step.subject] = (EscaleError(wrapping: error), step.makes)
+            // Without the journal nothing may be done.
+            block(step, EscaleError(wrapping: error), command)
         }
         busy.remove(step.subject)
+        if case .start(_, let replica) = step.action { starting.remove(replica) }
         converge()
+    }
+
+    /// Remembers that the step failed. What makes something is tried again by the next command; what takes something away
+    /// is tried again by itself, since nobody may be left to ask for it.
+    private func block(_ step: Step, _ error: EscaleError, _ command: Int) {
+        let former = blocked[step.subject].flatMap { $0.whileMaking == step.makes ? $0 : nil }
+        let failures = (former?.failures ?? 0) + 1
+        let pause = Duration.seconds(min(60, 1 << min(failures - 1, 6)))
+        blocked[step.subject] = Block(
+            error: error, whileMaking: step.makes, command: command, failures: failures,
+            retryAt: step.makes ? nil : ContinuousClock.now + pause)
+        guard !step.makes else { return }
+        Task {
+            try await Task.sleep(for: pause)
+            converge()
+        }
     }
 
     private func run(_ step: Step) async throws {
@@ -306,7 +335,40 @@ actor ProjectSupervisor {
     }
 
     /// Tells the network which containers there are and which are ready; returns when its rules say so.
+    ///
+    /// Where it fails it is tried again by itself, until it succeeds: nothing else may come that would bring it about.
     func publish() async throws {
+        do {
+            try await publishOnce()
+            republishing?.cancel()
+            republishing = nil
+        } catch {
+            if republishing == nil { republishing = Task { await publishAgain() } }
+            throw error
+        }
+    }
+
+    /// Publishes what has come about already, and would not be undone if nobody could be told.
+    func publishChange() async {
+        do { try await publish() } catch {
+            platform.log.error("the network rules can't be written", ["error": "\(error)"])
+        }
+    }
+
+    private func publishAgain() async {
+        // Cancelled by a publication that succeeded.
+        while (try? await Task.sleep(for: .seconds(1))) != nil {
+            do {
+                try await publishOnce()
+                republishing = nil
+                return
+            } catch {
+                platform.log.error("the network rules can't be written", ["error": "\(error)"])
+            }
+        }
+    }
+
+    private func publishOnce() async throws {
         publications += 1
         let leaving = containers.values.filter { $0.drainingSince != nil }
         let desired = record.flatMap { $0.desired.goal == .up ? $0.desired : nil }
@@ -318,6 +380,21 @@ actor ProjectSupervisor {
             if secluded[container.id] == nil { secluded[container.id] = .now }
         }
     }
+}
+
+/// A step that failed.
+struct Block: Sendable {
+    let error: EscaleError
+    /// Whether it was one that makes something.
+    let whileMaking: Bool
+    /// The command during which it began.
+    let command: Int
+    /// How often in a row.
+    let failures: Int
+    /// When it may be tried again; `nil` for not before the next command.
+    let retryAt: ContinuousClock.Instant?
+
+    var holds: Bool { retryAt.map { $0 > .now } ?? true }
 }
 
 extension Step {

@@ -23,6 +23,7 @@ struct Recipe: Sendable {
                 name: service.name, replicas: service.replicas, fingerprint: try fingerprint(),
                 dependencies: service.dependencies, restart: service.restart, isChecked: probe != nil)
             desired.drain = service.release.drain
+            desired.isExclusive = service.excludesOtherVersions && service.update?.order != .startFirst ? true : nil
             desired.restartsUnhealthy = probe != nil && service.onUnhealthy != .ignore
             return desired
         }

@@ -151,8 +151,10 @@ struct ContainerRecord: Codable, Sendable {
 
     /// What the planner sees of it.
     ///
-    /// - Parameter isIdle: whether its last connection is over, while it drains.
-    func observed(isIdle: Bool) -> ObservedContainer {
+    /// - Parameters:
+    ///   - isIdle: whether its last connection is over, while it drains.
+    ///   - isStarting: whether a step is starting it.
+    func observed(isIdle: Bool, isStarting: Bool) -> ObservedContainer {
         let phase: ObservedContainer.Phase =
             switch self.phase {
             case .created, .starting: .created
@@ -164,6 +166,7 @@ struct ContainerRecord: Codable, Sendable {
         var observed = ObservedContainer(
             id: id, replica: replica, fingerprint: fingerprint, phase: phase, health: health, failures: failures,
             wasStopped: wasStopped ?? false, endedWithHost: endedWithHost ?? false, drainingSince: drainingSince, isIdle: isIdle)
+        observed.isStarting = isStarting || self.phase == .starting
         observed.round = round ?? 0
         observed.companions = seenGenerations ?? [:]
         observed.isStranded = processes != nil && isStranded

@@ -61,15 +61,18 @@ struct StateStore: Sendable {
 
     // MARK: Releases
 
-    /// Keeps a release and, in the same transaction, what the project is from now on.
-    func save(_ release: ReleaseRecord, _ project: ProjectRecord) throws {
+    /// Keeps releases and, in the same transaction, what the project is from now on.
+    func save(_ releases: [ReleaseRecord], _ project: ProjectRecord) throws {
         let name = project.project.name.rawValue
-        let (releaseJSON, projectJSON) = (try encode(release), try encode(project))
+        let projectJSON = try encode(project)
+        let releases = try releases.map { (number: $0.number, json: try encode($0)) }
         try writable.transaction { connection in
             try connection.execute("INSERT OR REPLACE INTO project (name, record) VALUES (?, ?)", name, projectJSON)
-            try connection.execute(
-                "INSERT OR REPLACE INTO release (project, number, record) VALUES (?, ?, ?)",
-                name, release.number, releaseJSON)
+            for release in releases {
+                try connection.execute(
+                    "INSERT OR REPLACE INTO release (project, number, record) VALUES (?, ?, ?)",
+                    name, release.number, release.json)
+            }
         }
         CrashPoint.reached()
     }

@@ -5,6 +5,8 @@ import Glibc
 package struct Log: Sendable {
     package enum Level: Int, Sendable, Comparable {
         case debug, info, warning, error
+        /// Of a log that tells nothing.
+        case silent
         package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
     }
 
