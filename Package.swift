@@ -149,6 +149,16 @@ let testTargets: [Target] = [
     .executableTarget(
         name: "escale-fuzz", dependencies: ["EscaleFuzz"], path: "Tests/Fuzz/Program",
         swiftSettings: strict),
+    .target(name: "CVirtualClock", path: "Tests/Simulation/VirtualClock", publicHeadersPath: "include"),
+    .executableTarget(
+        name: "escale-simulate",
+        dependencies: [
+            "CVirtualClock", "EscaleTestSupport", "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleOCI", "EscaleSystem",
+            "EscaleStore", "EscaleNetlink", "EscaleImages", "EscaleNetwork", "EscaleGateway", "EscaleEngine",
+            "EscaleSupervisor",
+        ],
+        path: "Tests/Simulation/Program",
+        swiftSettings: strict),
     tests("EscaleCoreTests", ["EscaleCore"]),
     tests(
         "EscaleCLITests",

@@ -63,6 +63,12 @@ host() {
     done
 }
 
+# The supervisor on a simulated machine, with time of its own. A failure prints the seed that repeats it.
+simulation() {
+    step "a simulated machine: commands, faults, deaths of the daemon"
+    "$ESCALE_BIN/escale-simulate" --schedules "${SIMULATE_SCHEDULES:-2000}" --seed "${SIMULATE_SEED:-1}"
+}
+
 # Builds from outside; other tools as clients and as servers; what was made to do harm; a disk that fails. Two side by side:
 # most of their time is waiting for others. Other tools write below /etc meanwhile, where the hostile ones are watched for.
 images() {
@@ -102,6 +108,7 @@ load() {
 
 step "tests"
 swift_tests
+simulation
 compose_files
 behaviour
 logs
