@@ -62,7 +62,7 @@ import Testing
         var command = Command("/bin/true")
         command.namespace = MountNamespace(mounts: [tmpfs("/nowhere/at-all")])
         let error = await #expect(throws: EscaleError.self) { try await command.run() }
-        #expect(error?.message == "can't run /bin/true (mount): No such file or directory")
+        #expect(error?.message == "can't mount tmpfs on /nowhere/at-all: No such file or directory")
     }
 
     // MARK: Threads
