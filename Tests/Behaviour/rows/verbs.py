@@ -121,9 +121,10 @@ def _(bench):
 
 @area.scenario("stop with --timeout 0 kills what ignores its stop signal")
 def _(bench):
-    stubborn = "services: {web: {image: base:1, command: \"sh -c 'trap \\\"\\\" TERM; while :; do sleep 1; done'\"}}"
+    stubborn = "services: {web: {image: base:1, command: \"sh -c 'trap \\\"\\\" TERM; echo began; while :; do sleep 1; done'\"}}"
     with bench.project("v-stop-timeout", stubborn) as project:
         project.up()
+        eventually("it began", lambda: "began" in project.logs("web"), True)
         began = time.monotonic()
         project.escale("stop", "-t", "0")
         expect(time.monotonic() - began < 8, "stop -t 0 took as long as the usual grace period")
@@ -749,9 +750,10 @@ services:
 
 @area.scenario("two commands on one project: the second waits, says for whom, and can be interrupted")
 def _(bench):
-    slow = """services: {web: {image: base:1, command: "sh -c 'trap \\"\\" TERM; while :; do sleep 1; done'", stop_grace_period: 4s}}"""
+    slow = """services: {web: {image: base:1, command: "sh -c 'trap \\"\\" TERM; echo began; while :; do sleep 1; done'", stop_grace_period: 5s}}"""
     with bench.project("v-two", slow) as project:
         project.up()
+        eventually("it began", lambda: "began" in project.logs("web"), True)
         first = subprocess.Popen([BINARIES / "escale", "-p", project.name, "stop"], cwd=project.directory,
                                  env={"ESCALE_ROOT": str(project.engine.root), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
