@@ -119,13 +119,15 @@ extension ProjectSupervisor {
                     .init("container.not-running"), "container \(container.name) was never started",
                     hint: "start it with `escale start \(container.replica.service)`")
             }
-            let name = container.name
             await exit.value
-            if containers[id] == nil, let code = exitCodes.removeValue(forKey: id) {
-                return ContainerEnd(container: ContainerHandle(id: id, name: name), exitCode: code)
-            }
+            if containers[id] == nil, let end = formerEnd(of: id.rawValue) { return end }
             try Task.checkCancellation()
         }
+    }
+
+    /// How a container ended that is gone, by its id.
+    func formerEnd(of id: String) -> ContainerEnd? {
+        formerEnds.last { $0.container.id.rawValue == id }
     }
 
     func attachPlan(_ container: ContainerRecord) throws(EscaleError) -> AttachPlan {
@@ -140,7 +142,8 @@ extension ProjectSupervisor {
     func removeIfFinished(_ id: ContainerID) async throws {
         guard let container = containers[id], container.isRemovedAtExit == true, case .exited(let code) = container.phase
         else { return }
-        exitCodes[id] = code
+        formerEnds.append(ContainerEnd(container: ContainerHandle(id: id, name: container.name), exitCode: code))
+        formerEnds = formerEnds.suffix(256)
         try await remove(id, because: .requested)
         try await forgetOwnContainers()
     }

@@ -41,8 +41,8 @@ actor ProjectSupervisor {
     /// The tasks that wait for a running container's end.
     var exits: [ContainerID: Task<Void, Never>] = [:]
     var heldStarts: [ContainerID: HeldStart] = [:]
-    /// Exit codes of containers that went with their end, for those who wait for them.
-    var exitCodes: [ContainerID: Int32] = [:]
+    /// How containers ended that went with their end, for those who still ask; the last ones.
+    var formerEnds: [ContainerEnd] = []
     var probes: [ContainerID: Task<Void, Never>] = [:]
     private var publications = 0
     private var republishing: Task<Void, Never>?

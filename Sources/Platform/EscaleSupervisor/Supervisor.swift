@@ -180,6 +180,10 @@ package actor Supervisor {
     }
 
     package func awaitEnd(of name: String) async throws -> ContainerEnd {
+        // One that goes with its end may have done so before anybody asks.
+        for project in projects.values {
+            if let end = await project.formerEnd(of: name) { return end }
+        }
         let (project, container) = try await found(name)
         return try await project.awaitEnd(of: container.id)
     }
