@@ -34,6 +34,7 @@ bench: ## compare with docker-compose, Swarm mode and HAProxy on this machine
 	@Benchmarks/gateway.py
 	@Benchmarks/compose.py
 	@Benchmarks/images.py
+	@Benchmarks/many.py
 
 deb: ## make the Debian package, build/escale_VERSION_ARCH.deb
 	@scripts/setup.sh deb

@@ -125,8 +125,9 @@ class ManyPodman:
 
     def _podman(self, *arguments):
         place = self._scratch / "podman"
+        # runc runs wherever the others do; crun refuses some hosts as podman calls it.
         return run(["podman", "--root", place / "data", "--runroot", place / "run", "--cgroup-manager", "cgroupfs",
-                    "--events-backend", "none", *arguments])
+                    "--runtime", "runc", "--events-backend", "none", *arguments])
 
     def __enter__(self):
         if shutil.which("podman") is None:
@@ -140,8 +141,8 @@ class ManyPodman:
 
     def up(self):
         for number in range(self.containers):
-            # Without a network, which podman would make by a bridge and rules on the host.
-            self._podman("run", "--detach", "--network", "none", "--name", f"m{number}", "--stop-signal", "KILL", IMAGE,
+            # Without a network, which podman would make by a bridge and rules on the host, and with limits that any host allows.
+            self._podman("run", "--detach", "--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024", "--name", f"m{number}", "--stop-signal", "KILL", IMAGE,
                          "sleep", "86400")
 
     def ps(self):
@@ -157,7 +158,7 @@ class ManyPodman:
         return len(self._podman("ps", "--quiet").split())
 
     def version(self):
-        return self._podman("--version").strip() + ", no network, one after the other"
+        return self._podman("--version").strip() + ", runc, no network, one after the other"
 
 
 def measure(engine, count, idle, before):

@@ -32,7 +32,7 @@ struct ExecTests {
                 environment: ["HOME": "/root"]
             )
             #expect(outcome.code == 1)
-            #expect(outcome.error == "error: can't run /nonexistent/runc: No such file or directory\n")
+            #expect(outcome.error == "error: can't run /nonexistent/runc (exec): No such file or directory\n")
             let body = try #require(daemon.bodies(of: "/v1/projects/shop/exec").first)
             let request = try JSONDecoder().decode(ExecRequest.self, from: Data(body))
             #expect(request.command == ["ls", "-l", "--", "x"])
@@ -42,8 +42,8 @@ struct ExecTests {
         }
     }
 
-    @Test("The program takes the place of escale: its input, output and exit code are its own")
-    func becomes() async throws {
+    @Test("The program has escale's input and output, and its exit code becomes escale's")
+    func carries() async throws {
         let plan = ExecPlan(
             executable: "/bin/sh",
             arguments: ["-c", "read line; echo \"got $line\"; exit 7"],

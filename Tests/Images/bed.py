@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -97,6 +98,26 @@ def processes_of(directory, name="escale"):
         if own and Path(program).name.startswith(name):
             found.append(int(entry.name))
     return found
+
+
+def run_cases(bed, cases, what, work):
+    """Does the work with each case, a function that is named for what it shows, and prints what came of it. The exit code."""
+    failures = 0
+    for one in cases:
+        began = time.monotonic()
+        name = one.__name__.replace("_", " ")
+        try:
+            work(one)
+            print(f"ok    {name} ({time.monotonic() - began:.0f} s)", flush=True)
+        except Exception as error:
+            failures += 1
+            words = str(error) if isinstance(error, Failure) else traceback.format_exc()
+            print(f"FAIL  {name}: {words}", flush=True)
+            for engine in bed.engines:
+                if not engine.lives:
+                    engine.start()
+    print(f"{len(cases) - failures} of {len(cases)} cases of {what} hold")
+    return 1 if failures else 0
 
 
 def end_process(process, seconds=60):

@@ -15,13 +15,12 @@ import sqlite3
 import subprocess
 import sys
 import time
-import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Images"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Behaviour"))
 
-from bed import BINARIES, BUSYBOX, Bed, Failure, expect, wait_until  # noqa: E402, the path is set above
+from bed import BINARIES, BUSYBOX, Bed, expect, run_cases, wait_until  # noqa: E402, the path is set above
 from bench import Bench  # noqa: E402
 
 CASES = []
@@ -265,24 +264,11 @@ def main():
     cases = [one for one in CASES if re.search(options.only, one.__name__)]
     if not cases:
         raise SystemExit(f"error: no case's name is like \"{options.only}\"")
-    failures = 0
     with Bed("escale-system-") as bed:
         engine = bed.engine("root")
         engine.start()
         engine.escale("image", "import", BUSYBOX, "base:1")
-        for one in cases:
-            name = one.__name__.replace("_", " ")
-            try:
-                one(Bench(bed, engine))
-                print(f"ok    {name}", flush=True)
-            except Exception as error:
-                failures += 1
-                words = str(error) if isinstance(error, Failure) else traceback.format_exc()
-                print(f"FAIL  {name}: {words}", flush=True)
-                if not engine.lives:
-                    engine.start()
-    print(f"{len(cases) - failures} of {len(cases)} cases of the host and `escale system` hold")
-    return 1 if failures else 0
+        return run_cases(bed, cases, "the host and `escale system`", lambda one: one(Bench(bed, engine)))
 
 
 if __name__ == "__main__":

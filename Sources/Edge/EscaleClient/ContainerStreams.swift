@@ -118,6 +118,9 @@ private let noSignal = Int32(MSG_NOSIGNAL)
 
 /// Looks for the keys that detach in what is typed.
 package struct DetachKeys {
+    /// Docker's: ctrl-p ctrl-q.
+    package static let standard: [UInt8] = [16, 17]
+
     private let keys: [UInt8]
     private var matched = 0
 

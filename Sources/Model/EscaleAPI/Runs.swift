@@ -59,6 +59,11 @@ package struct ContainerHandle: Codable, Hashable, Sendable {
         self.id = id
         self.name = name
     }
+
+    /// Whether people call it that: by its name, its id, or how that begins.
+    package func answers(to text: String) -> Bool {
+        name == text || (text.count >= 4 && id.rawValue.hasPrefix(text))
+    }
 }
 
 /// Where a caller on the same host, as root, finds a container's standard streams.

@@ -109,8 +109,9 @@ extension Engine {
             switch facts.cgroups {
             case .v2: try? Files.readText("/sys/fs/cgroup\(group.path)/\(path)")
             case .v1, .hybrid:
-                path.split(separator: "/", maxSplits: 1).last.flatMap { file in
-                    path.split(separator: "/").first.flatMap { try? Files.readText("/sys/fs/cgroup/\($0)\(group.path)/\(file)") }
+                // The hierarchy's name stands before the group's path.
+                path.firstIndex(of: "/").flatMap {
+                    try? Files.readText("/sys/fs/cgroup/\(path[..<$0])\(group.path)\(path[$0...])")
                 }
             }
         }

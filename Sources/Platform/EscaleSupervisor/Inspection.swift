@@ -167,7 +167,7 @@ private struct Inspection: Encodable {
             }
         return Condition(
             Status: status, Running: container.processes != nil, Paused: container.isPaused == true,
-            OOMKilled: container.reason == "out of memory", Pid: container.processes?.container.pid ?? 0, ExitCode: code,
+            OOMKilled: container.reason == ContainerRecord.outOfMemory, Pid: container.processes?.container.pid ?? 0, ExitCode: code,
             Error: container.processes == nil && container.startedAt == nil ? container.reason ?? "" : "",
             StartedAt: container.startedAt?.description ?? never, FinishedAt: container.finishedAt?.description ?? never,
             Health: container.health.map { Condition.Health(Status: $0.rawValue) })

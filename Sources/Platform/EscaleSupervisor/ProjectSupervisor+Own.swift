@@ -38,17 +38,31 @@ extension ProjectSupervisor {
         return merged
     }
 
-    /// Forgets what has no container any more; with the last one goes the project.
-    func forgetOwnContainers() async throws {
+    /// Forgets what has no container any more, when its turn among the commands comes.
+    func forgetOwnContainersLater() {
+        guard name == .own else { return }
+        Task {
+            do {
+                try await commands.run("Project \(name)", "the removal of a container that has ended", { _ in }) {
+                    try await forgetOwnContainers()
+                }
+            } catch {
+                platform.log.error("a container can't be forgotten", ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Forgets what has no container any more; with the last one goes the project. Part of a command: nobody makes another
+    /// one meanwhile.
+    private func forgetOwnContainers() async throws {
         guard name == .own, var next = record else { return }
         let left = Set(containers.values.map(\.replica.service))
         guard next.desired.services.contains(where: { !left.contains($0.name) }) || left.isEmpty else { return }
         next.desired.services.removeAll { !left.contains($0.name) }
         next.project.services.removeAll { !left.contains($0.name) }
-        if left.isEmpty { next.desired.goal = .down(removeVolumes: false) }
+        guard !left.isEmpty else { return try await down(DownRequest()) { _ in } }
         try platform.store.save(next)
         record = next
-        converge()
     }
 
     // MARK: One container of any project

@@ -110,9 +110,17 @@ extension ProjectSupervisor {
     /// Waits for the end of the container's current run; at once where it doesn't run.
     func awaitEnd(of id: ContainerID) async throws -> ContainerEnd {
         while true {
-            guard let container = containers[id] else { throw EscaleError.containerUnknown(id.short) }
+            guard let container = containers[id] else {
+                if let end = formerEnd(of: id.rawValue) { return end }
+                throw EscaleError.containerUnknown(id.short)
+            }
             if case .exited(let code) = container.phase {
-                return ContainerEnd(container: ContainerHandle(id: id, name: container.name), exitCode: code)
+                if container.isRemovedAtExit == true {
+                    // Who waits for such a one finds nothing of it afterwards.
+                    try await Task.sleep(for: .milliseconds(10))
+                    continue
+                }
+                return ContainerEnd(container: container.handle, exitCode: code)
             }
             guard let exit = exits[id] else {
                 throw EscaleError(
@@ -120,7 +128,6 @@ extension ProjectSupervisor {
                     hint: "start it with `escale start \(container.replica.service)`")
             }
             await exit.value
-            if containers[id] == nil, let end = formerEnd(of: id.rawValue) { return end }
             try Task.checkCancellation()
         }
     }
@@ -132,7 +139,7 @@ extension ProjectSupervisor {
 
     func attachPlan(_ container: ContainerRecord) throws(EscaleError) -> AttachPlan {
         AttachPlan(
-            container: ContainerHandle(id: container.id, name: container.name),
+            container: container.handle,
             directory: platform.engine.attachDirectory(of: container.id),
             hasTerminal: container.blueprint.spec.terminal,
             readsInput: container.blueprint.spec.terminal || container.blueprint.input != nil)
@@ -142,9 +149,9 @@ extension ProjectSupervisor {
     func removeIfFinished(_ id: ContainerID) async throws {
         guard let container = containers[id], container.isRemovedAtExit == true, case .exited(let code) = container.phase
         else { return }
-        formerEnds.append(ContainerEnd(container: ContainerHandle(id: id, name: container.name), exitCode: code))
+        formerEnds.append(ContainerEnd(container: container.handle, exitCode: code))
         formerEnds = formerEnds.suffix(256)
         try await remove(id, because: .requested)
-        try await forgetOwnContainers()
+        forgetOwnContainersLater()
     }
 }

@@ -83,7 +83,7 @@ extension ProjectSupervisor {
         let engine = platform.engine
         let words = stopping.contains(id) ? nil : try await blocking { engine.logTail(of: id) }
         let reason =
-            exit.outOfMemory ? "out of memory" : exit.endedWithHost ? "ended with the machine" : exit.unseen ? "ended unseen" : Signals.spoken(exit.code)
+            exit.outOfMemory ? ContainerRecord.outOfMemory : exit.endedWithHost ? "ended with the machine" : exit.unseen ? "ended unseen" : Signals.spoken(exit.code)
         let updated = try update(id) { container in
             container.phase = .exited(code: exit.code)
             container.finishedAt = exit.at

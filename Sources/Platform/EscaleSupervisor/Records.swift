@@ -1,3 +1,4 @@
+import EscaleAPI
 import EscaleCompose
 import EscaleCore
 import EscaleEngine
@@ -173,10 +174,10 @@ struct ContainerRecord: Codable, Sendable {
         return observed
     }
 
-    /// Whether people call it that: by its name, its id, or how that begins.
-    func answers(to text: String) -> Bool {
-        name == text || (text.count >= 4 && id.rawValue.hasPrefix(text))
-    }
+    /// The ``reason`` of one that the kernel ended for want of memory.
+    static let outOfMemory = "out of memory"
+
+    var handle: ContainerHandle { ContainerHandle(id: id, name: name) }
 
     /// Whether the service's traffic is for it.
     var servesService: Bool { isOneOff != true || hasServiceNames == true }

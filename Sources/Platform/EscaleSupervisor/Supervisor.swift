@@ -134,7 +134,7 @@ package actor Supervisor {
     private func found(_ text: String) async throws -> (project: ProjectSupervisor, container: ContainerRecord) {
         var all: [(ProjectSupervisor, ContainerRecord)] = []
         for project in projects.values {
-            for container in await project.containers.values where container.answers(to: text) {
+            for container in await project.containers.values where container.handle.answers(to: text) {
                 all.append((project, container))
             }
         }
@@ -363,7 +363,7 @@ package actor Supervisor {
 extension ContainerSample {
     fileprivate init(_ container: ContainerRecord, _ usage: ContainerUsage, hostMemory: ByteCount) {
         self.init(
-            container: ContainerHandle(id: container.id, name: container.name), service: container.replica.service,
+            container: container.handle, service: container.replica.service,
             project: container.project, at: .now, cpu: usage.cpu, memory: usage.memory,
             memoryLimit: usage.memoryLimit ?? hostMemory, received: usage.received, sent: usage.sent, read: usage.read,
             written: usage.written, processes: usage.processes)

@@ -44,17 +44,7 @@ extension Command {
         onOutput: (@Sendable ([UInt8]) async -> Void)? = nil
     ) async throws -> CommandResult {
         let (reading, writing) = try FileDescriptor.pipe()
-        let stdin: FileDescriptor
-        if input.isEmpty {
-            stdin = try FileDescriptor("/dev/null", O_RDONLY)
-        } else {
-            let (source, sink) = try FileDescriptor.pipe()
-            try check("set a pipe blocking") { fcntl(source.number, F_SETFL, 0) }
-            guard input.count <= Self.pipeCapacity else { throw Errno(EMSGSIZE).during("give \(executable) its input") }
-            try sink.write(input)
-            stdin = source
-        }
-        let child = try await blockingSpawn([stdin, writing, writing])
+        let child = try await blockingSpawn([try source(of: input), writing, writing])
         _ = consume writing
         return try await withTaskCancellationHandler {
             let collector = Task {
@@ -73,6 +63,16 @@ extension Command {
         } onCancel: {
             child.signal(SIGKILL)
         }
+    }
+
+    /// A pipe with the input, or with nothing. Never a device: an OCI runtime gives its streams to the container's user, and
+    /// `/dev/null` is everybody's.
+    private func source(of input: [UInt8]) throws(EscaleError) -> FileDescriptor {
+        let (source, sink) = try FileDescriptor.pipe()
+        try check("set a pipe blocking") { fcntl(source.number, F_SETFL, 0) }
+        guard input.count <= Self.pipeCapacity else { throw Errno(EMSGSIZE).during("give \(executable) its input") }
+        try sink.write(input)
+        return source
     }
 
     /// ``spawn(_:)`` off the concurrency pool.

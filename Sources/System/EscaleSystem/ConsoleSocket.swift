@@ -10,9 +10,7 @@ package final class ConsoleSocket: Sendable {
 
     /// In a directory of its own, which goes with it.
     package init() throws(EscaleError) {
-        var template = Array("/tmp/escale-console-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else { throw Errno.current.during("make a directory for a terminal") }
-        directory = String(cString: made)
+        directory = try Files.makeTemporaryDirectory("escale-console")
         path = "\(directory)/socket"
         listener = FileDescriptor(
             owning: try check("make a socket") { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0) })

@@ -47,6 +47,25 @@ package final class FileDescriptor: Sendable {
         }
     }
 
+    /// Another descriptor of the same open file, close-on-exec.
+    package func duplicate() throws(EscaleError) -> FileDescriptor {
+        FileDescriptor(owning: try check("duplicate a descriptor") { fcntl(number, F_DUPFD_CLOEXEC, 3) })
+    }
+
+    /// A null device that is nobody else's, for programs that may give it to another user; the host's own where its file systems
+    /// take no devices.
+    package static func privateNull() throws(EscaleError) -> FileDescriptor {
+        let directory = try Files.makeTemporaryDirectory("escale-null")
+        let path = "\(directory)/null"
+        defer {
+            unlink(path)
+            rmdir(directory)
+        }
+        let number: UInt64 = 1 << 8 | 3
+        guard mknod(path, S_IFCHR | 0o666, dev_t(number)) == 0 else { return try FileDescriptor("/dev/null", O_RDWR) }
+        do { return try FileDescriptor(path, O_RDWR) } catch { return try FileDescriptor("/dev/null", O_RDWR) }
+    }
+
     /// A pipe, close-on-exec; the reading end doesn't block.
     package static func pipe() throws(EscaleError) -> (reading: FileDescriptor, writing: FileDescriptor) {
         var ends: [Int32] = [-1, -1]

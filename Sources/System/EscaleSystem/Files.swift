@@ -57,6 +57,13 @@ package enum Files {
         try check("sync \(parent)") { fsync(directory.number) }
     }
 
+    /// A new directory in `/tmp` that nobody else may look into; whoever made it removes it.
+    package static func makeTemporaryDirectory(_ name: String) throws(EscaleError) -> String {
+        var template = Array("/tmp/\(name)-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else { throw Errno.current.during("make a directory in /tmp") }
+        return String(cString: made)
+    }
+
     /// Makes the directory and those above it; existing ones stay as they are.
     package static func createDirectories(_ path: String, mode: UInt32 = 0o755) throws(EscaleError) {
         if mkdir(path, mode) == 0 || (errno == EEXIST && isDirectory(path)) { return }

@@ -607,6 +607,44 @@ def _(bench):
         same("exit code", terminal.end(), 5)
 
 
+@area.scenario("exec reads and writes the caller's files, and they stay the caller's")
+def _(bench):
+    compose = "services: {web: {image: base:1, command: sleep 9999, stop_signal: KILL, user: '4321:4322'}}"
+    with bench.project("v-exec-files", compose) as project:
+        project.up()
+        given, taken = project.write("given", "x" * 200000 + "end"), project.directory / "taken"
+        with given.open() as source, taken.open("w") as target:
+            environment = {"ESCALE_ROOT": str(project.engine.root), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+            done = subprocess.run([BINARIES / "escale", "-p", project.name, "exec", "-T", "web", "sh", "-c", "cat; echo oops >&2; exit 3"],
+                                  cwd=project.directory, env=environment, stdin=source, stdout=target, stderr=subprocess.PIPE, timeout=60)
+        same("exit code", done.returncode, 3)
+        same("errors", done.stderr, b"oops\n")
+        expect(taken.read_text() == given.read_text(), f"{taken.stat().st_size} bytes came through instead of {given.stat().st_size}")
+        for file in (given, taken):
+            same(f"whose {file.name} is", (file.stat().st_uid, file.stat().st_gid), (0, 0))
+
+
+@area.scenario("what runs in a container by another user leaves the host's /dev/null as it is")
+def _(bench):
+    compose = """
+services:
+  web:
+    image: base:1
+    command: sleep 9999
+    stop_signal: KILL
+    user: "4321:4322"
+    healthcheck: {test: "true", interval: 200ms}
+    post_start: [{command: ["true"]}]
+"""
+    with bench.project("v-null", compose) as project:
+        project.up("--wait")
+        project.escale("exec", "-d", "web", "sleep", "0.1")
+        project.escale("exec", "-T", "web", "true")
+        project.escale("run", "--rm", "-T", "web", "sleep", "0.5")
+        info = os.stat("/dev/null")
+        expect(4321 not in (info.st_uid,) and 4322 not in (info.st_gid,), f"it belongs to {info.st_uid}:{info.st_gid} now")
+
+
 @area.scenario("attach shows output from then on, detaches by its keys, and passes Ctrl-C on")
 def _(bench):
     compose = """

@@ -158,7 +158,7 @@ enum Build: CLICommand {
         let request = DebugRequest(failure: failure, terminal: session.hasTerminal)
         do {
             let plan = try await client.debugBuild(request)
-            _ = try await session.runAttached(plan)
+            _ = try await session.run(plan, terminal: request.terminal)
             try await client.endDebugging(request)
         } catch {
             // The first error is the one to tell; what is kept goes with the daemon otherwise.

@@ -71,25 +71,8 @@ enum Exec: CLICommand {
         request.isPrivileged = options.privileged
         if options.detach { request.tty = false }
         let plan = try await client.exec(project, request)
-        if request.tty { return try await session.runAtTerminal(plan, readsInput: options.interactive) }
-        return try await become(plan, environment: session.environment, interactive: options.interactive && !options.detach)
-    }
-
-    /// Replaces this process by the program, so that terminal, signals and exit code are its own. Returns only by throwing.
-    private static func become(
-        _ plan: ExecPlan,
-        environment: [String: String],
-        interactive: Bool
-    ) async throws -> Int32 {
-        if !interactive {
-            let nothing = try FileDescriptor("/dev/null", O_RDONLY)
-            try check("close the input") { dup2(nothing.number, 0) }
-        }
-        var variables = Command.defaultEnvironment
-        variables["TERM"] = environment["TERM"]
-        let command = Command(plan.executable, plan.arguments, environment: variables)
-        // The namespace is the thread's; exec keeps that thread and ends the others.
-        return try await MountNamespace(unmounts: plan.unmounts).run { try command.replaceProcess() }
+        if options.detach { return try await session.runDetached(plan) }
+        return try await session.run(plan, terminal: request.tty, readsInput: options.interactive)
     }
 }
 
@@ -97,21 +80,43 @@ extension Session {
     /// Whether a person is at both ends.
     var hasTerminal: Bool { isatty(0) == 1 && isatty(1) == 1 }
 
-    /// Runs the OCI runtime's `exec` with a terminal that follows this one's size, and waits for its end.
+    /// Runs the OCI runtime's `exec` with this process's streams or, as the plan was made, a terminal that follows the size of
+    /// this one's, and waits for its end. Signals go to it.
     ///
     /// - Returns: its exit code, or 128 + the signal.
-    func runAtTerminal(_ plan: ExecPlan, readsInput: Bool) async throws -> Int32 {
+    func run(_ plan: ExecPlan, terminal: Bool, readsInput: Bool = true) async throws -> Int32 {
+        if terminal { return try await runAtTerminal(plan, readsInput: readsInput) }
+        let (child, relay) = try await beginRelayed(plan, readsInput: readsInput)
+        return try await interrupts.handled(by: { child.signal($0) }) {
+            let code = try await child.wait()
+            try await relay.finish()
+            return code
+        }
+    }
+
+    private func beginRelayed(
+        _ plan: ExecPlan, readsInput: Bool
+    ) async throws -> (child: ChildProcess, relay: StreamRelay) {
+        let (relay, streams) = try StreamRelay.make(readsInput: readsInput)
+        return (try await command(plan).blockingSpawn(streams), relay)
+    }
+
+    /// Runs the OCI runtime's `exec` where it returns once the program has started; the program has no streams.
+    func runDetached(_ plan: ExecPlan) async throws -> Int32 {
+        let nothing = try FileDescriptor.privateNull()
+        return try await command(plan).blockingSpawn([nothing, nothing, nothing]).wait()
+    }
+
+    private func runAtTerminal(_ plan: ExecPlan, readsInput: Bool) async throws -> Int32 {
         let console = try ConsoleSocket()
-        var arguments = plan.arguments
+        var command = command(plan)
         // Its options stand behind the verb.
-        let verb = arguments.firstIndex(of: "exec") ?? arguments.startIndex
-        arguments.insert(contentsOf: ["--console-socket", console.path], at: arguments.index(after: verb))
-        var command = Command(plan.executable, arguments, environment: Command.defaultEnvironment)
-        command.namespace = plan.unmounts.isEmpty ? nil : MountNamespace(unmounts: plan.unmounts)
-        let nothing = try FileDescriptor("/dev/null", O_RDWR)
-        let child = try await command.blockingSpawn([nothing, nothing, FileDescriptor(owning: dup(2))])
-        // Keys are the program's, and so are the signals that they stand for.
-        return try await interrupts.handled(by: { _ in }) {
+        let verb = command.arguments.firstIndex(of: "exec") ?? command.arguments.startIndex
+        command.arguments.insert(
+            contentsOf: ["--console-socket", console.path], at: command.arguments.index(after: verb))
+        let nothing = try FileDescriptor.privateNull()
+        let child = try await command.blockingSpawn([nothing, nothing, FileDescriptor.standardError.duplicate()])
+        return try await interrupts.handled(by: { child.signal($0) }) {
             let relay = Task {
                 let terminal = try await console.terminal()
                 try await onNewThread { try terminal.relay(readsInput: readsInput) }
@@ -128,28 +133,11 @@ extension Session {
         }
     }
 
-    /// Runs the program with this process's terminal and streams, and waits for its end.
-    ///
-    /// - Returns: its exit code, or 128 + the signal.
-    func runAttached(_ plan: ExecPlan) async throws -> Int32 {
+    private func command(_ plan: ExecPlan) -> Command {
         var variables = Command.defaultEnvironment
         variables["TERM"] = environment["TERM"]
         var command = Command(plan.executable, plan.arguments, environment: variables)
         command.namespace = plan.unmounts.isEmpty ? nil : MountNamespace(unmounts: plan.unmounts)
-        let streams = (0...2).map { FileDescriptor(owning: dup($0)) }
-        let child = try await command.blockingSpawn(streams)
-        return try await child.wait()
-    }
-}
-
-extension Command {
-    /// Makes this process the program; descriptors that are open without close-on-exec stay open.
-    fileprivate func replaceProcess() throws -> Never {
-        var arguments = ([executable] + arguments).map { strdup($0) } + [nil]
-        var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
-        execve(executable, &arguments, &variables)
-        let error = Errno.current
-        for pointer in arguments + variables { free(pointer) }
-        throw error.during("run \(executable)")
+        return command
     }
 }

@@ -27,21 +27,9 @@ extension CompletionScript {
                     *) list=--help ;;
                 esac
             }
-            # What a flag's value is; empty for a switch.
-            __escale_value() {
-                case "$1 $2" in
-            \(valueCases("        "))        *) want= ;;
-                esac
-            }
-            # What the operand of that number is.
-            __escale_operand() {
-                case "$1 $2" in
-            \(operandCases("        "))        *) want= ;;
-                esac
-            }
 
             """
-        return text + walking
+        return text + meanings + walking
     }
 
     /// Asks `escale` itself. What only the daemon knows is not asked where none runs: a key press starts nothing.

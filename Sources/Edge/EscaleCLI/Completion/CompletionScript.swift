@@ -17,6 +17,25 @@ enum CompletionScript {
     /// A text as one word of a shell.
     static func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "'\\''") + "'" }
 
+    /// The functions that say what is to be written where, the same for bash and zsh.
+    static var meanings: String {
+        """
+        # What a flag's value is; empty for a switch.
+        __escale_value() {
+            case "$1 $2" in
+        \(valueCases("        "))        *) want= ;;
+            esac
+        }
+        # What the operand of that number is.
+        __escale_operand() {
+            case "$1 $2" in
+        \(operandCases("        "))        *) want= ;;
+            esac
+        }
+
+        """
+    }
+
     /// Lines of a `case` over the path of commands and a flag: what the flag's value is.
     static func valueCases(_ indent: String) -> String {
         CompletionTable.places.flatMap { place in

@@ -28,11 +28,16 @@ package struct Flag<Options>: Sendable {
         _ help: String
     ) -> Self {
         Self(info: FlagInfo(long: long, short: short, value: nil, help: help)) { options, text in
-            switch text {
-            case "true", "1": options[keyPath: option] = true
-            case "false", "0": options[keyPath: option] = false
-            default: throw EscaleError(.usage, "must be true or false")
-            }
+            options[keyPath: option] = try isOn(text)
+        }
+    }
+
+    /// What is written behind a switch's `=`.
+    static func isOn(_ text: String) throws(EscaleError) -> Bool {
+        switch text {
+        case "true", "1": true
+        case "false", "0": false
+        default: throw EscaleError(.usage, "must be true or false")
         }
     }
 

@@ -30,7 +30,9 @@ extension Session {
         var loader = loader(selecting: services)
         loader.commandLine = commandLine.map { JSONWriter.text($0) }
         let loaded = loader.load()
-        show(loaded.diagnostics, sources: loaded.sources)
+        // With more on the command line it is read a second time, and its warnings have been told.
+        let isTold = commandLine != nil && loaded.project != nil
+        show(loaded.diagnostics.filter { !isTold || $0.position?.file == "command line" }, sources: loaded.sources)
         guard let project = loaded.project else { throw EscaleError.invalidProject(loaded.diagnostics) }
         return project
     }

@@ -9,7 +9,7 @@ extension Session {
     /// - Throws: `container.unknown` where there is none.
     fileprivate func container(named name: String) async throws -> ContainerSummary {
         let found = try await client().containers().filter {
-            $0.name == name || (name.count >= 4 && $0.id.rawValue.hasPrefix(name))
+            ContainerHandle(id: $0.id, name: $0.name).answers(to: name)
         }
         guard let container = found.first(where: { $0.state == .running }) ?? found.last else {
             throw EscaleError(

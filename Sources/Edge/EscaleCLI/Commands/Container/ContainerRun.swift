@@ -14,7 +14,7 @@ enum ContainerRun: CLICommand {
         var tty = false
         var name: String?
         var pull: UpRequest.PullMode?
-        var detachKeys: [UInt8] = [16, 17]
+        var detachKeys = DetachKeys.standard
         var settings = ContainerSettings()
     }
 
@@ -90,7 +90,7 @@ enum ContainerRun: CLICommand {
     private static func once(
         _ name: String, _ project: Project, _ options: Options, _ client: DaemonClient, in session: Session
     ) async throws -> Int32 {
-        guard let service = project.services.first else { return 1 }
+        guard let service = project.services.first else { throw EscaleError.unknownService(name, in: project) }
         var request = RunRequest(project: project, service: service)
         request.name = name
         request.withoutDependencies = true

@@ -166,7 +166,8 @@ struct ContainerSettings: Sendable {
         _ long: String, _ help: String, _ change: @escaping @Sendable (inout ContainerSettings) -> Void
     ) -> Flag<ContainerRun.Options> {
         Flag(info: FlagInfo(long: long, short: nil, value: nil, help: help)) { options, text in
-            if text == "true" { change(&options.settings) }
+            // `=false` is what it is without the flag.
+            if try Flag<ContainerRun.Options>.isOn(text) { change(&options.settings) }
         }
     }
 
@@ -179,8 +180,8 @@ struct ContainerSettings: Sendable {
         _ name: String, image: String, command: [String], fixed: [YAMLValue.Member], in session: Session
     ) throws -> YAMLValue {
         var tree = Members()
-        tree.put(["image"], Self.text(image))
-        if !command.isEmpty { tree.put(["command"], .list(command.map(Self.text))) }
+        tree.put(["image"], YAMLValue.literal(image))
+        if !command.isEmpty { tree.put(["command"], .list(command.map(YAMLValue.literal))) }
         for member in fixed { tree.put([member.key], member.value) }
         for (path, value) in values {
             let keys = path.split(separator: ".").map(String.init)
@@ -190,25 +191,25 @@ struct ContainerSettings: Sendable {
                     let (name, value) = try Values.assignment(item, environment: session.environment)
                     return value.map { "\(name)=\($0)" }
                 }
-                tree.put(keys, .list(pairs.map(Self.text)))
+                tree.put(keys, .list(pairs.map(YAMLValue.literal)))
             case ("entrypoint", .list(let items)):
-                tree.put(keys, .list(items.last.map { [Self.text($0)] } ?? []))
+                tree.put(keys, .list(items.last.map { [YAMLValue.literal($0)] } ?? []))
                 if command.isEmpty { tree.put(["command"], .list([])) }
             case ("ulimits", .list(let items)): tree.put(keys, .map(try items.map(Self.ulimit)))
-            case ("volumes_from", .list(let items)): tree.put(keys, .list(items.map { Self.text("container:\($0)") }))
+            case ("volumes_from", .list(let items)): tree.put(keys, .list(items.map { YAMLValue.literal("container:\($0)") }))
             case ("volumes", .list(let items)):
-                tree.put(keys, .list(items.map { Self.text(ServiceChanges.absolute($0, session)) }))
-            case (_, .list(let items)): tree.put(keys, .list(items.map(Self.text)))
-            case (_, .text(let text)): tree.put(keys, Self.text(text))
+                tree.put(keys, .list(items.map { YAMLValue.literal(ServiceChanges.absolute($0, session)) }))
+            case (_, .list(let items)): tree.put(keys, .list(items.map(YAMLValue.literal)))
+            case (_, .text(let text)): tree.put(keys, YAMLValue.literal(text))
             case (_, .bool): tree.put(keys, .bool(true))
             }
         }
-        if !environmentFiles.isEmpty { tree.put(["env_file"], .list(environmentFiles.map { Self.text(session.clean($0)) })) }
+        if !environmentFiles.isEmpty { tree.put(["env_file"], .list(environmentFiles.map { YAMLValue.literal(session.clean($0)) })) }
         if noHealthcheck { tree.put(["healthcheck", "disable"], .bool(true)) }
         if !loggingOptions.isEmpty {
             for option in loggingOptions {
                 let (name, value) = try Values.assignment(option, environment: [:])
-                tree.put(["logging", "options", name], Self.text(value ?? ""))
+                tree.put(["logging", "options", name], YAMLValue.literal(value ?? ""))
             }
         }
         return try withNetworks(&tree, name)
@@ -225,7 +226,7 @@ struct ContainerSettings: Sendable {
             tree.put(["network_mode"], .string(mode))
         } else {
             for network in named.isEmpty ? ["default"] : named {
-                if !aliases.isEmpty { tree.put(["networks", network, "aliases"], .list(aliases.map(Self.text))) }
+                if !aliases.isEmpty { tree.put(["networks", network, "aliases"], .list(aliases.map(YAMLValue.literal))) }
                 if let address { tree.put(["networks", network, "ipv4_address"], .string(address)) }
                 if aliases.isEmpty && address == nil { tree.put(["networks", network], .null) }
             }
@@ -246,11 +247,6 @@ struct ContainerSettings: Sendable {
             return item.contains(":") && !source.contains("/") && !source.hasPrefix(".") && !source.hasPrefix("~") ? source : nil
         }
         return names.isEmpty ? nil : Set(names).sorted().map { .init($0, .map([.init("name", .string($0))])) }
-    }
-
-    private static func text(_ text: String) -> YAMLValue {
-        // A `$` is the shell's business, which has had its turn.
-        .string(text.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$"))
     }
 
     private static func ulimit(_ text: String) throws(EscaleError) -> YAMLValue.Member {

@@ -8,7 +8,7 @@ enum Attach: CLICommand {
         var index = 1
         var noInput = false
         var passesSignals = true
-        var detachKeys: [UInt8] = [16, 17]
+        var detachKeys = DetachKeys.standard
     }
 
     static let path = ["attach"]

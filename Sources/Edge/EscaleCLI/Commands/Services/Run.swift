@@ -22,7 +22,7 @@ enum Run: CLICommand {
         var servicePorts = false
         var useAliases = false
         var removeOrphans = false
-        var detachKeys: [UInt8] = [16, 17]
+        var detachKeys = DetachKeys.standard
         var changes = ServiceChanges()
     }
 
@@ -135,16 +135,12 @@ struct ServiceChanges: Sendable {
 
     func overlay(_ service: ServiceName, in session: Session) throws -> YAMLValue {
         var members: [YAMLValue.Member] = [.init("tty", .bool(terminal))]
-        func text(_ text: String) -> YAMLValue {
-            // A `$` is the shell's business, which has had its turn.
-            .string(text.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$"))
-        }
         func list(_ key: String, _ texts: [String]) {
-            if !texts.isEmpty { members.append(.init(key, .list(texts.map(text)))) }
+            if !texts.isEmpty { members.append(.init(key, .list(texts.map(YAMLValue.literal)))) }
         }
-        if let command { members.append(.init("command", .list(command.map(text)))) }
+        if let command { members.append(.init("command", .list(command.map(YAMLValue.literal)))) }
         if let entrypoint {
-            members.append(.init("entrypoint", text(entrypoint)))
+            members.append(.init("entrypoint", YAMLValue.literal(entrypoint)))
             // Another program does not take the image's arguments, as with Docker.
             if command == nil { members.append(.init("command", .list([]))) }
         }
@@ -159,8 +155,8 @@ struct ServiceChanges: Sendable {
         list("labels", labels)
         list("cap_add", addedCapabilities)
         list("cap_drop", droppedCapabilities)
-        if let user { members.append(.init("user", text(user))) }
-        if let workingDirectory { members.append(.init("working_dir", text(workingDirectory))) }
+        if let user { members.append(.init("user", YAMLValue.literal(user))) }
+        if let workingDirectory { members.append(.init("working_dir", YAMLValue.literal(workingDirectory))) }
         return .map([.init("services", .map([.init(service.rawValue, .map(members))]))])
     }
 
@@ -169,6 +165,13 @@ struct ServiceChanges: Sendable {
         guard parts[0].hasPrefix(".") else { return volume }
         let path = session.clean(parts[0])
         return ([path] + parts.dropFirst()).joined(separator: ":")
+    }
+}
+
+extension YAMLValue {
+    /// A text of the command line for a compose file: a `$` is the shell's business, which has had its turn.
+    static func literal(_ text: String) -> YAMLValue {
+        .string(text.split(separator: "$", omittingEmptySubsequences: false).joined(separator: "$$"))
     }
 }
 

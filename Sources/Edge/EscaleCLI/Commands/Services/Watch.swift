@@ -118,7 +118,7 @@ enum Watch: CLICommand {
             workingDirectory: directory, environment: environment)
         request.isPrivileged = privileged
         let plan = try await session.client().exec(container.project, request)
-        let code = try await session.runAttached(plan)
+        let code = try await session.run(plan, terminal: false, readsInput: false)
         if code != 0 { session.warn("\(container.name): `\(command.joined(separator: " "))` ended with \(code)") }
     }
 
