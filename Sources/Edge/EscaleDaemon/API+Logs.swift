@@ -30,7 +30,7 @@ extension API {
                 let current = await supervisor.containers(of: name).filter { selection.includes($0) }
                 let records = try await follower.next(current)
                 if !records.isEmpty { try await writer.write(lines: records) }
-                let isOver = !current.contains { $0.state == .running || $0.state == .restarting || $0.state == .created }
+                let isOver = !current.contains(where: \.isLive)
                 if records.isEmpty && (isOver || selection.isPast(.now)) { idle += 1 } else { idle = 0 }
                 if idle > 5 { return }
                 if records.isEmpty { try await Task.sleep(for: .milliseconds(100)) }

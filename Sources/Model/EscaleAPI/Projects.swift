@@ -183,6 +183,19 @@ package struct ContainerSummary: Codable, Hashable, Sendable {
     }
 }
 
+extension ContainerSummary {
+    /// Whether it will run again, or does, without anybody's doing.
+    package var isLive: Bool {
+        switch state {
+        case .created, .running, .paused, .restarting, .stopping, .unknown: true
+        case .exited: false
+        }
+    }
+
+    /// Whether it has processes, frozen or not.
+    package var isRunning: Bool { state == .running || state == .paused }
+}
+
 /// Something that happened to a project: what `escale events` and the record show.
 package struct Event: Codable, Hashable, Sendable {
     package var at: Timestamp

@@ -249,6 +249,9 @@ def _(bench):
         says(project.escale("rm", "web", check=False), "Going to remove .*web-1.*: nobody is there to confirm it", "--force")
         project.escale("rm", "-f", "web")
         same("containers", states(project), {"db-1": "running", "api-1": "running"})
+        project.escale("create", "web")
+        project.escale("rm", "-f", "web")
+        same("after create and rm", states(project), {"db-1": "running", "api-1": "running"})
         project.up()
         same("after up", states(project), ALL_RUN)
 
@@ -788,24 +791,26 @@ services:
 
 @area.scenario("two commands on one project: the second waits, says for whom, and can be interrupted")
 def _(bench):
-    slow = """services: {web: {image: base:1, command: "sh -c 'trap \\"\\" TERM; echo began; while :; do sleep 1; done'", stop_grace_period: 5s}}"""
+    slow = """services: {web: {image: base:1, command: "sh -c 'trap \\"echo asked\\" TERM; echo began; while :; do sleep 0.2; done'", stop_grace_period: 6s}}"""
     with bench.project("v-two", slow) as project:
         project.up()
         eventually("it began", lambda: "began" in project.logs("web"), True)
-        first = subprocess.Popen([BINARIES / "escale", "-p", project.name, "stop"], cwd=project.directory,
-                                 env={"ESCALE_ROOT": str(project.engine.root), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(0.7)
-        second = subprocess.Popen([BINARIES / "escale", "-p", project.name, "up", "-d"], cwd=project.directory,
-                                  env={"ESCALE_ROOT": str(project.engine.root), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        time.sleep(0.7)
+        def begin(*verb):
+            return subprocess.Popen([BINARIES / "escale", "-p", project.name, *verb], cwd=project.directory,
+                                    env={"ESCALE_ROOT": str(project.engine.root), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+        first = begin("stop")
+        eventually("the first is at work", lambda: "asked" in project.logs("web"), True)
+        second = begin("up", "-d")
+        said = second.stdout.readline()
         second.send_signal(signal.SIGINT)
-        said = second.communicate(timeout=10)[0]
+        second.communicate(timeout=10)
         same("exit code of the interrupted one", second.returncode, 130)
         expect(re.search(rf"Waiting \(for `escale stop` of process {first.pid}", said), f"it says {said!r}")
         third = project.up()
-        same("exit code of stop", first.wait(timeout=20), 0)
+        first.communicate(timeout=20)
+        same("exit code of stop", first.returncode, 0)
         same("state", states(project), {"web-1": "running"})
         says(third, "Waiting", "Ready")
 

@@ -41,14 +41,6 @@ extension ContainerSummary {
 
     /// `0.0.0.0:8080->80/tcp, 127.0.0.1:53->53/udp`
     var portsText: String { ports.map(\.description).joined(separator: ", ") }
-
-    /// Whether it will run again, or does, without anybody's doing.
-    var isLive: Bool {
-        switch state {
-        case .created, .running, .paused, .restarting, .stopping, .unknown: true
-        case .exited: false
-        }
-    }
 }
 
 extension ContainerSummary.Port {

@@ -45,7 +45,7 @@ extension Session {
         let target = try target()
         let name = try target.services([service])[0]
         let found = try await client().containers(of: target.name).last {
-            $0.service == name && $0.slot == index && ($0.state == .running || $0.state == .paused)
+            $0.service == name && $0.slot == index && $0.isRunning
         }
         guard let found else {
             throw EscaleError(

@@ -75,7 +75,7 @@ enum Cp: CLICommand {
         let target = try session.target()
         let name = try target.services([service])[0]
         let running = try await session.client().containers(of: target.name).filter {
-            $0.service == name && $0.isOneOff != true && ($0.state == .running || $0.state == .paused)
+            $0.service == name && $0.isOneOff != true && $0.isRunning
         }
         guard !running.isEmpty else { return [try await session.container(service, index: 1)] }
         return running

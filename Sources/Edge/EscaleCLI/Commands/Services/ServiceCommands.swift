@@ -151,7 +151,7 @@ enum Rm: CLICommand {
         let going = all.filter { container in
             guard services.isEmpty || services.contains(container.service) else { return false }
             let siblings = container.isOneOff == true ? [container] : all.filter { $0.service == container.service && $0.isOneOff != true }
-            return options.stop || !siblings.contains(where: \.isLive)
+            return options.stop || !siblings.contains { $0.isRunning || $0.state == .restarting }
         }
         guard !going.isEmpty else {
             session.console.print("No stopped containers", to: .error)

@@ -14,7 +14,7 @@ enum Top: CLICommand {
         let target = try session.target()
         let services = try target.services(operands)
         let running = try await client.containers(of: target.name).filter {
-            (services.isEmpty || services.contains($0.service)) && ($0.state == .running || $0.state == .paused)
+            (services.isEmpty || services.contains($0.service)) && $0.isRunning
         }
         var isFirst = true
         for container in running {
