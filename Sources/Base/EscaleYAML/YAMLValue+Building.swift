@@ -16,7 +16,7 @@ extension YAMLValue {
     }
 
     /// A list of texts, an empty one too.
-    package static func list(_ texts: [String]) -> YAMLValue { .list(texts.map { .string($0) }) }
+    package static func strings(_ texts: [String]) -> YAMLValue { .list(texts.map { .string($0) }) }
 
     package static func int(_ number: Int) -> YAMLValue { .int(Int64(number)) }
 
