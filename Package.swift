@@ -73,6 +73,7 @@ let model: [Target] = [
     library("Model", "EscaleOCI", ["EscaleCore"]),
     library("Model", "EscalePlan", ["EscaleCore", "EscaleCompose"]),
     library("Model", "EscaleAPI", ["EscaleCore", "EscaleCompose"]),
+    library("Model", "EscaleKubernetes", ["EscaleCore", "EscaleYAML", "EscaleCompose"]),
     library("Model", "EscaleRelease", ["EscaleCore", "EscaleCompose", "EscaleAPI"]),
 ]
 
@@ -123,7 +124,7 @@ let edge: [Target] = [
         "Edge", "EscaleCLI",
         [
             "EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleClient", "EscaleCompose", "EscaleDockerfile", "EscaleOCI",
-            "EscaleCrypto", "EscaleSystem",
+            "EscaleKubernetes", "EscaleCrypto", "EscaleSystem",
         ]),
     library(
         "Edge", "EscaleDaemon",
@@ -180,6 +181,7 @@ let testTargets: [Target] = [
         ]),
     tests("EscaleDaemonTests", ["EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleDaemon"]),
     tests("EscaleYAMLTests", ["EscaleTestSupport", "EscaleCore", "EscaleYAML"]),
+    tests("EscaleKubernetesTests", ["EscaleKubernetes", "EscaleCompose", "EscaleYAML", "EscaleCore", "EscaleTestSupport"]),
     tests("EscaleReleaseTests", ["EscaleTestSupport", "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleRelease"]),
     tests("EscalePlanTests", ["EscaleTestSupport", "EscaleCore", "EscaleCompose", "EscalePlan"]),
     tests("EscaleRuntimeSpecTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleEngine"]),

@@ -21,6 +21,8 @@ package struct Project: Codable, Hashable, Sendable {
     package var keptReleases = 10
     /// The registry that this host serves its images with: `x-escale.registry` at the top of the file.
     package var registry: RegistryOptions?
+    /// Services that somebody else runs: `x-escale.external` at the top of the file. By name.
+    package var external: [ExternalService]?
     /// Services that are left out since none of their profiles is active; `nil` for none. By name.
     package var disabledServices: [ServiceName]?
 
@@ -136,6 +138,10 @@ package struct Service: Codable, Hashable, Sendable {
     package var probe: ServiceProbe?
     /// `x-escale.on_unhealthy`; `nil` where the file says nothing, which means restart.
     package var onUnhealthy: UnhealthyAction?
+    /// `x-escale.autoscale`; only a cluster goes by it.
+    package var autoscale: Autoscale?
+    /// `x-escale.schedule`: when it runs, as cron(8) writes it; only a cluster goes by it.
+    package var schedule: String?
     /// Any of them being active makes the service part of the project; `nil` for a service that always is.
     package var profiles: [String]?
 

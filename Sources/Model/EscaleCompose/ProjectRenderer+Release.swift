@@ -24,6 +24,10 @@ extension ProjectRenderer {
         members.add("http", service.http.map(http))
         members.add("probe", service.probe.map(probe))
         members.add("on_unhealthy", service.onUnhealthy.map { .string($0.rawValue) })
+        members.add(
+            "autoscale",
+            service.autoscale.map { .object(["min": .int($0.least), "max": .int($0.most), "cpu": .int($0.processor)]) })
+        members.add("schedule", service.schedule.map(text))
         return members.filledMap
     }
 
@@ -48,6 +52,14 @@ extension ProjectRenderer {
             members.append(
                 .init("registry", .map(texts.compactMap { name, text in text.map { .init(name, .string($0)) } })))
         }
+        let external = (project.external ?? []).map { external in
+            YAMLValue.Member(
+                external.service.rawValue,
+                .object([
+                    "host": text(external.host), "port": .int(Int(external.port)), "secret": external.secret.map(text),
+                ]))
+        }
+        if !external.isEmpty { members.append(.init("external", .map(external))) }
         return members.isEmpty ? nil : .map(members)
     }
 

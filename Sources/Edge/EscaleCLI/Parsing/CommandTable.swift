@@ -27,6 +27,7 @@ enum CommandTable {
         CommandEntry(ImageTag.self), CommandEntry(ImageLoad.self), CommandEntry(ImageSave.self),
         CommandEntry(ImageImport.self), CommandEntry(ImageBootstrap.self), CommandEntry(ImagePrune.self),
         CommandEntry(ImageFsck.self),
+        CommandEntry(KubeGenerate.self),
         CommandEntry(RegistryServe.self), CommandEntry(RegistryStop.self), CommandEntry(RegistryStatusCommand.self),
         CommandEntry(SystemDf.self), CommandEntry(SystemPrune.self), CommandEntry(SystemLogs.self),
         CommandEntry(SystemInstall.self), CommandEntry(SystemUninstall.self),
@@ -38,6 +39,7 @@ enum CommandTable {
         ("release", "See and steer how new versions of services take over"),
         ("container", "Work with single containers, those of no compose file among them"),
         ("image", "Work with the images on this host"),
+        ("kube", "Take the project to Kubernetes"),
         ("registry", "Serve this host's images to others"),
         ("system", "Look after Escale itself"),
     ]

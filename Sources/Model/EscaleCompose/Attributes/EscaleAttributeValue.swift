@@ -32,6 +32,7 @@ package struct EscaleAttributeValue: Hashable, Sendable {
             [
                 "release": (.section(.fileRelease), "How releases of the project are kept."),
                 "registry": (.section(.fileRegistry), "A registry that this host serves its images with."),
+                "external": (.named(.section(.external)), "Services that somebody else runs, such as a managed database, by the service's name."),
             ]
         )
         + values(
@@ -44,6 +45,24 @@ package struct EscaleAttributeValue: Hashable, Sendable {
                 "tls_key": (.text, "The certificate's key (PEM)."),
             ]
         )
+        + values(
+            .external,
+            required: ["host", "port"],
+            [
+                "host": (.text, "The name or the address of the host that runs it."),
+                "port": (.port, "The port that it listens at there."),
+                "secret": (.text, "The secret with its password; in a cluster it is expected to be there."),
+            ]
+        )
+        + values(
+            .autoscale,
+            required: ["max"],
+            [
+                "min": (.whole(1...10000), "The fewest replicas; 1."),
+                "max": (.whole(1...10000), "The most replicas."),
+                "cpu": (.whole(1...1000), "The processor time that replicas are to use, in percent of what they ask for; 80."),
+            ]
+        )
         + values(.fileRelease, ["keep": (.whole(1...100), "How many releases are kept to go back to; 10.")])
         + values(
             .serviceEscale,
@@ -51,6 +70,8 @@ package struct EscaleAttributeValue: Hashable, Sendable {
                 "release": (.section(.release), "How a new version takes the place of the old one."),
                 "http": (.section(.http), "How the gateway serves the service; {} for all defaults."),
                 "probe": (.section(.probe), "A health check that the daemon makes itself, without a process in the container."),
+                "autoscale": (.section(.autoscale), "In Kubernetes: how many replicas there are when it is busy."),
+                "schedule": (.text, "In Kubernetes: when it runs, as cron writes it, such as 0 3 * * *."),
                 "on_unhealthy": (
                     .words(UnhealthyAction.allCases.map(\.rawValue)),
                     "What becomes of an unhealthy container; restart, if its restart policy restarts one that failed."

@@ -6,10 +6,14 @@ extension ComposeAttribute {
 
     /// Attributes of `x-escale` and its `release`: Escale's own.
     static let releaseAttributes: [ComposeAttribute] =
-        executed(.fileEscale, "release", "registry")
+        executed(.fileEscale, "release", "registry", "external")
+        + executed(.external, "host", "port", "secret")
         + executed(.fileRegistry, "listen", "htpasswd", "tls_certificate", "tls_key")
         + executed(.fileRelease, "keep")
         + executed(.serviceEscale, "release", "http", "probe", "on_unhealthy")
+        + warned(.serviceEscale, "autoscale", instead: "on one machine there are as many replicas as `replicas` says; Kubernetes goes by it")
+        + warned(.serviceEscale, "schedule", instead: "on one machine it runs once, when it is started; Kubernetes goes by it")
+        + executed(.autoscale, "min", "max", "cpu")
         + executed(.probe, "http", "tcp", "port")
         + executed(
             .release,

@@ -15,6 +15,7 @@ extension ValueShape {
         case .size: Self.orVariable([Self.pattern("^[0-9.]+([bB]|[kKmMgG][bB]?)?$"), Self.types("number")])
         case .share: Self.orVariable([Self.pattern("^[0-9.]+%?$"), Self.fraction])
         case .list(let item): .map([.init("type", .string("array")), .init("items", item.schema)])
+        case .named(let value): .map([.init("type", .string("object")), .init("additionalProperties", value.schema)])
         case .either(let shapes): .map([.init("anyOf", .list(shapes.map(\.schema)))])
         }
     }

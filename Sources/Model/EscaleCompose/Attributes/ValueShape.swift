@@ -17,6 +17,8 @@ indirect enum ValueShape: Hashable, Sendable {
     /// `1%` or `0.01`.
     case share
     case list(ValueShape)
+    /// Values of the shape by names that the file chooses.
+    case named(ValueShape)
     case either([ValueShape])
 
     static let text = ValueShape.text(matching: nil)

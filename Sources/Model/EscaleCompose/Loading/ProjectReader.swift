@@ -70,6 +70,43 @@ struct ProjectReader {
         let release = escale?["release"]?.filledSection(.fileRelease, hint: "write release: {keep: 10}")
         if let kept = release?["keep"]?.integer(in: 1...100) { project.keptReleases = kept }
         project.registry = escale?["registry"].flatMap(registry)
+        let external = (escale?["external"]?.members() ?? []).compactMap { externalService($0, of: project) }
+        project.external = external.isEmpty ? nil : external.sorted { $0.service < $1.service }
+    }
+
+    private func externalService(_ member: Field.Member, of project: Project) -> ExternalService? {
+        let example = "write external: {db: {host: db.example.org, port: 5432}}, with the service's name"
+        guard let section = member.value.filledSection(.external, hint: example) else { return nil }
+        let name = ServiceName(rawValue: member.key)
+        guard project.service(name) != nil || project.disabledServices?.contains(name) == true else {
+            let names = project.services.map(\.name.rawValue)
+            member.value.error(
+                "compose.reference", "\(member.value.path): there is no service \"\(name)\" that somebody else could run",
+                hint: Suggestion.nearest(to: name.rawValue, among: names).map { "did you mean \"\($0)\"?" } ?? example)
+            return nil
+        }
+        guard let host = section["host"]?.filledText(hint: example), let port = section["port"]?.integer(in: 1...65535).flatMap({ UInt16(exactly: $0) })
+        else {
+            for missing in ["host", "port"] where section[missing] == nil {
+                member.value.error("compose.missing", "\(member.value.path) has no \(missing)", hint: example)
+            }
+            return nil
+        }
+        guard host.utf8.allSatisfy({ $0 > 32 && $0 < 127 }), !host.contains("/") else {
+            section["host"]?.error("compose.value", "\(member.value.path).host: \"\(host)\" is no host's name or address", hint: example)
+            return nil
+        }
+        var external = ExternalService(service: name, host: host, port: port)
+        if let field = section["secret"], let key = field.filledText() {
+            if project.secrets.contains(where: { $0.key == key }) {
+                external.secret = key
+            } else {
+                field.error(
+                    "compose.reference", "\(field.path): there is no secret \"\(key)\"",
+                    hint: "declare it under `secrets` at the top of the file")
+            }
+        }
+        return external
     }
 
     private func registry(_ field: Field) -> RegistryOptions? {

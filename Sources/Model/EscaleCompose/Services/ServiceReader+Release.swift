@@ -6,13 +6,15 @@ extension ServiceReader {
     /// `x-escale`; after the ports, which tell the gateway whom to ask.
     func readEscale(_ section: Section, into service: inout Service) {
         let exposed = exposedPorts(section, into: &service)
-        let hint = "write x-escale: {release: {…}}, or http, probe or on_unhealthy in the same way"
+        let hint = "write x-escale: {release: {…}}, or http, probe, on_unhealthy, autoscale or schedule in the same way"
         guard let escale = section["x-escale"]?.filledSection(.serviceEscale, hint: hint) else { return }
         if let release = escale["release"]?.filledSection(.release, hint: "write release: {strategy: canary}")
         {
             service.release = self.release(release)
         }
         service.onUnhealthy = escale["on_unhealthy"]?.choice(of: UnhealthyAction.self)
+        service.autoscale = escale["autoscale"].flatMap(autoscale)
+        service.schedule = escale["schedule"].flatMap(schedule)
         if let field = escale["probe"] { service.probe = probe(field, of: service) }
         if let field = escale["http"],
             let http = field.filledSection(.http, hint: "write http: {host: shop.example.org}")

@@ -1,0 +1,63 @@
+import EscaleCompose
+import EscaleCore
+import EscaleYAML
+
+/// What happens in a pod before its service's own container: volumes are filled, dependencies waited for.
+extension KubernetesMapping {
+    mutating func initContainers(of service: Service, _ volumes: PodVolumes) -> [YAMLValue] {
+        waiting(of: service) + filling(of: service, volumes)
+    }
+
+    /// The headless Service whose name exists while some pod of the service is ready.
+    func readyName(_ service: ServiceName) -> String { ObjectNames.label("\(names.service(service))-ready") }
+
+    /// The services that others wait for until they are healthy.
+    var awaited: Set<ServiceName> {
+        let external = Set(project.externalServices.map(\.service))
+        let found = project.services.flatMap(\.dependencies).filter { $0.condition == .healthy && $0.required }.map(\.service)
+        return Set(found).subtracting(external)
+    }
+
+    /// One container for each dependency that has to be healthy: it ends when the dependency's name is known to the cluster's
+    /// resolver, which is so while a pod of it is ready.
+    private mutating func waiting(of service: Service) -> [YAMLValue] {
+        var containers: [YAMLValue] = []
+        for dependency in service.dependencies where awaited.contains(dependency.service) && dependency.required {
+            guard dependency.condition == .healthy else { continue }
+            let name = readyName(dependency.service)
+            let line = "until getent hosts \(name) >/dev/null 2>&1 || nslookup \(name) >/dev/null 2>&1; do sleep 1; done"
+            containers.append(
+                .object([
+                    "name": .string(ObjectNames.label("wait-for-\(names.service(dependency.service))")),
+                    "image": .string(image(of: service)),
+                    "command": .strings(["/bin/sh", "-c", line]),
+                    "securityContext": containerSecurity(of: service),
+                ]))
+        }
+        return containers
+    }
+
+    /// Compose fills a new volume with what the image has at its place, as root; here the pod's first container does.
+    private func filling(of service: Service, _ volumes: PodVolumes) -> [YAMLValue] {
+        volumes.fillings.map { filling in
+            let line =
+                "from=\(Self.quoted(filling.target)) to=/escale/volume; "
+                + "if [ -d \"$from\" ] && [ -z \"$(ls -A \"$to\" | grep -vx lost+found)\" ]; then cp -a \"$from/.\" \"$to/\"; fi"
+            return .object([
+                "name": .string(ObjectNames.label("fill-\(filling.volume)")),
+                "image": .string(image(of: service)),
+                "command": .strings(["/bin/sh", "-c", Self.literal(line)]),
+                "volumeMounts": .list([
+                    .object([
+                        "name": .string(filling.volume), "mountPath": "/escale/volume", "subPath": filling.subpath.map { .string($0) },
+                    ])
+                ]),
+                "securityContext": .object([
+                    "runAsUser": 0, "allowPrivilegeEscalation": false,
+                    "capabilities": .object(["drop": .list(["ALL"]), "add": .list(["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETFCAP"])]),
+                    "seccompProfile": .object(["type": "RuntimeDefault"]),
+                ]),
+            ])
+        }
+    }
+}
