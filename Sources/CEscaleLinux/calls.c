@@ -31,7 +31,12 @@ int c_escale_wait(int pidfd, int *status) {
     return 0;
 }
 
-void c_escale_limit_arenas(void) { mallopt(M_ARENA_MAX, 2); }
+void c_escale_limit_arenas(void) {
+    mallopt(M_ARENA_MAX, 2);
+    // Both are fixed, or glibc raises them to the largest block that was ever freed, and keeps as much.
+    mallopt(M_MMAP_THRESHOLD, 128 << 10);
+    mallopt(M_TRIM_THRESHOLD, 256 << 10);
+}
 
 void c_escale_trim_memory(void) { malloc_trim(0); }
 

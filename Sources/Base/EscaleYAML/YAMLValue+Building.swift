@@ -18,7 +18,7 @@ extension YAMLValue {
     /// A list of texts, an empty one too.
     package static func strings(_ texts: [String]) -> YAMLValue { .list(texts.map { .string($0) }) }
 
-    package static func int(_ number: Int) -> YAMLValue { .int(Int64(number)) }
+    package static func number(_ number: Int) -> YAMLValue { .int(Int64(number)) }
 
     /// `nil` for an empty list or mapping.
     package var unlessEmpty: YAMLValue? {

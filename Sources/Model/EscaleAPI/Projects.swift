@@ -192,8 +192,8 @@ extension ContainerSummary {
         }
     }
 
-    /// Whether it has processes, frozen or not.
-    package var isRunning: Bool { state == .running || state == .paused }
+    /// Whether it has processes, frozen or about to end as they may be.
+    package var isRunning: Bool { state == .running || state == .paused || state == .stopping }
 }
 
 /// Something that happened to a project: what `escale events` and the record show.

@@ -26,7 +26,7 @@ extension ProjectRenderer {
         members.add("on_unhealthy", service.onUnhealthy.map { .string($0.rawValue) })
         members.add(
             "autoscale",
-            service.autoscale.map { .object(["min": .int($0.least), "max": .int($0.most), "cpu": .int($0.processor)]) })
+            service.autoscale.map { .object(["min": .number($0.least), "max": .number($0.most), "cpu": .number($0.processor)]) })
         members.add("schedule", service.schedule.map(text))
         return members.filledMap
     }
@@ -56,7 +56,7 @@ extension ProjectRenderer {
             YAMLValue.Member(
                 external.service.rawValue,
                 .object([
-                    "host": text(external.host), "port": .int(Int(external.port)), "secret": external.secret.map(text),
+                    "host": text(external.host), "port": .number(Int(external.port)), "secret": external.secret.map(text),
                 ]))
         }
         if !external.isEmpty { members.append(.init("external", .map(external))) }

@@ -12,7 +12,7 @@ extension KubernetesMapping {
             "argoproj.io/v1alpha1", "Rollout", name,
             [
                 "spec": .object([
-                    "replicas": service.autoscale == nil ? .int(service.replicas) : nil,
+                    "replicas": service.autoscale == nil ? .number(service.replicas) : nil,
                     "revisionHistoryLimit": 3,
                     "selector": selector(of: service),
                     "template": podTemplate(of: service),
@@ -26,7 +26,7 @@ extension KubernetesMapping {
             "blueGreen": .object([
                 "activeService": .string(name),
                 "autoPromotionEnabled": .bool(!service.release.promotesByHand),
-                "scaleDownDelaySeconds": .int(Self.seconds(service.release.keepWarm)),
+                "scaleDownDelaySeconds": .number(Self.seconds(service.release.keepWarm)),
             ])
         ])
     }
@@ -34,7 +34,7 @@ extension KubernetesMapping {
     private func canary(_ service: Service) -> YAMLValue {
         var steps: [YAMLValue] = []
         for step in service.release.steps {
-            steps.append(.object(["setWeight": .int(step.weight)]))
+            steps.append(.object(["setWeight": .number(step.weight)]))
             switch step.pause {
             case .manual: steps.append(.object(["pause": .map([])]))
             case .lasting(let time): steps.append(.object(["pause": .object(["duration": .string("\(Self.seconds(time))s")])]))

@@ -131,8 +131,8 @@ extension KubernetesMapping {
         let ports = self.ports(of: service).map { port in
             YAMLValue.object([
                 "name": .string(port.name),
-                "containerPort": .int(Int(port.number)),
-                "hostPort": port.hostPort.map { .int(Int($0)) },
+                "containerPort": .number(Int(port.number)),
+                "hostPort": port.hostPort.map { .number(Int($0)) },
                 "protocol": .string(port.transport),
             ])
         }
@@ -170,7 +170,7 @@ extension KubernetesMapping {
         let count = requests.reduce(0) { sum, request in
             if case .number(let number) = request.count { sum + number } else { sum + max(1, request.ids.count) }
         }
-        return .int(count)
+        return .number(count)
     }
 
     /// Thousandths of a processor; `nil` for none.

@@ -10,8 +10,8 @@ extension KubernetesMapping {
         let forbidsMore = options.contains { ["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"].contains($0) }
         let (user, group) = identity(of: service)
         return .object([
-            "runAsUser": user.map { .int($0) },
-            "runAsGroup": group.map { .int($0) },
+            "runAsUser": user.map { .number($0) },
+            "runAsGroup": group.map { .number($0) },
             "runAsNonRoot": user.map { $0 == 0 ? nil : true } ?? nil,
             "privileged": isPrivileged ? true : nil,
             // Not with what says the opposite.
@@ -29,7 +29,7 @@ extension KubernetesMapping {
         var groups: [YAMLValue] = []
         for group in service.security?.additionalGroups ?? [] {
             if let number = Int(group) {
-                groups.append(.int(number))
+                groups.append(.number(number))
             } else {
                 note(.lost, service, "group_add", "the group \"\(group)\": only the image knows its number; write the number")
             }

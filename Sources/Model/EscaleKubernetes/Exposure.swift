@@ -94,7 +94,7 @@ extension KubernetesMapping {
     private func serviceObject(_ name: String, of service: Service) -> KubernetesObject {
         let ports = self.ports(of: service).map { port in
             YAMLValue.object([
-                "name": .string(port.name), "port": .int(Int(port.number)), "targetPort": .int(Int(port.number)),
+                "name": .string(port.name), "port": .number(Int(port.number)), "targetPort": .number(Int(port.number)),
                 "protocol": .string(port.transport), "appProtocol": Self.spoken(port.speaks),
             ])
         }
@@ -162,8 +162,8 @@ extension KubernetesMapping {
             guard seen.insert(name).inserted else { return nil }
             let nodePort = isNodePort ? port.hostPort.flatMap { (30000...32767).contains($0) ? $0 : nil } : nil
             return .object([
-                "name": .string(name), "port": .int(Int(number)), "targetPort": .int(Int(port.containerPort)),
-                "protocol": .string(port.transport == .udp ? "UDP" : "TCP"), "nodePort": nodePort.map { .int(Int($0)) },
+                "name": .string(name), "port": .number(Int(number)), "targetPort": .number(Int(port.containerPort)),
+                "protocol": .string(port.transport == .udp ? "UDP" : "TCP"), "nodePort": nodePort.map { .number(Int($0)) },
             ])
         }
         return KubernetesObject(
@@ -186,7 +186,7 @@ extension KubernetesMapping {
 
     private func ingress(of service: Service, _ settings: HTTPSettings, _ port: UInt16) -> KubernetesObject {
         let name = names.service(service.name)
-        let backend = YAMLValue.object(["service": .object(["name": .string(name), "port": .object(["number": .int(Int(port))])])])
+        let backend = YAMLValue.object(["service": .object(["name": .string(name), "port": .object(["number": .number(Int(port))])])])
         let paths = YAMLValue.object([
             "paths": .list([.object(["path": .string(settings.path), "pathType": "Prefix", "backend": backend])])
         ])
@@ -214,7 +214,7 @@ extension KubernetesMapping {
         ])
         let rule = YAMLValue.object([
             "matches": .list([.object(["path": .object(["type": "PathPrefix", "value": .string(settings.path)])])]),
-            "backendRefs": .list([.object(["name": .string(name), "port": .int(Int(port))])]),
+            "backendRefs": .list([.object(["name": .string(name), "port": .number(Int(port))])]),
             "timeouts": .object(["request": .string("\(Self.seconds(settings.timeout))s")]),
         ])
         return KubernetesObject(
@@ -233,7 +233,7 @@ extension KubernetesMapping {
         let name = names.service(external.service)
         var objects: [KubernetesObject]
         if external.isAddress {
-            let port = YAMLValue.object(["name": .string("tcp-\(external.port)"), "port": .int(Int(external.port)), "protocol": "TCP"])
+            let port = YAMLValue.object(["name": .string("tcp-\(external.port)"), "port": .number(Int(external.port)), "protocol": "TCP"])
             objects = [
                 KubernetesObject("v1", "Service", name, ["spec": .object(["ports": .list([port])])]),
                 KubernetesObject(

@@ -28,7 +28,7 @@ extension KubernetesMapping {
             "initContainers": YAMLValue.list(initContainers(of: service, volumes)).unlessEmpty,
             "containers": .list([container]),
             "volumes": YAMLValue.list(volumes.volumes).unlessEmpty,
-            "terminationGracePeriodSeconds": .int(grace(of: service)),
+            "terminationGracePeriodSeconds": .number(grace(of: service)),
             "securityContext": podSecurity(of: service),
             "hostNetwork": Self.isHost(spaces?.network) ? true : nil,
             "hostPID": Self.isHost(spaces?.pid) ? true : nil,
@@ -175,7 +175,7 @@ extension KubernetesMapping {
         guard service.replicas > 1 || service.autoscale != nil, service.deploy?.mode != .global else { return nil }
         func constraint(_ key: String, skew: Int = 1, isHard: Bool = false) -> YAMLValue {
             .object([
-                "maxSkew": .int(skew), "topologyKey": .string(key),
+                "maxSkew": .number(skew), "topologyKey": .string(key),
                 "whenUnsatisfiable": isHard ? "DoNotSchedule" : "ScheduleAnyway",
                 "labelSelector": .object(["matchLabels": .texts(names.selector(service.name))]),
             ])

@@ -35,7 +35,7 @@ extension KubernetesMapping {
         guard !numbers.isEmpty, !service.networks.isEmpty else { return nil }
         var seen: Set<YAMLValue> = []
         let ports = numbers.map { number, isUDP in
-            YAMLValue.object(["port": .int(Int(number)), "protocol": isUDP ? "UDP" : "TCP"])
+            YAMLValue.object(["port": .number(Int(number)), "protocol": isUDP ? "UDP" : "TCP"])
         }
         .filter { seen.insert($0).inserted }
         return policy(
@@ -79,7 +79,7 @@ extension KubernetesMapping {
             let metric = YAMLValue.object([
                 "type": "Resource",
                 "resource": .object([
-                    "name": "cpu", "target": .object(["type": "Utilization", "averageUtilization": .int(autoscale.processor)]),
+                    "name": "cpu", "target": .object(["type": "Utilization", "averageUtilization": .number(autoscale.processor)]),
                 ]),
             ])
             objects.append(
@@ -91,8 +91,8 @@ extension KubernetesMapping {
                                 "apiVersion": kind == .rollout ? "argoproj.io/v1alpha1" : "apps/v1", "kind": .string(kind.rawValue),
                                 "name": .string(name),
                             ]),
-                            "minReplicas": .int(autoscale.least),
-                            "maxReplicas": .int(autoscale.most),
+                            "minReplicas": .number(autoscale.least),
+                            "maxReplicas": .number(autoscale.most),
                             "metrics": .list([metric]),
                         ])
                     ]))

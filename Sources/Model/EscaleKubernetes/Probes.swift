@@ -34,8 +34,8 @@ extension KubernetesMapping {
         func probe(period: Int, failures: Int) -> YAMLValue {
             .map(
                 [action] + [
-                    .init("periodSeconds", .int(period)), .init("timeoutSeconds", .int(rhythm.timeout)),
-                    .init("failureThreshold", .int(failures)),
+                    .init("periodSeconds", .number(period)), .init("timeoutSeconds", .number(rhythm.timeout)),
+                    .init("failureThreshold", .number(failures)),
                 ])
         }
         var probes = Probes()
@@ -55,8 +55,8 @@ extension KubernetesMapping {
         if let probe = service.probe {
             switch probe.kind {
             case .http(let path):
-                return .init("httpGet", .object(["path": .string(path), "port": .int(Int(probe.port))]))
-            case .tcp: return .init("tcpSocket", .object(["port": .int(Int(probe.port))]))
+                return .init("httpGet", .object(["path": .string(path), "port": .number(Int(probe.port))]))
+            case .tcp: return .init("tcpSocket", .object(["port": .number(Int(probe.port))]))
             }
         }
         switch service.healthcheck?.test {

@@ -65,7 +65,7 @@ extension KubernetesMapping {
             note(.approximated, service, attribute, "\(file.target) belongs to root there, and can be read by all of the container's users")
         }
         return .object([
-            "key": .string(Self.key(file.source)), "path": .string(path), "mode": .int(Int(mode ?? 0o444) & 0o777),
+            "key": .string(Self.key(file.source)), "path": .string(path), "mode": .number(Int(mode ?? 0o444) & 0o777),
         ])
     }
 

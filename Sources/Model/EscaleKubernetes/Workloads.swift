@@ -64,7 +64,7 @@ extension KubernetesMapping {
                     "replicas": replicas(of: service),
                     "revisionHistoryLimit": 3,
                     "minReadySeconds": minReady(of: service),
-                    "progressDeadlineSeconds": .int(deadline(of: service)),
+                    "progressDeadlineSeconds": .number(deadline(of: service)),
                     "strategy": exchange(of: service),
                     "selector": selector(of: service),
                     "template": podTemplate(of: service),
@@ -123,7 +123,7 @@ extension KubernetesMapping {
     }
 
     /// Left to the autoscaler where there is one, so that applying doesn't undo what it did.
-    private func replicas(of service: Service) -> YAMLValue? { service.autoscale == nil ? .int(service.replicas) : nil }
+    private func replicas(of service: Service) -> YAMLValue? { service.autoscale == nil ? .number(service.replicas) : nil }
 
     func selector(of service: Service) -> YAMLValue { .object(["matchLabels": .texts(names.selector(service.name))]) }
 
@@ -132,7 +132,7 @@ extension KubernetesMapping {
         let watched = max(service.update?.monitor ?? .zero, service.release.minHealthy ?? .zero)
         let between = service.update?.delay ?? .zero
         let seconds = Self.seconds(max(watched, between))
-        return seconds > 0 ? .int(seconds) : nil
+        return seconds > 0 ? .number(seconds) : nil
     }
 
     /// When a release that gets nowhere has failed: never before a pod could have become ready.
@@ -155,7 +155,7 @@ extension KubernetesMapping {
 
     private static func batch(_ update: UpdateConfig?) -> YAMLValue {
         guard let parallelism = update?.parallelism else { return 1 }
-        return parallelism == 0 ? "100%" : .int(parallelism)
+        return parallelism == 0 ? "100%" : .number(parallelism)
     }
 
     // MARK: Jobs
@@ -173,9 +173,9 @@ extension KubernetesMapping {
             note(.approximated, service, "deploy.mode", "it runs once, not once on every node")
         }
         return .object([
-            "backoffLimit": retries.map { .int($0) },
-            "completions": count.map { .int($0) },
-            "parallelism": count.map { .int($0) },
+            "backoffLimit": retries.map { .number($0) },
+            "completions": count.map { .number($0) },
+            "parallelism": count.map { .number($0) },
             "template": podTemplate(of: service, restart: "Never"),
         ])
     }

@@ -3,6 +3,7 @@ import EscaleOCI
 package import EscaleSystem
 import Glibc
 import Synchronization
+import Synchronization
 
 /// Where the engine keeps its things.
 package struct EngineDirectories: Sendable {
@@ -74,6 +75,9 @@ package struct Engine: Sendable {
             directory: "\(directories.runtime)/containers/\(id)", state: "\(directories.state)/containers/\(id)")
     }
 
+    /// What an OCI runtime may take for one command.
+    private static let runtimeLimit = Duration.seconds(30)
+
     private var runtimeRoot: String { "\(directories.runtime)/oci" }
     private var cgroupParent: String { "/escale" + (directories.instance.isEmpty ? "" : "-\(directories.instance)") }
     /// What a running container uses of memory; `nil` where the host doesn't count it. Blocks.
@@ -106,6 +110,8 @@ package struct Engine: Sendable {
             throw EscaleError.noJournal(blueprint.name)
         }
         let (reading, writing) = try FileDescriptor.pipe()
+        let patience = Patience(Self.runtimeLimit) { [self] in try await discardMakers(blueprint.spec.id) }
+        defer { patience.end() }
         _ = try await blocking {
             try bundle.prepare()
             try bundle.write(Placement(runtime: blueprint.runtime, cgroupParent: blueprint.cgroupParent))
@@ -139,7 +145,10 @@ package struct Engine: Sendable {
             }
         }.reaped()
         _ = consume writing
-        let pid = try await containerPID(from: reading, name: blueprint.name)
+        let pid: Int32
+        do { pid = try await containerPID(from: reading, name: blueprint.name) } catch where patience.isOver {
+            throw EscaleError.runtimeHangs(blueprint.name, for: Self.runtimeLimit)
+        }
         return try await blocking {
             guard let container = ProcessIdentity(pid: pid),
                 let conmonPID = Int32((try Files.readText(bundle.conmonFile)).filter(\.isNumber)),
@@ -155,7 +164,7 @@ package struct Engine: Sendable {
 
     /// Lets the container's program run.
     package func start(_ id: ContainerID, name: String) async throws {
-        let result = try await runtimeCommand(["start", id.rawValue], of: id).run(timeout: .seconds(30))
+        let result = try await runtimeCommand(["start", id.rawValue], of: id).run(timeout: Self.runtimeLimit)
         guard result.status == 0 else { throw EscaleError.startFailed(name, saying: result.tail()) }
     }
 
@@ -226,7 +235,7 @@ package struct Engine: Sendable {
     package func resume(_ id: ContainerID, name: String) async throws { try await tell("resume", id, name) }
 
     private func tell(_ verb: String, _ id: ContainerID, _ name: String) async throws {
-        let result = try await runtimeCommand([verb, id.rawValue], of: id).run(timeout: .seconds(30))
+        let result = try await runtimeCommand([verb, id.rawValue], of: id).run(timeout: Self.runtimeLimit)
         guard result.status == 0 else { throw EscaleError.runtimeFailed(verb, name, saying: result.tail()) }
     }
 
@@ -235,7 +244,7 @@ package struct Engine: Sendable {
 
     /// Frees what the runtime holds for a container that has ended, so that it can be made again.
     package func release(_ id: ContainerID) async throws {
-        let result = try await runtimeCommand(["delete", "--force", id.rawValue], of: id).run(timeout: .seconds(30))
+        let result = try await runtimeCommand(["delete", "--force", id.rawValue], of: id).run(timeout: Self.runtimeLimit)
         try await blocking {
             if result.status != 0 { cgroup(id).clear() }
             if let parent = bundle(id).placement.cgroupParent { borrowedGroups.tidy(parent) }
@@ -275,6 +284,11 @@ package struct Engine: Sendable {
 
     /// Ends whatever runs for a container that may be half made, its makers included. Its files stay.
     package func discardProcesses(_ id: ContainerID) async throws {
+        try await discardMakers(id)
+        try await release(id)
+    }
+
+    private func discardMakers(_ id: ContainerID) async throws {
         try await blocking {
             let own = bundle(id).directory
             for _ in 0..<100 {
@@ -286,16 +300,23 @@ package struct Engine: Sendable {
             }
             cgroup(id).clear()
         }
-        try await release(id)
     }
 
-    /// The processes of conmon and the OCI runtime whose arguments satisfy the condition.
+    /// The processes of conmon and the OCI runtime whose arguments satisfy the condition, and what they have begun.
     private static func processes(where condition: (String) -> Bool) -> [Int32] {
-        ((try? Files.list("/proc")) ?? []).compactMap { Int32($0) }.filter { pid in
+        let makers = ((try? Files.list("/proc")) ?? []).compactMap { Int32($0) }.filter { pid in
             guard pid != getpid(), let line = try? Files.readText("/proc/\(pid)/cmdline") else { return false }
             let program = line.prefix { $0 != "\0" }.split(separator: "/").last ?? ""
             return ["conmon", "crun", "runc"].contains(program) && condition(line)
         }
+        return makers + makers.flatMap(descendants)
+    }
+
+    /// A runtime may be a script that runs others.
+    private static func descendants(of pid: Int32) -> [Int32] {
+        let text = (try? Files.readText("/proc/\(pid)/task/\(pid)/children")) ?? ""
+        let children = text.split(separator: " ").compactMap { Int32($0) }
+        return children + children.flatMap(descendants)
     }
 
     /// Removes the directories and cgroups that containers share, as far as none is in them. For a host that nothing of
@@ -354,6 +375,25 @@ package struct Engine: Sendable {
         if let pid = report.pid { return pid }
         throw EscaleError.startFailed(name, saying: report.message)
     }
+}
+
+/// Does something when a time is over, unless it is ended before.
+private struct Patience: ~Copyable {
+    private let task: Task<Void, any Error>
+    private let flag = Flag()
+
+    private final class Flag: Sendable { let isSet = Atomic(false) }
+
+    init(_ limit: Duration, _ act: @escaping @Sendable () async throws -> Void) {
+        task = Task { [flag] in
+            try await Task.sleep(for: limit)
+            flag.isSet.store(true, ordering: .relaxed)
+            try await act()
+        }
+    }
+
+    var isOver: Bool { flag.isSet.load(ordering: .relaxed) }
+    func end() { task.cancel() }
 }
 
 extension ChildProcess {

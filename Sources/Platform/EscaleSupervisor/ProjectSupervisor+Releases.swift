@@ -123,7 +123,8 @@ extension ProjectSupervisor {
             republish()
         }
         if after.isTerminal && !before.isTerminal {
-            blocked = blocked.filter { !$0.value.whileMaking }
+            // Another version is wanted from now on; one that failed and stays has had its try.
+            if after.state != .failed { blocked = blocked.filter { !$0.value.whileMaking } }
             try pruneReleases()
         }
     }

@@ -48,7 +48,7 @@ extension ProjectSupervisor {
         let (state, exitCode): (ContainerSummary.State, Int32?) =
             switch container.phase {
             case .created, .starting: (.created, nil)
-            case .running: (container.isPaused == true ? .paused : .running, nil)
+            case .running: (container.isPaused == true ? .paused : stopping.contains(container.id) ? .stopping : .running, nil)
             case .exited(let code): (isRestarting(container, code) ? .restarting : .exited, code)
             }
         let health: ContainerSummary.Health? =

@@ -802,6 +802,7 @@ def _(bench):
 
         first = begin("stop")
         eventually("the first is at work", lambda: "asked" in project.logs("web"), True)
+        same("state meanwhile", states(project), {"web-1": "stopping"})
         second = begin("up", "-d")
         said = second.stdout.readline()
         second.send_signal(signal.SIGINT)
@@ -813,6 +814,16 @@ def _(bench):
         same("exit code of stop", first.returncode, 0)
         same("state", states(project), {"web-1": "running"})
         says(third, "Waiting", "Ready")
+
+
+@area.scenario("a runtime that hangs is ended, said, and leaves nothing")
+def _(bench):
+    with bench.project("v-hangs", "services: {}") as project:
+        project.write("hangs", "#!/bin/sh\ncase \"$*\" in *create*) sleep 86399;; esac\nexec /usr/bin/crun \"$@\"\n", mode=0o755)
+        project.write("compose.yaml", f"services: {{web: {{image: base:1, command: sleep 9999, runtime: {project.directory}/hangs}}}}")
+        said = project.escale("up", "-d", check=False, timeout=60)
+        says(said, "the OCI runtime did nothing for 30s", "escale system logs")
+        same("its processes", subprocess.run(["pgrep", "-f", "sleep 86399"], stdout=subprocess.PIPE, text=True).stdout, "")
 
 
 @area.scenario("a command that comes during a release of its service is refused with what to do")

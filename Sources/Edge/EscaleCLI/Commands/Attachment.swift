@@ -115,7 +115,7 @@ struct Attachment: Sendable {
                 guard let end = try await group.next() ?? nil else { continue }
                 let now = try await client.containers(of: project).first { $0.id == end.container.id }
                 // One that its policy starts again goes on.
-                guard now?.state != .restarting, now?.state != .running else {
+                guard now?.state != .restarting, now?.isRunning != true else {
                     waiting.remove(end.container.id)
                     continue
                 }
