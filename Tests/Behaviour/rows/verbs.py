@@ -561,6 +561,13 @@ class Terminal:
                     self.text += os.read(self.master, 65536).decode(errors="replace")
                 except OSError:
                     pass
+        # What it said last may still be on its way.
+        while select.select([self.master], [], [], 0.1)[0]:
+            try:
+                piece = os.read(self.master, 65536)
+            except OSError:
+                break
+            self.text += piece.decode(errors="replace")
         os.close(self.master)
         return self.process.returncode
 
