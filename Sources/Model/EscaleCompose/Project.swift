@@ -338,6 +338,8 @@ package struct Volume: Codable, Hashable, Sendable {
     package var isExternal: Bool
     package var labels: [String: String]
     package var options: VolumeOptions?
+    /// `x-escale.size`; only a cluster goes by it.
+    package var size: ByteCount?
 
     package init(key: String, name: VolumeName, isExternal: Bool = false, labels: [String: String] = [:]) {
         self.key = key

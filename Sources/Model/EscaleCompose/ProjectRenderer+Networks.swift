@@ -48,6 +48,7 @@ extension ProjectRenderer {
                 members.add("driver_opts", volume.options?.driverOptions.flatMap(pairs))
                 members.add("external", flag(volume.isExternal))
                 members.add("labels", pairs(volume.labels))
+                members.add("x-escale", volume.size.map { .object(["size": bytes($0)]) })
                 return .init(volume.key, members.map)
             }
         )

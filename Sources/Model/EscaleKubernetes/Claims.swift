@@ -14,17 +14,17 @@ extension KubernetesMapping {
 
     mutating func claims(of services: [Service]) -> [KubernetesObject] {
         var claims: [KubernetesObject] = []
-        for volume in project.volumes(of: services) where !volume.isExternal && networkShare(volume.key) == nil {
+        for volume in project.volumes(of: services) where !volume.isExternal && networkShare(volume.key) == nil && volume.boundDirectory == nil {
             let users = services.filter { $0.mounts.contains { $0.source == .volume(key: volume.key) } }
             let inheriting = services.filter { service in
                 (service.volumesFrom ?? []).contains { source in users.contains { .service($0.name) == source.owner } }
             }
             let isShared = users.count + inheriting.count > 1 || users.contains { $0.replicas > 1 || $0.deploy?.mode == .global }
-            let size = volume.options?.driverOptions?["size"].flatMap(ByteCount.init(compose:)).map(Self.quantity)
+            let size = volume.size.map(Self.quantity)
             if size == nil {
                 note(
                     .approximated, at: ["volumes", volume.key],
-                    "the claim is for \(Self.usualSize), since the file has no size: give one with driver_opts: {size: 10g}")
+                    "the claim is for \(Self.usualSize), since the file has no size: give it one with x-escale: {size: 10g}")
             }
             if isShared {
                 note(

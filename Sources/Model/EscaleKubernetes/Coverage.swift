@@ -47,7 +47,7 @@ package struct Coverage: Sendable {
             for pair in mapping.pairs {
                 let path = pattern.isEmpty ? pair.key : "\(pattern).\(pair.key)"
                 let name = key.isEmpty ? pair.key : "\(key).\(pair.key)"
-                if Self.attributes[path] != nil || (pair.key == "x-escale" && ["", "services.*"].contains(pattern)) {
+                if Self.attributes[path] != nil || (pair.key == "x-escale" && ["", "services.*", "volumes.*"].contains(pattern)) {
                     let isCovered = isInherited || !note(pair, path: path, key: name)
                     visit(pair.value, pattern: path, key: name, isInherited: isCovered, disabled: disabled)
                 } else if Self.wildcards.contains(below), !(pattern == "services" && disabled.contains(pair.key)) {

@@ -47,7 +47,7 @@ extension KubernetesMapping {
         }
         let targets = Set(service.mounts.map(\.target))
         for directory in images[service.imageName(in: project.name)]?.volumes ?? [] where !targets.contains(directory) {
-            add(Mount(.anonymous, target: directory), of: service, to: &pod)
+            add(Mount(.anonymous, target: directory), of: service, to: &pod, because: "image")
         }
         return pod
     }
@@ -71,7 +71,8 @@ extension KubernetesMapping {
         return found
     }
 
-    private mutating func add(_ mount: Mount, of service: Service, to pod: inout PodVolumes) {
+    /// - Parameter attribute: what of the file brings it.
+    private mutating func add(_ mount: Mount, of service: Service, to pod: inout PodVolumes, because attribute: String = "volumes") {
         let subpath = mount.options?.subpath
         switch mount.source {
         case .volume(let key):
@@ -82,7 +83,7 @@ extension KubernetesMapping {
             }
         case .anonymous:
             note(
-                .approximated, service, "volumes",
+                .approximated, service, attribute,
                 "\(mount.target): a volume without a name lives as long as its pod, and is empty again in the next one")
             let name = pod.volume("data-\(mount.target)", key: "anonymous \(mount.target)", ["emptyDir": .map([])])
             pod.mount(name, at: mount.target)
@@ -106,6 +107,9 @@ extension KubernetesMapping {
 
     private func volumeSource(_ key: String) -> KeyValuePairs<String, YAMLValue?> {
         if let share = networkShare(key) { return ["nfs": share] }
+        if let path = project.volumes.first(where: { $0.key == key })?.boundDirectory {
+            return ["hostPath": .object(["path": .string(path)])]
+        }
         return ["persistentVolumeClaim": .object(["claimName": .string(claimName(key))])]
     }
 

@@ -156,7 +156,8 @@ extension Treatment {
         mapped("services.*.volumes_from", "the same volumes at the same places"),
         approximated(
             "volumes.*.driver", "the cluster's storage class", but: "drivers are Docker's; choose one with `--storage-class`"),
-        approximated("volumes.*.driver_opts", "NFS as such; `size` as the claim's request", but: "others mean nothing to a storage class"),
+        approximated("volumes.*.driver_opts", "NFS as such; a bound directory as the node's own", but: "a storage class has parameters of its own"),
+        mapped("volumes.*.x-escale.size", "the claim's request"),
         mapped("volumes.*.external", "a claim that is there"),
         local("volumes.*.name", "of this machine; an external one's is the claim's"),
         lost("volumes.*.labels", "nothing there goes by them"),

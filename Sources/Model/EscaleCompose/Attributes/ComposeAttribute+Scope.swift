@@ -66,6 +66,7 @@ extension ComposeAttribute {
         case configExternal = "configs.*.external"
         case model = "models.*"
 
+        case volumeEscale = "volumes.*.x-escale"
         case fileEscale = "x-escale"
         case fileRelease = "x-escale.release"
         case fileRegistry = "x-escale.registry"

@@ -54,6 +54,7 @@ package struct EscaleAttributeValue: Hashable, Sendable {
                 "secret": (.text, "The secret with its password; in a cluster it is expected to be there."),
             ]
         )
+        + values(.volumeEscale, ["size": (.size, "In Kubernetes: how large the volume is to be.")])
         + values(
             .autoscale,
             required: ["max"],

@@ -16,6 +16,7 @@ package enum EscaleSchema {
             "properties",
             .map([
                 .init("x-escale", ValueShape.section(.fileEscale).schema),
+                .init("volumes", members(.map([.init("properties", .map([.init("x-escale", ValueShape.section(.volumeEscale).schema)]))]))),
                 .init("services", members(.map([.init("properties", .map([.init("x-escale", ValueShape.section(.serviceEscale).schema)]))]))),
             ])
         ),

@@ -1,7 +1,8 @@
 extension ComposeAttribute {
     /// Volumes and what a service mounts.
     static let mountAttributes: [ComposeAttribute] =
-        executed(.volume, "name", "external", "driver", "driver_opts")
+        executed(.volume, "name", "external", "driver", "driver_opts", "x-escale")
+        + warned(.volumeEscale, "size", instead: "nothing bounds a volume of this machine; Kubernetes goes by it")
         + accepted(.volume, "labels", "nothing here goes by them; they are kept and shown by `escale config`")
         + accepted(.volumeExternal, "name", "the old form of `name` beside `external: true`")
         + executed(.mount, "type", "source", "target", "read_only", "bind", "image", "volume", "tmpfs")

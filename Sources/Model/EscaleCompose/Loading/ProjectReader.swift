@@ -221,6 +221,8 @@ struct ProjectReader {
             options.driver = driver(section?["driver"], usual: "local")
             options.driverOptions = section?["driver_opts"].flatMap(volumeOptions)
             volume.options = filled(options, unlike: VolumeOptions())
+            let escale = section?["x-escale"]?.filledSection(.volumeEscale, hint: "write x-escale: {size: 10g}")
+            volume.size = escale?["size"]?.bytes()
             return volume
         }
     }

@@ -1,0 +1,119 @@
+import EscaleCompose
+import EscaleCore
+import EscaleKubernetes
+import EscaleYAML
+import Foundation
+import Testing
+
+@Suite struct MappingTests {
+    @Test(arguments: MappingCase.all())
+    func aFileBecomesTheseObjects(file: MappingCase) throws {
+        let (set, coverage) = try file.manifests()
+        var text = ManifestFiles.stream(set)
+        let words = coverage.findings.compactMap(\.diagnostic).map { "# \($0.position.map { "\($0): " } ?? "")\($0.message)\n" }
+        text = words.joined() + text
+        try expectGolden(text, at: "\(MappingCase.directory)/\(file.name).manifests.yaml")
+    }
+
+    @Test func thereAreFortyFiles() { #expect(MappingCase.all().count >= 40) }
+
+    /// Whatever the options, no object has the name of another of its kind, and every name is good for the API.
+    @Test(arguments: MappingCase.all())
+    func namesAreNames(file: MappingCase) throws {
+        for options in Self.variants {
+            let objects = try file.manifests(options).set.objects
+            var seen: Set<String> = []
+            for object in objects {
+                #expect(seen.insert(object.description).inserted, "twice: \(object)")
+                #expect(object.name.wholeMatch(of: /[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/) != nil, "\(object)")
+            }
+        }
+    }
+
+    /// The same file gives the same text, and what is printed as a canonical compose file too.
+    @Test(arguments: MappingCase.all())
+    func theMappingIsAFunction(file: MappingCase) throws {
+        #expect(ManifestFiles.stream(try file.manifests().set) == ManifestFiles.stream(try file.manifests().set))
+    }
+
+    /// A value of a secret is in no manifest that nobody asked to have it.
+    @Test(arguments: MappingCase.all())
+    func secretsStaySecret(file: MappingCase) throws {
+        let project = try #require(try file.load().project)
+        var values = project.secrets.compactMap(\.content)
+        values += project.services.flatMap { service in
+            service.environment.filter { $0.key.contains("PASSWORD") && !$0.key.hasSuffix("_FILE") }.map(\.value)
+        }
+        for options in Self.variants where options.secrecy != .values {
+            let text = ManifestFiles.stream(try file.manifests(options).set)
+            for value in values + ["hunter2"] where value.count > 3 {
+                #expect(!text.contains(value), "\(value)")
+                #expect(!text.contains(Data(value.utf8).base64EncodedString()), "\(value)")
+            }
+        }
+    }
+
+    @Test func everyAttributeHasATreatment() {
+        for attribute in ComposeAttribute.table where attribute.name != "x-escale" {
+            #expect(Treatment.of(attribute.path) != nil, "\(attribute.path): say in TreatmentTable what becomes of it")
+        }
+    }
+
+    @Test func everyTreatmentIsOfAnAttribute() {
+        let known = Set(ComposeAttribute.table.map(\.path))
+        for row in Treatment.table { #expect(known.contains(row.path), "\(row.path) is no attribute") }
+        let paths = Treatment.table.map(\.path)
+        #expect(Set(paths).count == paths.count, "one stands there twice")
+    }
+
+    /// What is said of an attribute is said where the file has it.
+    @Test(arguments: MappingCase.all())
+    func everyKeyHasItsPlace(file: MappingCase) throws {
+        let lines = try String(contentsOfFile: "\(MappingCase.directory)/\(file.name).yaml", encoding: .utf8)
+            .split(separator: "\n", omittingEmptySubsequences: false)
+        for finding in try file.manifests().coverage.findings {
+            let keys = finding.key.split(separator: ".")
+            guard keys.count == 3, let key = keys.last, finding.position.file.hasSuffix("\(file.name).yaml") else { continue }
+            let line = try #require(lines.indices.contains(finding.position.line - 1) ? lines[finding.position.line - 1] : nil)
+            #expect(line.dropFirst(finding.position.column - 1).hasPrefix(key), "\(finding.key) is not at \(finding.position)")
+        }
+    }
+
+    @Test func thePageIsWhatTheTableSays() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        try expectGolden(MappingPage.markdown(), at: root.appending(path: "docs/reference/kubernetes.md").path(percentEncoded: false))
+    }
+
+    @Test func anOverlayMakesOneProjectOfTheOther() throws {
+        let base = try MappingCase(name: "web-api-db").manifests().set
+        var options = MappingOptions()
+        options.publishing = .nodePort
+        let files = Kustomization.files(base, overlays: [("prod", try MappingCase(name: "web-api-db").manifests(options).set)])
+        #expect(files["base/kustomization.yaml"]?.contains("deployment-api.yaml") == true)
+        let overlay = try #require(files["overlays/prod/kustomization.yaml"])
+        #expect(overlay.contains("patches:") && files["overlays/prod/patch-service-web-published.yaml"]?.contains("NodePort") == true, "\(overlay)")
+    }
+
+    @Test func aChartHasItsValues() throws {
+        let files = HelmChart.files(try MappingCase(name: "misread").manifests().set)
+        let template = try #require(files["templates/deployment-app.yaml"])
+        #expect(template.contains("image: {{ .Values.app.image | quote }}"))
+        #expect(template.contains("replicas: {{ .Values.app.replicas | int }}"))
+        #expect(template.contains("{{ \"{{\" }} template }}"), "braces of the file's own are text: \(template)")
+        #expect(files["values.yaml"]?.contains("image: a:1") == true)
+    }
+
+    static let variants: [MappingOptions] = {
+        var gateway = MappingOptions()
+        gateway.routing = .gateway
+        gateway.secrecy = .external
+        gateway.strategies = .argo
+        var ports = MappingOptions()
+        ports.publishing = .nodePort
+        ports.secrecy = .values
+        ports.registry = "registry.example.org/team"
+        ports.pullSecrets = ["pull"]
+        ports.storageClass = "fast"
+        return [MappingOptions(), gateway, ports]
+    }()
+}
