@@ -46,3 +46,16 @@ if [ -n "$missing" ]; then
     left=$(missing_packages "$@")
     [ -z "$left" ] || fail "not installed after all: $left" "try: apt-get install $left"
 fi
+
+# What Debian doesn't have, for tests alone: the schemas of Kubernetes, from PyPI, in the checkout.
+case " $* " in
+*" test "*)
+    python=$ROOT/.build/python
+    if ! "$python/bin/python" -c 'import kubernetes_validate' 2>/dev/null; then
+        step "installing kubernetes-validate into .build/python"
+        mkdir -p "$ROOT/.build"
+        run_quietly "venv" python3 -m venv "$python"
+        run_quietly "pip install" "$python/bin/pip" install --quiet --disable-pip-version-check kubernetes-validate
+    fi
+    ;;
+esac

@@ -39,6 +39,12 @@ compose_files() {
     "$ESCALE_BIN/escale-fuzz" "$ROOT/Tests/Golden/compose" --inputs 40000 --seed 1
 }
 
+# What compose files become in Kubernetes, by its own schemas.
+kubernetes() {
+    step "manifests for Kubernetes"
+    "$ROOT/.build/python/bin/python" "$ROOT/Tests/Kubernetes/schemas.py" | sed 's/^/    /'
+}
+
 # Each key of a service and each flag of a command, by what is to be seen of it; and processes killed, until all is well again.
 behaviour() {
     step "the behaviour table, real faults"
@@ -110,6 +116,7 @@ step "tests"
 swift_tests
 simulation
 compose_files
+kubernetes
 behaviour
 logs
 host

@@ -15,6 +15,14 @@ import Testing
         try expectGolden(text, at: "\(MappingCase.directory)/\(file.name).manifests.yaml")
     }
 
+    /// Gateways, stores of secrets and Argo Rollouts; ports of nodes and values in the manifests.
+    @Test(arguments: ["blue-green", "canary", "http", "secrets", "ports", "autoscale"], [1, 2])
+    func thereAreOtherWays(name: String, variant: Int) throws {
+        let set = try MappingCase(name: name).manifests(Self.variants[variant]).set
+        try expectGolden(
+            ManifestFiles.stream(set), at: "\(MappingCase.directory)/\(name).\(variant == 1 ? "gateway" : "ports").manifests.yaml")
+    }
+
     @Test func thereAreFortyFiles() { #expect(MappingCase.all().count >= 40) }
 
     /// Whatever the options, no object has the name of another of its kind, and every name is good for the API.
