@@ -31,7 +31,7 @@ extension API {
                 let records = try await follower.next(current)
                 if !records.isEmpty { try await writer.write(lines: records) }
                 let isOver = !current.contains(where: \.isLive)
-                if records.isEmpty && (isOver || selection.isPast(.wall)) { idle += 1 } else { idle = 0 }
+                if records.isEmpty && (isOver || selection.isPast(.now)) { idle += 1 } else { idle = 0 }
                 if idle > 5 { return }
                 if records.isEmpty { try await Task.sleep(for: .milliseconds(100)) }
             }

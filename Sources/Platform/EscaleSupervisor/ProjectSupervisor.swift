@@ -168,15 +168,6 @@ actor ProjectSupervisor {
         }.sorted { "\($0.key)" < "\($1.key)" }.first?.value.error
     }
 
-    /// Whether no time that goes by matters: nothing is under way, nothing waits.
-    var isQuiet: Bool {
-        guard busy.isEmpty, release?.release.isLive != true else { return false }
-        guard !containers.values.contains(where: { $0.drainingSince != nil || $0.health == .starting }) else { return false }
-        guard let desired = effective else { return true }
-        let plan = plan(desired: desired, observed: observed, now: .now)
-        return plan.steps.isEmpty && plan.waits.isEmpty && plan.wakeAt == nil
-    }
-
     private var plannedSteps: [Step] {
         guard let desired = effective else { return [] }
         return plan(desired: desired, observed: observed, now: .now).steps

@@ -190,8 +190,3 @@ struct ContainerRecord: Codable, Sendable {
         }
     }
 }
-
-extension ContainerRecord {
-    /// The latest moment that is written down of it.
-    var lastMoment: Timestamp { [createdAt, startedAt, finishedAt, drainingSince, readySince].compactMap { $0 }.max() ?? createdAt }
-}

@@ -5,7 +5,6 @@ package import EscaleCore
 import EscaleEngine
 import EscaleGateway
 import EscaleOCI
-import EscalePlan
 import EscaleSystem
 import Glibc
 
@@ -27,8 +26,6 @@ package actor Supervisor {
         try await platform.engine.sweep(keeping: Set(containers.map(\.id)))
         try await builds.disconnectIfIdle()
         let records = try platform.store.projects()
-        // Should the clock have been set back since: nothing that a former daemon wrote down is yet to come.
-        Timestamp.followWallClock(notBefore: (containers.map(\.lastMoment) + records.map(\.desired.requestedAt)).max() ?? .wall)
         let networks = Dictionary(grouping: try platform.store.networks(), by: \.project)
         let volumes = Dictionary(grouping: try platform.store.volumes(), by: \.project)
         let byProject = Dictionary(grouping: containers, by: \.project)
@@ -50,7 +47,6 @@ package actor Supervisor {
         while true {
             try await Task.sleep(for: interval)
             Memory.trim()
-            await followClock()
             await lookAfterStranded()
             do {
                 if try await platform.network.repair() { platform.log.warning("the network was repaired") }
@@ -58,16 +54,6 @@ package actor Supervisor {
                 platform.log.error("the network can't be repaired", ["error": "\(error)"])
             }
         }
-    }
-
-    /// Takes over the wall clock's time where that was set forward, once nothing is measured: a delay or a release would be cut
-    /// short. Where it was set back, time goes on as it did.
-    private func followClock() async {
-        let jump = Timestamp.wall - .now
-        guard jump > .seconds(1) else { return }
-        for project in projects.values { guard await project.isQuiet else { return } }
-        platform.log.warning("the clock was set forward", ["by": jump.composeText])
-        Timestamp.followWallClock(notBefore: .now)
     }
 
     /// Puts the network's rules back at once where others change them; until the task is cancelled.

@@ -41,7 +41,6 @@ final class Schedule: @unchecked Sendable {
         try begin()
         for _ in 0..<Int.random(in: 1...6, using: &random) {
             try issue(command())
-            setClock()
             try go(for: random.time(random.chance(40) ? 0...800 : 0...30_000))
         }
         try makePeace()
@@ -56,7 +55,6 @@ final class Schedule: @unchecked Sendable {
     /// Starts a daemon, which may die at any of its first writes and calls.
     private func begin() throws {
         lives += 1
-        setClock()
         let mayDie = !host.isBenign && random.chance(60)
         let life = mayDie ? Int.random(in: 0...(random.chance(50) ? 60 : 600), using: &random) : nil
         let daemon = Daemon(host: host, number: lives, lifeLeft: life)
@@ -83,15 +81,6 @@ final class Schedule: @unchecked Sendable {
                 daemon.kill()
             }
         }
-    }
-
-    /// Somebody sets the clock on the wall, by seconds or by days, forward or back.
-    private func setClock() {
-        guard !host.isBenign, random.chance(15) else { return }
-        let distance = random.time(random.chance(50) ? 0...20_000 : 0...200_000_000)
-        let isForward = random.chance(50)
-        host.note("the clock is set \(isForward ? "forward" : "back") by \(distance)")
-        time.jump(isForward ? distance : .zero - distance)
     }
 
     /// Lets things happen for some time; a daemon that dies meanwhile is followed by the next.
