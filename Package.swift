@@ -184,6 +184,7 @@ let testTargets: [Target] = [
     tests("EscaleKubernetesTests", ["EscaleKubernetes", "EscaleCompose", "EscaleYAML", "EscaleCore", "EscaleTestSupport"]),
     tests("EscaleReleaseTests", ["EscaleTestSupport", "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleRelease"]),
     tests("EscalePlanTests", ["EscaleTestSupport", "EscaleCore", "EscaleCompose", "EscalePlan"]),
+    tests("EscaleSupervisorTests", ["EscaleTestSupport", "EscaleCore", "EscaleSupervisor"]),
     tests("EscaleRuntimeSpecTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleEngine"]),
     tests("EscaleSystemTests", ["EscaleTestSupport", "EscaleCore", "EscaleSystem"]),
     tests("EscaleEngineTests", ["EscaleTestSupport", "EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleEngine"]),

@@ -39,16 +39,14 @@ package struct ContainerProcesses: Codable, Hashable, Sendable {
 package struct ContainerExit: Codable, Hashable, Sendable {
     /// 128 + the signal for one that a signal ended.
     package let code: Int32
-    package let at: Timestamp
     package let outOfMemory: Bool
     /// Whether nobody saw it end, such as over a reboot; the code is 137 then.
     package let unseen: Bool
     /// Whether the machine ended, and it with it.
     package var endedWithHost = false
 
-    package init(code: Int32, at: Timestamp, outOfMemory: Bool, unseen: Bool, endedWithHost: Bool = false) {
+    package init(code: Int32, outOfMemory: Bool, unseen: Bool, endedWithHost: Bool = false) {
         self.code = code
-        self.at = at
         self.outOfMemory = outOfMemory
         self.unseen = unseen
         self.endedWithHost = endedWithHost
@@ -204,7 +202,7 @@ package struct Engine: Sendable {
             // A log that can't be completed lacks a line's end at worst; the exit counts all the same.
             try? ContainerLogReader.seal(directory: bundle.state, at: .now)
             return ContainerExit(
-                code: code ?? 137, at: .now, outOfMemory: ranOut, unseen: code == nil,
+                code: code ?? 137, outOfMemory: ranOut, unseen: code == nil,
                 endedWithHost: code == nil && !Files.exists(bundle.directory))
         }
     }

@@ -97,7 +97,7 @@ package actor BuildContainers {
             image: "", imageID: Digest(bytes: [UInt8](repeating: 0, count: 32)),
             addresses: command.network == .own
                 ? try await platform.network.allocate([Self.network.name], for: id) : [],
-            ports: [], stopSignal: 15, createdAt: .now)
+            ports: [], stopSignal: 15, createdAt: platform.clock.now)
         running[id] = (container, command)
         try await publish()
         return container

@@ -10,7 +10,7 @@ final class CommandQueue: Sendable {
     private struct Entry {
         let id: Int
         let name: String
-        let since: Timestamp
+        let since: ContinuousClock.Instant
         /// `nil` for the one whose turn it is.
         var turn: CheckedContinuation<Void, any Error>?
     }
@@ -42,7 +42,7 @@ final class CommandQueue: Sendable {
         if let (name, since) = before {
             observer(
                 ProgressEvent(
-                    subject, .working, "Waiting", reason: "for \(name), under way for \(max(0, Int((Timestamp.now - since) / .seconds(1)))) s",
+                    subject, .working, "Waiting", reason: "for \(name), under way for \(max(0, Int((ContinuousClock.now - since) / .seconds(1)))) s",
                     at: .now))
             try await turn(of: id)
             observer(ProgressEvent(subject, .done, "Ready", at: .now))

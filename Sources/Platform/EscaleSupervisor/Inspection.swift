@@ -12,7 +12,7 @@ extension ProjectSupervisor {
         let recipe = recipes[VersionID(container.replica)]
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .withoutEscapingSlashes]
-        return Array(try encoder.encode(Inspection(container, recipe, log: platform.engine.directories.state)))
+        return Array(try encoder.encode(Inspection(container, recipe, platform.clock, log: platform.engine.directories.state)))
     }
 }
 
@@ -118,14 +118,14 @@ private struct Inspection: Encodable {
 
     private static let never = "0001-01-01T00:00:00Z"
 
-    init(_ container: ContainerRecord, _ recipe: Recipe?, log state: String) {
+    init(_ container: ContainerRecord, _ recipe: Recipe?, _ clock: SteadyClock, log state: String) {
         let spec = container.blueprint.spec
         let service = recipe?.service
         Id = container.id.rawValue
-        Created = container.createdAt.description
+        Created = clock.wall(container.createdAt).description
         Path = spec.arguments.first ?? ""
         Args = Array(spec.arguments.dropFirst())
-        State = Self.state(container)
+        State = Self.state(container, clock)
         Image = container.imageID.description
         LogPath = "\(state)/containers/\(container.id)/log"
         Name = "/\(container.name)"
@@ -158,7 +158,7 @@ private struct Inspection: Encodable {
         return quota.multipliedReportingOverflow(by: 1_000_000_000).partialValue / Int64(max(limits?.cpuPeriod ?? 100_000, 1))
     }
 
-    private static func state(_ container: ContainerRecord) -> Condition {
+    private static func state(_ container: ContainerRecord, _ clock: SteadyClock) -> Condition {
         let (status, code): (String, Int32) =
             switch container.phase {
             case .created, .starting: ("created", 0)
@@ -169,7 +169,8 @@ private struct Inspection: Encodable {
             Status: status, Running: container.processes != nil, Paused: container.isPaused == true,
             OOMKilled: container.reason == ContainerRecord.outOfMemory, Pid: container.processes?.container.pid ?? 0, ExitCode: code,
             Error: container.processes == nil && container.startedAt == nil ? container.reason ?? "" : "",
-            StartedAt: container.startedAt?.description ?? never, FinishedAt: container.finishedAt?.description ?? never,
+            StartedAt: container.startedAt.map(clock.wall)?.description ?? never,
+            FinishedAt: container.finishedAt.map(clock.wall)?.description ?? never,
             Health: container.health.map { Condition.Health(Status: $0.rawValue) })
     }
 

@@ -17,6 +17,8 @@ package struct Platform: Sendable {
     let meter: TrafficMeter
     let events: EventLog
     package let log: Log
+    /// For what is recorded and compared; what is only shown has the wall clock's time.
+    var clock: SteadyClock { store.clock }
 
     /// Opens the state below the directories and takes the networks up again.
     ///
@@ -29,7 +31,6 @@ package struct Platform: Sendable {
         self.engine = engine
         self.images = images
         self.gateway = gateway
-        meter = TrafficMeter(accessLog: gateway.accessLogFile)
         self.log = log
         self.volumes = volumes
         let directories = engine.directories
@@ -39,6 +40,7 @@ package struct Platform: Sendable {
             try store.tidy(at: .now)
             return store
         }
+        meter = TrafficMeter(accessLog: gateway.accessLogFile, clock: store.clock)
         network = AddressBook(
             controller: controller, gateway: gateway, instance: instance, store: store, records: try store.networks())
         events = EventLog(store: store, log: log)

@@ -67,13 +67,13 @@ extension ProjectSupervisor {
     ) async throws -> UpResult {
         if request.release == nil, var current = release, !current.release.isTerminal {
             let before = current.release
-            try current.release.abort(now: .now)
+            try current.release.abort(now: now)
             return try await turnRound(current, before, observer)
         }
         let target = try rollbackTarget(request.release)
         var next = ProjectRecord(project: target.project, desired: target.desired, images: [:], salts: target.salts)
         next.desired.goal = .up
-        next.desired.requestedAt = .now
+        next.desired.requestedAt = now
         next.desired.services = []
         var recipes: [ServiceName: Recipe] = [:]
         for service in target.desired.services {
@@ -198,7 +198,7 @@ extension ProjectSupervisor {
         _ request: UpRequest, _ wanted: Set<ServiceName>, besides: [Service] = []
     ) throws -> (record: ProjectRecord, recipes: [ServiceName: Recipe]) {
         var project = request.project
-        let now = Timestamp.now
+        let now = now
         let untouched = untouchedServices(project, wanted)
         let kept = request.keepsExisting ? existingServices(wanted, since: now) : []
         // What stays as it was is still made from what the file said then.
@@ -288,10 +288,10 @@ extension ProjectSupervisor {
             record
             ?? ProjectRecord(
                 project: Project(name: name, workingDirectory: "/"),
-                desired: DesiredProject(goal: .stopped, requestedAt: .now))
+                desired: DesiredProject(goal: .stopped, requestedAt: now))
         guard exists || (request.removeVolumes && !volumes.isEmpty) else { return }
         next.desired.goal = .down(removeVolumes: request.removeVolumes)
-        next.desired.requestedAt = .now
+        next.desired.requestedAt = now
         try await pursue(next, stopTimeout: request.timeout, timeout: nil, observer: observer) { _, _ in !self.exists }
         // One that never got as far as a container has told the network what it expects, and nothing else took that back.
         try await publish()
@@ -385,7 +385,7 @@ extension ProjectSupervisor {
 
     /// Whether an `up` has got there; throws why it never will.
     func check(_ desired: DesiredProject, _ observed: ObservedProject, wait: Bool) async throws -> Bool {
-        switch progress(of: desired, observed, healthy: wait, now: .now) {
+        switch progress(of: desired, observed, healthy: wait, now: now) {
         case .met: return true
         case .pending: return false
         case .failed(let failure):

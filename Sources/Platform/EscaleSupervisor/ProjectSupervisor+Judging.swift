@@ -53,7 +53,7 @@ extension ProjectSupervisor {
     }
 
     private func figures(of service: ServiceName, _ generation: Int, since: Timestamp) async throws -> TrafficFigures {
-        var all = try await platform.meter.figures(of: addresses(of: service, generation), since: since, now: .now)
+        var all = try await platform.meter.figures(of: addresses(of: service, generation), since: since, now: now)
         // Probes of ours go past the gateway.
         if let probes = probes(of: service, generation, since) {
             all.requests += probes.count
@@ -93,7 +93,7 @@ extension ProjectSupervisor {
                 let answer = try? await client?.send(HTTPRequest(.get, path), timeout: .seconds(5))
                 let isGood = answer.map { $0.status.rawValue < 500 } ?? false
                 probeResults[version, default: []].append(
-                    .init(at: .now, isGood: isGood, time: ContinuousClock.now - begun))
+                    .init(at: now, isGood: isGood, time: ContinuousClock.now - begun))
             }
         }
     }
@@ -106,13 +106,13 @@ extension ProjectSupervisor {
 
     private func runChecks(_ window: Window) async {
         let service = window.change.service
-        if let last = checkedAt[service], last >= window.since, Timestamp.now - last < window.analysis.interval { return }
+        if let last = checkedAt[service], last >= window.since, now - last < window.analysis.interval { return }
         guard window.analysis.prometheus != nil || window.analysis.command != nil else { return }
         var results: [ServiceView.Check] = []
         if let query = window.analysis.prometheus { results.append(await ask(query)) }
         if let command = window.analysis.command { results.append(await run(command)) }
         checks[service] = results
-        checkedAt[service] = .now
+        checkedAt[service] = now
     }
 
     private func run(_ arguments: [String]) async -> ServiceView.Check {
@@ -169,12 +169,12 @@ extension ProjectSupervisor {
     func meterWhileWatched() async {
         while !Task.isCancelled {
             var recent: [ServiceName: [Int: TrafficFigures]] = [:]
-            let since = Timestamp.now + .seconds(-5)
+            let since = now + .seconds(-5)
             for change in release?.release.changes ?? [] {
                 for generation in Set([change.new, change.old].compactMap { $0 }) {
                     // A log that can't be read leaves the display without figures.
                     recent[change.service, default: [:]][generation] = try? await platform.meter.figures(
-                        of: addresses(of: change.service, generation), since: since, now: .now)
+                        of: addresses(of: change.service, generation), since: since, now: now)
                 }
             }
             recentFigures = recent

@@ -11,7 +11,7 @@ extension ProjectSupervisor {
         _ draft: ProjectRecord, orphans: [String], _ observer: @escaping @Sendable (ProgressEvent) -> Void
     ) throws -> UpResult {
         let (next, made) = planRelease(draft, trigger: "up", strategy: nil, isRollback: false)
-        let steps = EscalePlan.preview(desired: next.desired, observed: observed, now: .now)
+        let steps = EscalePlan.preview(desired: next.desired, observed: observed, now: now)
         if let made, made.isProtected {
             for change in made.release.changes {
                 observer(

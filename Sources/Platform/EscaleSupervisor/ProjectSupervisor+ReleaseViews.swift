@@ -12,10 +12,10 @@ extension ProjectSupervisor {
         guard var current = release, current.release.isLive else { throw EscaleError.noReleaseRuns(name) }
         let before = current.release
         switch command.action {
-        case .promote: try current.release.promote(now: .now)
-        case .pause: try current.release.pause(now: .now)
-        case .resume: try current.release.resume(now: .now)
-        case .abort: try current.release.abort(now: .now)
+        case .promote: try current.release.promote(now: now)
+        case .pause: try current.release.pause(now: now)
+        case .resume: try current.release.resume(now: now)
+        case .abort: try current.release.abort(now: now)
         }
         blocked = blocked.filter { !$0.value.whileMaking }
         try keep(current, before)
@@ -40,7 +40,8 @@ extension ProjectSupervisor {
         let release = record.release
         return ReleaseSummary(
             number: release.number, state: release.publicState, reason: release.reason, trigger: release.trigger,
-            createdAt: release.createdAt, finishedAt: release.finishedAt, services: release.changes.map(\.service),
+            createdAt: platform.clock.wall(release.createdAt),
+            finishedAt: release.finishedAt.map(platform.clock.wall), services: release.changes.map(\.service),
             isCurrent: release.number == self.record?.proven)
     }
 
@@ -49,7 +50,11 @@ extension ProjectSupervisor {
         guard let record = number.flatMap({ kept[$0] }) else { throw EscaleError.releaseMissing(number, of: name) }
         return ReleaseDetail(
             summary: summary(record), changes: record.release.changes.map { detail($0, record) },
-            decisions: record.release.decisions)
+            decisions: record.release.decisions.map { decision in
+                var decision = decision
+                decision.at = platform.clock.wall(decision.at)
+                return decision
+            })
     }
 
     private func detail(_ change: Change, _ record: ReleaseRecord) -> ReleaseDetail.Change {

@@ -86,11 +86,11 @@ extension ProjectSupervisor {
             record?.desired.goal == .up
         else { return nil }
         let before = current.release
-        var wakeAt = current.release.advance(views, now: .now)
+        var wakeAt = current.release.advance(views, now: now)
         // A failure is taken up at once: what follows depends on nothing that could still come.
         var rounds = 0
-        while let time = wakeAt, time <= .now, current.release.isLive, rounds < 10 {
-            wakeAt = current.release.advance(views, now: .now)
+        while let time = wakeAt, time <= now, current.release.isLive, rounds < 10 {
+            wakeAt = current.release.advance(views, now: now)
             rounds += 1
         }
         guard current.release != before else { return wakeAt }
@@ -98,7 +98,7 @@ extension ProjectSupervisor {
             try keep(current, before)
         } catch {
             platform.log.error("a release can't be kept", ["project": name.rawValue, "error": "\(error)"])
-            return .now + .seconds(1)
+            return now + .seconds(1)
         }
         return wakeAt
     }
@@ -177,7 +177,7 @@ extension ProjectSupervisor {
     /// The release that is under way, as superseded; `nil` where none is.
     func superseded(by number: Int) -> ReleaseRecord? {
         guard var current = release, !current.release.isTerminal else { return nil }
-        current.release.supersede(by: number, now: .now)
+        current.release.supersede(by: number, now: now)
         return current
     }
 
@@ -288,12 +288,12 @@ extension ProjectSupervisor {
     private func patience(_ change: Change) -> Int { change.kind == .added ? 2 : 0 }
 
     /// Whether it has had its time to listen.
-    private func isDeaf(_ container: ContainerRecord) -> Bool {
+    func isDeaf(_ container: ContainerRecord) -> Bool {
         container.isListening == false && container.health == nil
-            && Timestamp.now - (container.startedAt ?? .now) > Self.listeningLimit
+            && now - (container.startedAt ?? now) > Self.listeningLimit
     }
 
-    static let listeningLimit = Duration.seconds(60)
+    private static let listeningLimit = Duration.seconds(60)
 
     /// Why a replica is not what it should be: one line, then what it said itself.
     private func evidence(_ container: ContainerRecord, _ what: String) -> String {

@@ -63,7 +63,7 @@ extension ProjectSupervisor {
         try await unpause(containers.values.filter { chosen.contains($0.replica.service) }, observer)
         var next = record
         resumeGoal(&next)
-        let now = Timestamp.now
+        let now = now
         for index in next.desired.services.indices where wanted.contains(next.desired.services[index].name) {
             let service = next.desired.services[index].name
             // What a service depends on is started along as far as it is there.
@@ -98,7 +98,7 @@ extension ProjectSupervisor {
         var next = record
         if hold == .stopped, request.services.isEmpty {
             next.desired.goal = .stopped
-            next.desired.requestedAt = .now
+            next.desired.requestedAt = now
         } else {
             resumeGoal(&next)
             for index in next.desired.services.indices where chosen.contains(next.desired.services[index].name) {
@@ -119,7 +119,7 @@ extension ProjectSupervisor {
         try await unpause(containers.values.filter { concerned.contains($0.replica.service) }, observer)
         var next = record
         resumeGoal(&next)
-        let now = Timestamp.now
+        let now = now
         for index in next.desired.services.indices where concerned.contains(next.desired.services[index].name) {
             let isHeld = next.desired.services[index].hold != nil
             if !chosen.contains(next.desired.services[index].name), isHeld { continue }
@@ -221,7 +221,7 @@ extension ProjectSupervisor {
         try await platform.engine.resume(id, name: container.name)
         try update(id) { container in
             container.isPaused = nil
-            container.readySince = container.isReady ? .now : nil
+            container.readySince = container.isReady ? now : nil
         }
         platform.events.record("container.unpaused", container.name, of: name)
     }

@@ -109,7 +109,7 @@ extension ProjectSupervisor {
             image: recipe.imageName, imageID: recipe.imageID, addresses: addresses, names: recipe.service.names,
             namespaces: recipe.service.namespaces, mountedImages: try recipe.mountedImages(platform.images),
             ports: try await platform.network.assign(recipe.service.ports, to: id, of: recipe.service.name), stopSignal: try recipe.stopSignal(),
-            createdAt: .now, httpPort: recipe.service.http?.containerPort)
+            createdAt: now, httpPort: recipe.service.http?.containerPort)
         adjust(&container)
         try platform.store.save(container)
         containers[id] = container
@@ -132,7 +132,7 @@ extension ProjectSupervisor {
             let processes = try await launch(container, hasRun: hasRun)
             try update(id) { container in
                 container.phase = .running(processes)
-                container.startedAt = .now
+                container.startedAt = now
                 container.finishedAt = nil
                 container.wasStopped = nil
                 container.endedWithHost = nil
@@ -190,7 +190,7 @@ extension ProjectSupervisor {
                 return
             }
             container.phase = .exited(code: 127)
-            container.finishedAt = .now
+            container.finishedAt = now
             container.failures += 1
         }
         guard let updated else { return }
@@ -235,7 +235,7 @@ extension ProjectSupervisor {
 
     /// Gives the container no new traffic; returns when the host's rules say so.
     func drain(_ id: ContainerID, because reason: Reason) async throws {
-        guard let container = try update(id, { $0.drainingSince = .now }) else { return }
+        guard let container = try update(id, { $0.drainingSince = now }) else { return }
         emit(title(container.replica), .working, "Draining", reason: reason.description)
         try await publish()
         watchDrains()

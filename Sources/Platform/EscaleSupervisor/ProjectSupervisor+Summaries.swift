@@ -63,8 +63,8 @@ extension ProjectSupervisor {
             slot: container.replica.slot, generation: container.replica.generation, image: container.image, imageID: container.imageID.description,
             command: container.blueprint.spec.arguments, state: state, health: health,
             pid: container.processes?.container.pid, exitCode: exitCode, reason: container.reason,
-            restarts: container.restarts, createdAt: container.createdAt, startedAt: container.startedAt,
-            finishedAt: container.finishedAt,
+            restarts: container.restarts, createdAt: platform.clock.wall(container.createdAt),
+            startedAt: container.startedAt.map(platform.clock.wall), finishedAt: container.finishedAt.map(platform.clock.wall),
             ports: container.ports.compactMap { port in
                 port.hostPort.map {
                     .init(
@@ -83,7 +83,7 @@ extension ProjectSupervisor {
     private func isCrashing(_ container: ContainerRecord) -> Bool {
         guard container.failures > 0, container.wasStopped != true else { return false }
         guard container.processes != nil, let startedAt = container.startedAt else { return true }
-        return .now - startedAt < RestartDelay.stableAfter
+        return now - startedAt < RestartDelay.stableAfter
     }
 
     private func isRestarting(_ container: ContainerRecord, _ code: Int32) -> Bool {

@@ -23,7 +23,7 @@ extension ProjectSupervisor {
             // A cancelled check ends here.
             guard (try? await Task.sleep(for: pause)) != nil else { return }
             pause = min(pause * 2, .milliseconds(250))
-            if Timestamp.now - (container.startedAt ?? .now) > Self.listeningLimit { converge() }
+            if isDeaf(container) { converge() }
         }
     }
 
@@ -33,7 +33,7 @@ extension ProjectSupervisor {
             try update(id) { container in
                 guard container.processes != nil else { return }
                 container.isListening = true
-                container.readySince = container.isReady ? .now : nil
+                container.readySince = container.isReady ? now : nil
             }
         } catch {
             platform.log.error("that a container listens can't be kept", ["error": "\(error)"])

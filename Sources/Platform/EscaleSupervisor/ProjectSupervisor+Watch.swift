@@ -26,7 +26,8 @@ extension ProjectSupervisor {
                 let engine = platform.engine
                 if try await blocking({ engine.hasEnded(processes) }) {
                     // Known before anything is begun, so that what depends on it waits for it.
-                    try await ended(container.id, try await engine.exit(of: container.blueprint, processes))
+                    let exit = try await engine.exit(of: container.blueprint, processes)
+                    try await ended(container.id, exit, at: now)
                     try await removeIfFinished(container.id)
                     continue
                 }
@@ -40,7 +41,7 @@ extension ProjectSupervisor {
                         return
                     }
                     container.phase = .exited(code: 137)
-                    container.finishedAt = .now
+                    container.finishedAt = now
                 }
             case .created, .exited:
                 if container.isRemovedAtExit == true { try await remove(container.id, because: .requested) }
@@ -61,7 +62,8 @@ extension ProjectSupervisor {
                 return
             }
             // As long as its end can't be kept it counts as running, and nobody else will tell.
-            await insist { try await ended(id, exit) }
+            let end = now
+            await insist { try await ended(id, exit, at: end) }
             await publishChange()
             converge()
             await insist { try await removeIfFinished(id) }
@@ -73,12 +75,12 @@ extension ProjectSupervisor {
         guard let probe = recipe.probe else { return }
         let monitor =
             container.health.flatMap { $0 == .starting ? nil : $0 }.map {
-                HealthMonitor(recipe.health, startedAt: startedAt, adopted: $0, now: .now)
+                HealthMonitor(recipe.health, startedAt: startedAt, adopted: $0, now: now)
             } ?? HealthMonitor(recipe.health, startedAt: startedAt)
         probes[id] = Task { await check(container, probe, monitor) }
     }
 
-    private func ended(_ id: ContainerID, _ exit: ContainerExit) async throws {
+    private func ended(_ id: ContainerID, _ exit: ContainerExit, at end: Timestamp) async throws {
         probes.removeValue(forKey: id)?.cancel()
         let engine = platform.engine
         let words = stopping.contains(id) ? nil : try await blocking { engine.logTail(of: id) }
@@ -86,7 +88,7 @@ extension ProjectSupervisor {
             exit.outOfMemory ? ContainerRecord.outOfMemory : exit.endedWithHost ? "ended with the machine" : exit.unseen ? "ended unseen" : Signals.spoken(exit.code)
         let updated = try update(id) { container in
             container.phase = .exited(code: exit.code)
-            container.finishedAt = exit.at
+            container.finishedAt = end
             container.health = nil
             container.isListening = container.isListening.map { _ in false }
             container.readySince = nil
@@ -99,7 +101,7 @@ extension ProjectSupervisor {
             let isNew = exit.endedWithHost && restartsAlways(container)
             container.wasStopped = ((stopping.contains(id) || container.isStranded) && !ailed) || isNew
             container.endedWithHost = exit.endedWithHost ? true : nil
-            let ran = container.startedAt.map { exit.at - $0 } ?? .zero
+            let ran = container.startedAt.map { end - $0 } ?? .zero
             let wasStable = ailed ? container.wasHealthy == true : ran >= RestartDelay.stableAfter
             container.failures = wasStable ? 1 : container.failures + 1
         }
@@ -135,15 +137,15 @@ extension ProjectSupervisor {
         var monitor = monitor
         while !Task.isCancelled {
             // A cancelled check ends here or after its probe.
-            guard (try? await Task.sleep(for: max(.zero, monitor.nextProbe - .now))) != nil else { return }
+            guard (try? await Task.sleep(for: max(.zero, monitor.nextProbe - now))) != nil else { return }
             if containers[container.id]?.isPaused == true {
-                monitor.postpone(now: .now)
+                monitor.postpone(now: now)
                 continue
             }
-            let begun = Timestamp.now
+            let begun = now
             let complaint = await complaint(of: probe, container, timeout: monitor.settings.timeout)
             if Task.isCancelled { return }
-            monitor.finished(success: complaint == nil, begun: begun, now: .now)
+            monitor.finished(success: complaint == nil, begun: begun, now: now)
             do {
                 try await probed(container.id, monitor.health, output: complaint)
             } catch {
@@ -175,7 +177,7 @@ extension ProjectSupervisor {
             container.health = health
             if health == .healthy { container.wasHealthy = true }
             container.reason = output
-            container.readySince = container.isReady ? container.readySince ?? .now : nil
+            container.readySince = container.isReady ? container.readySince ?? now : nil
         }
         guard container.health != health else { return }
         await publishChange()

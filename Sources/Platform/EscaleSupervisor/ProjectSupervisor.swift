@@ -86,6 +86,9 @@ actor ProjectSupervisor {
         release = record.flatMap { kept[$0.release] }
     }
 
+    /// For all that is recorded and compared; what is only shown has the wall clock's time.
+    var now: Timestamp { platform.clock.now }
+
     /// Whether it is a project at all, or only volumes of a former one.
     var exists: Bool { record != nil }
 
@@ -170,12 +173,12 @@ actor ProjectSupervisor {
 
     private var plannedSteps: [Step] {
         guard let desired = effective else { return [] }
-        return plan(desired: desired, observed: observed, now: .now).steps
+        return plan(desired: desired, observed: observed, now: now).steps
     }
 
     private var pendingReasons: [String] {
         guard let desired = effective else { return [] }
-        let waits = plan(desired: desired, observed: observed, now: .now).waits
+        let waits = plan(desired: desired, observed: observed, now: now).waits
         return waits.map { "\($0.replica) \($0)" }
             + containers.values.filter { $0.health == .starting || $0.health == .unhealthy }
             .map { "\($0.name) is \($0.health?.rawValue ?? "")\($0.reason.map { ": \($0)" } ?? "")" }.sorted()
@@ -188,7 +191,7 @@ actor ProjectSupervisor {
         guard !isAdopting else { return }
         let wakeAt = advanceRelease()
         guard let record, let desired = effective else { return changes.send(()) }
-        let plan = plan(desired: desired, observed: observed, now: .now)
+        let plan = plan(desired: desired, observed: observed, now: now)
         for step in plan.steps where !busy.contains(step.subject) {
             // What could not be made may still be taken away, and the other way round.
             if let block = blocked[step.subject], block.whileMaking == step.makes, block.holds { continue }
@@ -265,7 +268,7 @@ actor ProjectSupervisor {
         alarm = time.map { time in
             Task {
                 // A cancelled alarm has been replaced by another one.
-                guard (try? await Task.sleep(for: max(.zero, time - .now))) != nil else { return }
+                guard (try? await Task.sleep(for: max(.zero, time - now))) != nil else { return }
                 converge()
             }
         }

@@ -1,16 +1,22 @@
 import EscaleAPI
 import EscaleCompose
-import EscaleCore
+package import EscaleCore
 import EscalePlan
 import EscaleStore
+import EscaleSystem
 import FoundationEssentials
+import Synchronization
 
 /// The daemon's memory: projects, networks, volumes, containers, the journal of steps, and events, in SQLite.
 ///
 /// Records are JSON in a column of their own: they are read whole and looked up by key only.
-struct StateStore: Sendable {
+package struct StateStore: Sendable {
+    /// What every recorded moment is read from.
+    package let clock: SteadyClock
     private let database: Database
     private let beforeWriting: @Sendable () throws -> Void
+    /// What the file says that no recorded moment is after.
+    private let latest = Latest()
 
     private static let schema = [
         """
@@ -29,20 +35,41 @@ struct StateStore: Sendable {
         CREATE TABLE release (
             project TEXT NOT NULL, number INTEGER NOT NULL, record TEXT NOT NULL, PRIMARY KEY (project, number));
         """,
+        "CREATE TABLE clock (boot TEXT NOT NULL, beginning TEXT NOT NULL, latest TEXT NOT NULL);",
     ]
 
     /// Opens the store and brings an older one up to date. Blocks.
     ///
-    /// - Parameter beforeWriting: called before every change, which it may refuse.
-    init(path: String, beforeWriting: @escaping @Sendable () throws -> Void = {}) throws(EscaleError) {
+    /// - Parameters:
+    ///   - boot: tells the machine's runs apart.
+    ///   - beforeWriting: called before every change, which it may refuse.
+    package init(
+        path: String, boot: String? = Uptime.boot, beforeWriting: @escaping @Sendable () throws -> Void = {}
+    ) throws(EscaleError) {
         self.beforeWriting = beforeWriting
         database = try Database(path: path)
         try database.migrate(Self.schema)
+        clock = try Self.clock(database, boot ?? "")
+    }
+
+    /// The clock of the daemons before this one in this boot, or one that begins after all that former boots recorded.
+    private static func clock(_ database: Database, _ boot: String) throws(EscaleError) -> SteadyClock {
+        let former = try database.query("SELECT boot, beginning, latest FROM clock").first
+        if let former, !boot.isEmpty, try former.text("boot") == boot, let beginning = Timestamp(try former.text("beginning")) {
+            return SteadyClock(beginning: beginning)
+        }
+        let clock = SteadyClock(after: try former.map { row throws(EscaleError) in try row.text("latest") }.flatMap { Timestamp($0) })
+        try database.execute("DELETE FROM clock")
+        try database.execute(
+            "INSERT INTO clock (boot, beginning, latest) VALUES (?, ?, ?)", boot, clock.beginning.description,
+            clock.now.description)
+        return clock
     }
 
     private var writable: Database {
         get throws {
             try beforeWriting()
+            try latest.cover(clock.now) { try database.execute("UPDATE clock SET latest = ?", $0.description) }
             return database
         }
     }
@@ -201,5 +228,18 @@ struct StateStore: Sendable {
 
     private func decode<Value: Decodable>(_ row: Row) throws -> Value {
         try JSONDecoder().decode(Value.self, from: Data(try row.text("record").utf8))
+    }
+}
+
+/// How far the clock has been written down: ahead by a second, so that it is written once a second at most.
+private final class Latest: Sendable {
+    private let written = Mutex(Timestamp(nanoseconds: .min))
+
+    func cover(_ now: Timestamp, by write: (Timestamp) throws -> Void) rethrows {
+        try written.withLock { written in
+            guard now > written else { return }
+            try write(now + .seconds(1))
+            written = now + .seconds(1)
+        }
     }
 }

@@ -23,7 +23,12 @@ actor TrafficMeter {
     /// After so long without a question the meter starts afresh at the end of the log.
     private static let patience = Duration.seconds(10)
 
-    init(accessLog: String) { reader = AccessLogReader(path: accessLog) }
+    private let clock: SteadyClock
+
+    init(accessLog: String, clock: SteadyClock) {
+        reader = AccessLogReader(path: accessLog)
+        self.clock = clock
+    }
 
     /// The requests that these replicas answered, or failed to, since then.
     ///
@@ -78,11 +83,12 @@ actor TrafficMeter {
     private func count(_ entry: AccessLogEntry) {
         // What the client broke off says nothing about the service.
         guard let server = entry.server, !entry.termination.isByClient, entry.status != 0 else { return }
-        var slice = slices[server, default: [:]][entry.time.nanoseconds / Self.width] ?? Slice()
+        let time = clock.steady(entry.time).nanoseconds / Self.width
+        var slice = slices[server, default: [:]][time] ?? Slice()
         slice.requests += 1
         if entry.status >= 500 || entry.status < 0 { slice.errors += 1 }
         slice.times[Self.bucket(entry.milliseconds), default: 0] += 1
-        slices[server, default: [:]][entry.time.nanoseconds / Self.width] = slice
+        slices[server, default: [:]][time] = slice
     }
 
     private func forget(before now: Timestamp) {

@@ -41,9 +41,11 @@ final class Schedule: @unchecked Sendable {
         try begin()
         for _ in 0..<Int.random(in: 1...6, using: &random) {
             try issue(command())
+            if random.chance(30) { setClock(after: random.time(0...5000)) }
             try go(for: random.time(random.chance(40) ? 0...800 : 0...30_000))
         }
         try makePeace()
+        if random.chance(20) { setClock(after: random.time(0...30_000)) }
         let last = lastCommand()
         guard try conclude(last) else { return }
         try Rest(host: host, project: project, last: last).check(try answer())
@@ -95,6 +97,16 @@ final class Schedule: @unchecked Sendable {
             } else if !hasMore {
                 return
             }
+        }
+    }
+
+    /// Somebody sets the clock on the wall, by a second or by days. Nothing that is done may depend on it, in peace neither.
+    private func setClock(after delay: Duration) {
+        let size = random.one(of: [1, 60, 3600, 86_400, 1_000_000] as [Int64])
+        let distance = Duration.milliseconds(Int.random(in: -1000...1000, using: &random)) * Int(size)
+        time.after(delay) { [host, time] in
+            host.note("the clock is set by \(distance.seconds) s")
+            time.jump(distance)
         }
     }
 

@@ -65,7 +65,7 @@ struct SimulatedEngine: ContainerEngine {
                     code = own
                     ranOut = outOfMemory
                 }
-                resume(.success(ContainerExit(code: code ?? 137, at: .now, outOfMemory: ranOut, unseen: code == nil)))
+                resume(.success(ContainerExit(code: code ?? 137, outOfMemory: ranOut, unseen: code == nil)))
             }
         }
     }
