@@ -2,8 +2,6 @@ package import EscaleCore
 import EscaleOCI
 package import EscaleSystem
 import Glibc
-import Synchronization
-import Synchronization
 
 /// Where the engine keeps its things.
 package struct EngineDirectories: Sendable {
@@ -62,19 +60,19 @@ package struct Engine: Sendable {
     package let facts: HostFacts
     package let directories: EngineDirectories
     let logs = LogKeeper()
+    /// What an OCI runtime may take for one command.
+    private let patience: Duration
 
-    package init(facts: HostFacts, directories: EngineDirectories) {
+    package init(facts: HostFacts, directories: EngineDirectories, patience: Duration = .seconds(30)) {
         self.facts = facts
         self.directories = directories
+        self.patience = patience
     }
 
     func bundle(_ id: ContainerID) -> Bundle {
         Bundle(
             directory: "\(directories.runtime)/containers/\(id)", state: "\(directories.state)/containers/\(id)")
     }
-
-    /// What an OCI runtime may take for one command.
-    private static let runtimeLimit = Duration.seconds(30)
 
     private var runtimeRoot: String { "\(directories.runtime)/oci" }
     private var cgroupParent: String { "/escale" + (directories.instance.isEmpty ? "" : "-\(directories.instance)") }
@@ -101,16 +99,15 @@ package struct Engine: Sendable {
     /// Makes the container: everything is in place, its network namespace exists, its program doesn't run yet.
     ///
     /// Its `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` are the ones given; an earlier run's writable layer is
-    /// kept. Throws `container.start-failed` with the runtime's words.
+    /// kept. Throws `container.start-failed` with the runtime's words, or because there come none; what was begun has been
+    /// ended then.
     package func create(_ blueprint: ContainerBlueprint, files: [String: String]) async throws -> ContainerProcesses {
         let bundle = bundle(blueprint.spec.id)
         if blueprint.logging?.destination == .journal, !Files.exists("/run/systemd/journal/socket") {
             throw EscaleError.noJournal(blueprint.name)
         }
         let (reading, writing) = try FileDescriptor.pipe()
-        let patience = Patience(Self.runtimeLimit) { [self] in try await discardMakers(blueprint.spec.id) }
-        defer { patience.end() }
-        _ = try await blocking {
+        let child = try await blocking {
             try bundle.prepare()
             try bundle.write(Placement(runtime: blueprint.runtime, cgroupParent: blueprint.cgroupParent))
             if let parent = blueprint.cgroupParent { try borrowedGroups.prepare(parent) }
@@ -141,12 +138,9 @@ package struct Engine: Sendable {
             } catch {
                 throw bundle.explained(EscaleError(wrapping: error), blueprint.spec)
             }
-        }.reaped()
-        _ = consume writing
-        let pid: Int32
-        do { pid = try await containerPID(from: reading, name: blueprint.name) } catch where patience.isOver {
-            throw EscaleError.runtimeHangs(blueprint.name, for: Self.runtimeLimit)
         }
+        _ = consume writing
+        let pid = try await containerPID(by: child, on: reading, of: blueprint)
         return try await blocking {
             guard let container = ProcessIdentity(pid: pid),
                 let conmonPID = Int32((try Files.readText(bundle.conmonFile)).filter(\.isNumber)),
@@ -162,7 +156,7 @@ package struct Engine: Sendable {
 
     /// Lets the container's program run.
     package func start(_ id: ContainerID, name: String) async throws {
-        let result = try await runtimeCommand(["start", id.rawValue], of: id).run(timeout: Self.runtimeLimit)
+        let result = try await runtimeCommand(["start", id.rawValue], of: id).run(timeout: patience)
         guard result.status == 0 else { throw EscaleError.startFailed(name, saying: result.tail()) }
     }
 
@@ -233,7 +227,7 @@ package struct Engine: Sendable {
     package func resume(_ id: ContainerID, name: String) async throws { try await tell("resume", id, name) }
 
     private func tell(_ verb: String, _ id: ContainerID, _ name: String) async throws {
-        let result = try await runtimeCommand([verb, id.rawValue], of: id).run(timeout: Self.runtimeLimit)
+        let result = try await runtimeCommand([verb, id.rawValue], of: id).run(timeout: patience)
         guard result.status == 0 else { throw EscaleError.runtimeFailed(verb, name, saying: result.tail()) }
     }
 
@@ -242,7 +236,7 @@ package struct Engine: Sendable {
 
     /// Frees what the runtime holds for a container that has ended, so that it can be made again.
     package func release(_ id: ContainerID) async throws {
-        let result = try await runtimeCommand(["delete", "--force", id.rawValue], of: id).run(timeout: Self.runtimeLimit)
+        let result = try await runtimeCommand(["delete", "--force", id.rawValue], of: id).run(timeout: patience)
         try await blocking {
             if result.status != 0 { cgroup(id).clear() }
             if let parent = bundle(id).placement.cgroupParent { borrowedGroups.tidy(parent) }
@@ -358,6 +352,30 @@ package struct Engine: Sendable {
         return Command(facts.conmon, arguments, environment: environment, namespace: namespace, newSession: true)
     }
 
+    /// What conmon makes of the container. It may hang, or the runtime that it runs: they are given their time, then ended.
+    private func containerPID(
+        by conmon: ChildProcess, on pipe: FileDescriptor, of blueprint: ContainerBlueprint
+    ) async throws -> Int32 {
+        // Reaped whatever comes; it goes into the background at once as a rule.
+        let first = Task { try await conmon.wait() }
+        let word = Task {
+            _ = try await first.value
+            return try await containerPID(from: pipe, name: blueprint.name)
+        }
+        let limit = Task {
+            try await Task.sleep(for: patience)
+            conmon.signal(SIGKILL)
+            word.cancel()
+            return true
+        }
+        let outcome = await word.result
+        limit.cancel()
+        // Cancelled, it came to nothing.
+        guard (try? await limit.value) == true else { return try outcome.get() }
+        try await discardMakers(blueprint.spec.id)
+        throw EscaleError.runtimeHangs(blueprint.name, for: patience)
+    }
+
     /// conmon's word on its sync pipe: the process number, or why there is none.
     private func containerPID(from pipe: FileDescriptor, name: String) async throws -> Int32 {
         var text: [UInt8] = []
@@ -373,28 +391,4 @@ package struct Engine: Sendable {
         if let pid = report.pid { return pid }
         throw EscaleError.startFailed(name, saying: report.message)
     }
-}
-
-/// Does something when a time is over, unless it is ended before.
-private struct Patience: ~Copyable {
-    private let task: Task<Void, any Error>
-    private let flag = Flag()
-
-    private final class Flag: Sendable { let isSet = Atomic(false) }
-
-    init(_ limit: Duration, _ act: @escaping @Sendable () async throws -> Void) {
-        task = Task { [flag] in
-            try await Task.sleep(for: limit)
-            flag.isSet.store(true, ordering: .relaxed)
-            try await act()
-        }
-    }
-
-    var isOver: Bool { flag.isSet.load(ordering: .relaxed) }
-    func end() { task.cancel() }
-}
-
-extension ChildProcess {
-    /// Waits for the first conmon process, which ends at once, and reaps it.
-    fileprivate func reaped() async throws { _ = try await wait() }
 }

@@ -14,13 +14,14 @@ extension EscaleError {
             hint: "see what it is doing with `escale ps -a` and `escale events`")
     }
 
-    /// The container couldn't be made or started; the runtime's own words say why.
+    /// Nobody said within the time whether the container could be made.
     static func runtimeHangs(_ name: String, for limit: Duration) -> Self {
         Self(
             .init("container.start-failed"), "container \(name) can't be started: the OCI runtime did nothing for \(limit.composeText)",
             hint: "it was ended; see `escale system logs`, and whether the machine's disk answers")
     }
 
+    /// The container couldn't be made or started; the runtime's own words say why.
     static func startFailed(_ name: String, saying output: String) -> Self {
         let words = output.split(separator: "\n").last.map(String.init) ?? "no reason given"
         if let attribute = attribute(behind: words) {
