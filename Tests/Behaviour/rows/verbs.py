@@ -810,6 +810,7 @@ def _(bench):
         first = begin("stop")
         eventually("the first is at work", lambda: "asked" in project.logs("web"), True)
         same("state meanwhile", states(project), {"web-1": "stopping"})
+        says(project.escale("container", "ls"), "v-two-web-1")
         second = begin("up", "-d")
         said = second.stdout.readline()
         second.send_signal(signal.SIGINT)

@@ -11,7 +11,7 @@ extension Session {
         let found = try await client().containers().filter {
             ContainerHandle(id: $0.id, name: $0.name).answers(to: name)
         }
-        guard let container = found.first(where: { $0.state == .running }) ?? found.last else {
+        guard let container = found.first(where: \.isRunning) ?? found.last else {
             throw EscaleError(
                 .init("container.unknown"), "there is no container \(name)", hint: "see which there are: `escale container ls -a`")
         }
@@ -40,7 +40,7 @@ enum ContainerLs: CLICommand {
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
         let containers = try await session.client().containers().filter {
-            options.all || [.running, .paused, .restarting].contains($0.state)
+            options.all || $0.isRunning || $0.state == .restarting
         }
         if options.quiet {
             for container in containers { session.console.print(container.id.rawValue) }
