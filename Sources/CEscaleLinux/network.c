@@ -17,12 +17,12 @@ struct request {
     char attributes[256];
 };
 
-static void begin(struct request *request, int type, int flags) {
+static void begin(struct request *request, uint8_t family, int type, int flags) {
     memset(request, 0, sizeof *request);
     request->header.nlmsg_len = NLMSG_LENGTH(sizeof request->family);
     request->header.nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type);
     request->header.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-    request->family.nfgen_family = AF_INET;
+    request->family.nfgen_family = family;
     request->family.version = NFNETLINK_V0;
 }
 
@@ -60,25 +60,37 @@ static const void *find(const void *attributes, size_t length, int type, size_t 
     return NULL;
 }
 
+static size_t address_size(uint8_t family) { return family == AF_INET6 ? 16 : 4; }
+static int source_type(uint8_t family) { return family == AF_INET6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC; }
+static int destination_type(uint8_t family) { return family == AF_INET6 ? CTA_IP_V6_DST : CTA_IP_V4_DST; }
+
+static int read_address(const void *attributes, size_t length, int type, uint8_t family, struct c_escale_address *address) {
+    const void *bytes = find(attributes, length, type, address_size(family), NULL);
+    memset(address, 0, sizeof *address);
+    if (bytes) memcpy(address->bytes, bytes, address_size(family));
+    return bytes != NULL;
+}
+
 struct tuple {
-    uint32_t source, destination;
+    struct c_escale_address source, destination;
     uint16_t source_port, destination_port;
     uint8_t protocol;
 };
 
-static int read_tuple(const void *attributes, size_t length, int type, struct tuple *tuple) {
+static int read_tuple(const void *attributes, size_t length, int type, uint8_t family, struct tuple *tuple) {
     size_t size, ip_size, proto_size;
     const void *outer = find(attributes, length, type, 0, &size);
     const void *ip = outer ? find(outer, size, CTA_TUPLE_IP, 0, &ip_size) : NULL;
     const void *proto = outer ? find(outer, size, CTA_TUPLE_PROTO, 0, &proto_size) : NULL;
     if (!ip || !proto) return 0;
-    const uint32_t *source = find(ip, ip_size, CTA_IP_V4_SRC, 4, NULL);
-    const uint32_t *destination = find(ip, ip_size, CTA_IP_V4_DST, 4, NULL);
+    struct c_escale_address source, destination;
+    if (!read_address(ip, ip_size, source_type(family), family, &source)) return 0;
+    if (!read_address(ip, ip_size, destination_type(family), family, &destination)) return 0;
     const uint8_t *number = find(proto, proto_size, CTA_PROTO_NUM, 1, NULL);
     const uint16_t *from = find(proto, proto_size, CTA_PROTO_SRC_PORT, 2, NULL);
     const uint16_t *to = find(proto, proto_size, CTA_PROTO_DST_PORT, 2, NULL);
-    if (!source || !destination || !number || !from || !to) return 0;
-    *tuple = (struct tuple){ntohl(*source), ntohl(*destination), ntohs(*from), ntohs(*to), *number};
+    if (!number || !from || !to) return 0;
+    *tuple = (struct tuple){source, destination, ntohs(*from), ntohs(*to), *number};
     return 1;
 }
 
@@ -110,8 +122,9 @@ static uint8_t read_tcp_state(const void *attributes, size_t length) {
 }
 
 // 1 when the dump is over, 0 to go on, -1 on failure.
-static int read_flows(const char *buffer, ssize_t size, uint8_t protocol, uint32_t receiver,
-                      struct c_escale_flow **flows, size_t *count, size_t *room) {
+static int read_flows(const char *buffer, ssize_t size, uint8_t family, uint8_t protocol,
+                      const struct c_escale_address *receiver, struct c_escale_flow **flows, size_t *count,
+                      size_t *room) {
     unsigned left = (unsigned)size;
     for (const struct nlmsghdr *message = (const void *)buffer; NLMSG_OK(message, left);
          message = NLMSG_NEXT(message, left)) {
@@ -125,9 +138,9 @@ static int read_flows(const char *buffer, ssize_t size, uint8_t protocol, uint32
         const char *attributes = (const char *)NLMSG_DATA(message) + NLMSG_ALIGN(sizeof(struct nfgenmsg));
         size_t length = message->nlmsg_len - NLMSG_LENGTH(sizeof(struct nfgenmsg));
         struct tuple original, reply;
-        if (!read_tuple(attributes, length, CTA_TUPLE_ORIG, &original)) continue;
-        if (!read_tuple(attributes, length, CTA_TUPLE_REPLY, &reply) || original.protocol != protocol) continue;
-        if (receiver && reply.source != receiver) continue;
+        if (!read_tuple(attributes, length, CTA_TUPLE_ORIG, family, &original)) continue;
+        if (!read_tuple(attributes, length, CTA_TUPLE_REPLY, family, &reply) || original.protocol != protocol) continue;
+        if (receiver && memcmp(reply.source.bytes, receiver->bytes, address_size(family)) != 0) continue;
         if (*count == *room) {
             *room = *room ? *room * 2 : 256;
             struct c_escale_flow *more = realloc(*flows, *room * sizeof **flows);
@@ -135,7 +148,7 @@ static int read_flows(const char *buffer, ssize_t size, uint8_t protocol, uint32
             *flows = more;
         }
         (*flows)[(*count)++] = (struct c_escale_flow){
-            .source = original.source, .destination = original.destination, .reply_source = reply.source,
+            .family = family, .source = original.source, .destination = original.destination, .reply_source = reply.source,
             .source_port = original.source_port, .destination_port = original.destination_port,
             .seconds_left = read_number(attributes, length, CTA_TIMEOUT),
             .is_assured = (read_number(attributes, length, CTA_STATUS) & IPS_ASSURED) != 0,
@@ -144,9 +157,10 @@ static int read_flows(const char *buffer, ssize_t size, uint8_t protocol, uint32
     return 0;
 }
 
-// Asks for one protocol's entries only, and for one receiver's (in network byte order) if that is not 0. Kernels before
-// 5.8 do not know how and send all: read_flows looks too.
-static void narrow(struct request *request, uint8_t protocol, uint32_t receiver) {
+// Asks for one protocol's entries only, and for one receiver's if there is one. Kernels before 5.8 do not know how and send
+// all: read_flows looks too. Asked for an IPv6 receiver's, kernels send those of all others, so none is asked for.
+static void narrow(struct request *request, uint8_t family, uint8_t protocol, const struct c_escale_address *receiver) {
+    if (family == AF_INET6) receiver = NULL;
     // The kernel's CTA_FILTER_F_CTA_PROTO_NUM and CTA_FILTER_F_CTA_IP_SRC, which its headers do not show.
     const uint32_t compare_protocol = 1u << 3, compare_source = 1u << 0;
     struct nlattr *tuple = nest(request, CTA_TUPLE_ORIG);
@@ -157,7 +171,7 @@ static void narrow(struct request *request, uint8_t protocol, uint32_t receiver)
     if (receiver) {
         tuple = nest(request, CTA_TUPLE_REPLY);
         struct nlattr *ip = nest(request, CTA_TUPLE_IP);
-        put(request, CTA_IP_V4_SRC, &receiver, sizeof receiver);
+        put(request, source_type(family), receiver->bytes, address_size(family));
         end_nest(request, ip);
         end_nest(request, tuple);
     }
@@ -167,7 +181,8 @@ static void narrow(struct request *request, uint8_t protocol, uint32_t receiver)
     end_nest(request, filter);
 }
 
-int c_escale_list_flows(uint8_t protocol, uint32_t receiver, struct c_escale_flow **flows, size_t *count) {
+int c_escale_list_flows(uint8_t family, uint8_t protocol, const struct c_escale_address *receiver,
+                        struct c_escale_flow **flows, size_t *count) {
     struct request request;
     static const size_t size = 65536;
     size_t room = 0;
@@ -176,13 +191,13 @@ int c_escale_list_flows(uint8_t protocol, uint32_t receiver, struct c_escale_flo
     int fd = open_netfilter();
     if (fd < 0) return -1;
     char *buffer = malloc(size);
-    begin(&request, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
-    narrow(&request, protocol, htonl(receiver));
+    begin(&request, family, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
+    narrow(&request, family, protocol, receiver);
     int state = !buffer || send(fd, &request, request.header.nlmsg_len, 0) < 0 ? -1 : 0;
     while (state == 0) {
         ssize_t got = recv(fd, buffer, size, 0);
         if (got < 0 && errno == EINTR) continue;
-        state = got < 0 ? -1 : read_flows(buffer, got, protocol, receiver, flows, count, &room);
+        state = got < 0 ? -1 : read_flows(buffer, got, family, protocol, receiver, flows, count, &room);
     }
     int error = errno;
     free(buffer);
@@ -197,14 +212,13 @@ int c_escale_list_flows(uint8_t protocol, uint32_t receiver, struct c_escale_flo
 
 int c_escale_forget_udp_flow(const struct c_escale_flow *flow) {
     struct request request;
-    const uint32_t source = htonl(flow->source), destination = htonl(flow->destination);
     const uint16_t from = htons(flow->source_port), to = htons(flow->destination_port);
     const uint8_t protocol = IPPROTO_UDP;
-    begin(&request, IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
+    begin(&request, flow->family, IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
     struct nlattr *tuple = nest(&request, CTA_TUPLE_ORIG);
     struct nlattr *ip = nest(&request, CTA_TUPLE_IP);
-    put(&request, CTA_IP_V4_SRC, &source, sizeof source);
-    put(&request, CTA_IP_V4_DST, &destination, sizeof destination);
+    put(&request, source_type(flow->family), flow->source.bytes, address_size(flow->family));
+    put(&request, destination_type(flow->family), flow->destination.bytes, address_size(flow->family));
     end_nest(&request, ip);
     struct nlattr *proto = nest(&request, CTA_TUPLE_PROTO);
     put(&request, CTA_PROTO_NUM, &protocol, sizeof protocol);

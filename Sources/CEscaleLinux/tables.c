@@ -45,7 +45,7 @@ static int names(const struct nlmsghdr *message, const char *table) {
     if (NFNL_MSG_TYPE(message->nlmsg_type) == NFT_MSG_NEWGEN) return 0;
     if (message->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg))) return 0;
     const struct nfgenmsg *family = NLMSG_DATA(message);
-    if (family->nfgen_family != AF_INET) return 0;
+    if (family->nfgen_family != AF_INET && family->nfgen_family != AF_INET6) return 0;
     const char *at = (const char *)family + NLMSG_ALIGN(sizeof *family);
     const char *end = (const char *)message + message->nlmsg_len;
     while (at + NLA_HDRLEN <= end) {

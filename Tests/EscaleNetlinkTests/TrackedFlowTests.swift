@@ -22,7 +22,7 @@ import Testing
             reset[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             reset[0].close()
             """
-        ) { try TCPConnections.counts() }
+        ) { try TCPConnections.counts(of: IPv4Address.self) }
         #expect(counts == [address("10.99.0.2"): 4, address("10.99.0.3"): 2])
     }
 
@@ -35,8 +35,8 @@ import Testing
             """
         ) {
             (
-                try TCPConnections.counts(leavingOutFrom: [address("10.99.0.9")]),
-                try TCPConnections.counts(),
+                try TCPConnections.counts(of: IPv4Address.self, leavingOutFrom: [address("10.99.0.9")]),
+                try TCPConnections.counts(of: IPv4Address.self),
                 try TCPConnections.count(to: address("10.99.0.2"), leavingOutFrom: [address("10.99.0.9")]),
                 try TCPConnections.count(to: address("10.99.0.3")),
                 try TCPConnections.count(to: address("10.99.0.1"))
@@ -48,8 +48,8 @@ import Testing
     }
 
     @Test func aNamespaceWithoutConnectionsHasNone() async throws {
-        #expect(try await inNamespace("") { try TCPConnections.counts() }.isEmpty)
-        #expect(try await inNamespace("") { try UDPFlow.seen(within: 10) }.isEmpty)
+        #expect(try await inNamespace("") { try TCPConnections.counts(of: IPv4Address.self) }.isEmpty)
+        #expect(try await inNamespace("") { try UDPFlow<IPv4Address>.seen(within: 10) }.isEmpty)
     }
 
     @Test func knowsWhichUDPFlowsWereSeenLately() async throws {
@@ -68,7 +68,7 @@ import Testing
             time.sleep(7.2)
             later = say(4002)
             """
-        ) { (try UDPFlow.seen(within: 5), try UDPFlow.seen(within: 20)) }
+        ) { (try UDPFlow<IPv4Address>.seen(within: 5), try UDPFlow<IPv4Address>.seen(within: 20)) }
         #expect(flows.0.map(\.sourcePort) == [4002])
         #expect(flows.0.map(\.receiver) == [address("10.99.0.2")])
         #expect(Set(flows.1.map(\.sourcePort)) == [4001, 4002])
@@ -81,9 +81,35 @@ import Testing
             for port in range(1000, 1100): s.sendto(b"?", ("10.99.0.2", port))
             client = connected("10.99.0.1", 80)
             """
-        ) { (try TCPConnections.counts(), try UDPFlow.all().count) }
+        ) { (try TCPConnections.counts(of: IPv4Address.self), try UDPFlow<IPv4Address>.all().count) }
         #expect(seen.0 == [address("10.99.0.2"): 1])
         #expect(seen.1 == 100)
+    }
+
+    @Test func knowsThoseOfIPv6Too() async throws {
+        let seen = try await inNamespace(
+            """
+            six = socket.socket(socket.AF_INET6); six.bind(("::", 8086)); six.listen(64)
+            def connected6(host, port):
+                client = socket.create_connection((host, port), 5)
+                return client, six.accept()[0]
+            service = [connected6("fd99::1", 80) for _ in range(2)]
+            direct = connected6("fd99::2", 8086)
+            s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.sendto(b"?", ("fd99::1", 53))
+            """
+        ) {
+            let flows = try UDPFlow<IPv6Address>.all()
+            for flow in flows { try flow.forget() }
+            return (
+                try TCPConnections.counts(of: IPv6Address.self), try TCPConnections.counts(of: IPv4Address.self),
+                try TCPConnections.count(to: IPv6Address(rawValue: 0xfd99 << 112 | 2)), flows,
+                try UDPFlow<IPv6Address>.all().count
+            )
+        }
+        #expect(seen.0.map { "\($0.key) \($0.value)" } == ["fd99::2 3"])
+        #expect(seen.1.isEmpty && seen.2 == 3)
+        #expect(seen.3.map { "\($0.destination) \($0.destinationPort) \($0.receiver)" } == ["fd99::1 53 fd99::2"])
+        #expect(seen.4 == 0, "they are forgotten")
     }
 
     /// Has the script make connections in a new network namespace, then looks from inside it.
@@ -95,6 +121,7 @@ import Testing
         let ready = scratch("ready")
         try scratch.file("connect.py", "\(preparation)\n\(script)\nopen('\(ready)', 'w').close()\ntime.sleep(1000)\n")
         let addresses = [1, 2, 3, 4, 9].map { "ip addr add 10.99.0.\($0)/32 dev lo" }
+            + [1, 2].map { "ip addr add fd99::\($0)/128 dev lo nodad" }
         let connect = "exec /usr/bin/python3 -I -S \(scratch("connect.py"))"
         let commands = ["ip link set lo up"] + addresses + ["nft -f \(scratch("rules"))", connect]
         let null = try FileDescriptor("/dev/null", O_RDWR)
@@ -130,6 +157,13 @@ import Testing
                 ip daddr 10.99.0.1 tcp dport 80 dnat to 10.99.0.2:8080
                 ip daddr 10.99.0.1 tcp dport 81 dnat to 10.99.0.3:8080
                 ip daddr 10.99.0.1 udp dport 53 dnat to 10.99.0.2:5353
+            }
+        }
+        table ip6 nat {
+            chain output {
+                type nat hook output priority -100
+                ip6 daddr fd99::1 tcp dport 80 dnat to [fd99::2]:8086
+                ip6 daddr fd99::1 udp dport 53 dnat to [fd99::2]:5353
             }
         }
 

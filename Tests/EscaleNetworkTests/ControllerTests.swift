@@ -108,7 +108,7 @@ import Testing
             #expect(try await w.call(from: a, "b", 80) == ["b \(a.address())"])
             await w.change { $0 = NetworkState() }
             try await w.apply()
-            #expect(try await blocking { try HostAddresses.routes() }.allSatisfy { $0.destination != own })
+            #expect(try await blocking { try HostAddresses.routes(IPv4Address.self) }.allSatisfy { $0.destination != own })
         }
     }
 }

@@ -23,9 +23,9 @@ import Testing
     @Test func theFirstNetworkThatLeadsOutsideIsTheDefault() throws {
         let attachment = try Attachment(
             Sample.state.endpoints[1], networks: Sample.state.networks, instance: try Sample.instance())
-        #expect(attachment.addresses == [address("10.210.4.4"), address("10.210.0.4")])
+        #expect(attachment.ipv4.addresses == [address("10.210.4.4"), address("10.210.0.4")])
         #expect(attachment.mac.description == "02:42:0a:d2:04:04")
-        #expect(attachment.routes.map { "\($0.destination) \($0.source)" } == [
+        #expect(attachment.ipv4.routes.map { "\($0.destination) \($0.source)" } == [
             "10.210.252.0/22 10.210.4.4", "10.210.4.0/22 10.210.4.4", "0.0.0.0/0 10.210.0.4",
         ])
     }
@@ -35,7 +35,7 @@ import Testing
         endpoint.addresses.removeLast()
         let attachment = try Attachment(
             endpoint, networks: Sample.state.networks, instance: try Sample.instance())
-        #expect(!attachment.routes.contains { $0.destination == .everything })
+        #expect(!attachment.ipv4.routes.contains { $0.destination == .everything })
     }
 
     @Test func anUnknownNetworkIsRefused() throws {
@@ -83,7 +83,7 @@ import Testing
                 .init(network: network("two"), address: address("172.28.0.9")),
             ])
         func ways(_ endpoint: Endpoint) throws -> [String] {
-            try Attachment(endpoint, networks: networks, instance: Sample.instance()).routes
+            try Attachment(endpoint, networks: networks, instance: Sample.instance()).ipv4.routes
                 .map { "\($0.destination) via \($0.gateway) from \($0.source)" }
         }
         #expect(
@@ -118,7 +118,7 @@ import Testing
 @Suite struct FlowChangeTests {
     private let sender = address("198.51.100.2")
 
-    private func flow(to destination: String, _ port: UInt16, receiver: String) -> UDPFlow {
+    private func flow(to destination: String, _ port: UInt16, receiver: String) -> UDPFlow<IPv4Address> {
         UDPFlow(
             source: sender, sourcePort: 999, destination: address(destination), destinationPort: port,
             receiver: address(receiver))
@@ -128,17 +128,17 @@ import Testing
         var state = Sample.state
         state.services[0].backends.removeLast()
         state.ports = []
-        let change = FlowChange(from: Sample.state, to: state)
+        let change = FlowChange<IPv4Address>(from: Sample.state, to: state)
         #expect(change.outdates(flow(to: "10.210.0.2", 53, receiver: "10.210.0.4")))
         #expect(!change.outdates(flow(to: "10.210.0.2", 53, receiver: "10.210.0.3")))
         #expect(!change.outdates(flow(to: "10.210.0.4", 53, receiver: "10.210.0.4")))
-        #expect(FlowChange(from: state, to: state).isEmpty)
+        #expect(FlowChange<IPv4Address>(from: state, to: state).isEmpty)
         state.services[0].backends[0].weight = 0
         #expect(FlowChange(from: Sample.state, to: state) == change)
     }
 
     @Test func sendersToAPortThatWasTheHostsAreJudgedAfresh() {
-        let change = FlowChange(from: NetworkState(), to: Sample.state)
+        let change = FlowChange<IPv4Address>(from: NetworkState(), to: Sample.state)
         #expect(change.outdates(flow(to: "127.0.0.1", 5353, receiver: "127.0.0.1")))
         #expect(!change.outdates(flow(to: "192.0.2.1", 5353, receiver: "192.0.2.1")))
         #expect(!change.outdates(flow(to: "192.0.2.1", 8080, receiver: "192.0.2.1")))

@@ -5,6 +5,8 @@ import EscaleNetwork
 /// Reads a literal of a test; a wrong one shows as 0.0.0.0.
 func address(_ text: String) -> IPv4Address { IPv4Address(text) ?? IPv4Address(rawValue: 0) }
 func subnet(_ text: String) -> IPv4Subnet { IPv4Subnet(text) ?? .everything }
+func address6(_ text: String) -> IPv6Address { IPv6Address(text) ?? IPv6Address(rawValue: 0) }
+func subnet6(_ text: String) -> IPv6Subnet { IPv6Subnet(text) ?? .everything }
 func network(_ name: String) -> NetworkName { NetworkName(rawValue: name) }
 func container(_ digit: Character) -> ContainerID { ContainerID(rawValue: String(repeating: digit, count: 64)) }
 
@@ -52,6 +54,35 @@ enum Sample {
                 backends: [.init(address: address("10.210.0.3"), port: 53)]),
             PublishedPort(hostPort: 9090, backends: []),
         ])
+
+    /// The same, but that the front network and all that is on it have IPv6; the internal one has too where it is said.
+    static func withIPv6(everywhere: Bool = false) -> NetworkState {
+        var state = state
+        let prefix = ["shop_front": "fd65:730a:d200", "shop_back": "fd65:730a:d200:1"]
+        func place(_ name: NetworkName, _ host: String) -> IPv6Address? {
+            let isMeant = everywhere || name.rawValue == "shop_front"
+            return isMeant ? prefix[name.rawValue].map { address6("\($0)::\(host)") } : nil
+        }
+        for index in state.networks.indices {
+            let name = state.networks[index].name
+            state.networks[index].ipv6 = place(name, "1").map {
+                .init(subnet: IPv6Subnet(containing: $0, prefixLength: 64), gateway: $0)
+            }
+        }
+        for index in state.endpoints.indices {
+            for number in state.endpoints[index].addresses.indices {
+                let name = state.endpoints[index].addresses[number].network
+                state.endpoints[index].addresses[number].ipv6 = place(name, "\(index + 3)")
+            }
+        }
+        for index in state.services.indices {
+            state.services[index].ipv6 = place(state.services[index].network, "fffe")
+            for number in state.services[index].backends.indices {
+                state.services[index].backends[number].ipv6 = place(state.services[index].network, "\(number + 3)")
+            }
+        }
+        return state
+    }
 
     static let resolvers = [
         ResolverScope(networks: [network("shop_front")]): address("10.210.252.2"),

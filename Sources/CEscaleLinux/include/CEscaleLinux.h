@@ -80,12 +80,19 @@ int c_escale_epoll_remove(int epoll, int fd);
 // Fills at most limit keys; waits as long as it takes.
 int c_escale_epoll_wait(int epoll, uint64_t *keys, int limit);
 
-// One exchange that the kernel's connection tracking knows, in host byte order. Where reply_source differs from
+// An address from its highest to its lowest byte; of an IPv4 one the first four count.
+struct c_escale_address {
+    uint8_t bytes[16];
+};
+
+// One exchange that the kernel's connection tracking knows, ports in host byte order. Where reply_source differs from
 // destination, packets are sent on to it.
 struct c_escale_flow {
-    uint32_t source;
-    uint32_t destination;
-    uint32_t reply_source;
+    // AF_INET or AF_INET6.
+    uint8_t family;
+    struct c_escale_address source;
+    struct c_escale_address destination;
+    struct c_escale_address reply_source;
     uint16_t source_port;
     uint16_t destination_port;
     // Until the kernel forgets it, if nothing more is seen of it.
@@ -96,13 +103,14 @@ struct c_escale_flow {
     uint8_t tcp_state;
 };
 
-// Lists those of one protocol (IPPROTO_TCP, IPPROTO_UDP), and with one reply_source unless receiver is 0, for the calling
-// thread's network namespace; the caller frees *flows.
-int c_escale_list_flows(uint8_t protocol, uint32_t receiver, struct c_escale_flow **flows, size_t *count);
+// Lists those of one family (AF_INET, AF_INET6) and protocol (IPPROTO_TCP, IPPROTO_UDP), and with one reply_source unless
+// receiver is NULL, for the calling thread's network namespace; the caller frees *flows.
+int c_escale_list_flows(uint8_t family, uint8_t protocol, const struct c_escale_address *receiver,
+                        struct c_escale_flow **flows, size_t *count);
 // Makes the kernel forget one of UDP, so that its next packet is judged afresh. ENOENT where it has already.
 int c_escale_forget_udp_flow(const struct c_escale_flow *flow);
 
 // A socket that hears of every change of the packet filter in the calling thread's network namespace; never blocks.
 int c_escale_watch_tables(void);
-// Reads what has come: 1 where other processes changed that table of IPv4 rules, or something may have been missed, else 0.
+// Reads what has come: 1 where other processes changed that table of IPv4 or IPv6 rules, or something may have been missed, else 0.
 int c_escale_table_changed(int fd, const char *table);

@@ -149,6 +149,8 @@ package struct ContainerSummary: Codable, Hashable, Sendable {
     package var ports: [Port]
     /// Addresses by network.
     package var addresses: [String: String]
+    /// The same of IPv6, on networks that have it.
+    package var ipv6Addresses: [String: String]?
     /// How often in a row it ended soon after its start, while that goes on.
     package var failures: Int?
     /// Whether it is no replica, but one that a command was run in (`escale run`).

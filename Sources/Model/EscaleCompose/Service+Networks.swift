@@ -8,12 +8,17 @@ extension Service {
     }
 
     /// Whether the file names an address that its container has.
-    var hasFixedAddress: Bool { networks.contains { $0.options?.ipv4Address != nil } }
+    var hasFixedAddress: Bool { networks.contains { $0.options?.ipv4Address != nil || $0.options?.ipv6Address != nil } }
 }
 
 extension Project {
     /// The addresses that services of the project have by the file, on one of its networks.
-    package func fixedAddresses(on network: Network) -> Set<String> {
-        Set(services.flatMap(\.networks).filter { $0.network == network.key }.compactMap { $0.options?.ipv4Address })
+    package func fixedAddresses(on network: Network, _ kind: KeyPath<AttachmentOptions, String?>) -> Set<String> {
+        Set(services.flatMap(\.networks).filter { $0.network == network.key }.compactMap { $0.options?[keyPath: kind] })
     }
+}
+
+extension Network {
+    /// Whether its containers have IPv6 addresses, too.
+    package var hasIPv6: Bool { options?.enablesIPv6 == true }
 }

@@ -56,7 +56,7 @@ package struct InstanceSlots: Sendable {
     }
 
     /// Blocks that others on this host use. What is on `lo` and on `esc…` interfaces is some Escale's own.
-    private static func foreignBlocks() throws(EscaleError) -> [HostAddresses.Block] {
+    private static func foreignBlocks() throws(EscaleError) -> [HostAddresses.Block<IPv4Address>] {
         try HostAddresses.blocks().filter { $0.link != "lo" && !$0.link.hasPrefix("esc") }
     }
 

@@ -8,13 +8,17 @@ package enum NameFiles {
     /// Names that are no names (blanks, no characters at all) are left out rather than spoiling the others.
     package static func records(of network: NetworkName, in state: NetworkState) -> String {
         let services = state.services.filter { $0.network == network }
-            .flatMap { service in service.answers.map { ($0, service.names) } }
-        let endpoints = state.endpoints.flatMap { endpoint in
-            endpoint.addresses.filter { $0.network == network }.map { ($0.address, $0.names) }
-        }
-        // dnsmasq takes one line for an address.
-        let byAddress = Dictionary((services + endpoints), uniquingKeysWith: +)
-        return byAddress.sorted { $0.key < $1.key }.map { line($0.0, $0.1) }.joined()
+        let endpoints = state.endpoints.flatMap(\.addresses).filter { $0.network == network }
+        return lines(
+            services.flatMap { service in service.answers.map { ($0, service.names) } } + endpoints.map { ($0.address, $0.names) })
+            + lines(
+                services.flatMap { service in service.answers6.map { ($0, service.names) } }
+                    + endpoints.compactMap { endpoint in endpoint.ipv6.map { ($0, endpoint.names) } })
+    }
+
+    /// dnsmasq takes one line for an address.
+    private static func lines<Address: IPAddress>(_ entries: [(Address, [String])]) -> String {
+        Dictionary(entries, uniquingKeysWith: +).sorted { $0.key < $1.key }.map { line($0.key, $0.value) }.joined()
     }
 
     /// The names with dots in them that the networks know, so that nothing about them is asked outside.
@@ -26,7 +30,7 @@ package enum NameFiles {
 
     /// A container's `/etc/hosts`: the usual entries, its own names, then `extra_hosts` as they are given.
     package static func hosts(
-        hostname: String, address: IPv4Address?, extra: [(name: String, address: String)] = []
+        hostname: String, address: IPv4Address?, ipv6: IPv6Address? = nil, extra: [(name: String, address: String)] = []
     ) -> String {
         var text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
         for entry in extra { text += "\(entry.address)\t\(entry.name)\n" }
@@ -34,6 +38,7 @@ package enum NameFiles {
         let short = hostname.split(separator: ".").first.map(String.init) ?? hostname
         let names = short == hostname ? hostname : "\(hostname) \(short)"
         text += "\(address?.description ?? "127.0.1.1")\t\(names)\n"
+        if let ipv6 { text += "\(ipv6)\t\(names)\n" }
         return text
     }
 
@@ -50,7 +55,7 @@ package enum NameFiles {
         return text + "options \(options.joined(separator: " "))\n"
     }
 
-    private static func line(_ address: IPv4Address, _ names: [String]) -> String {
+    private static func line(_ address: some IPAddress, _ names: [String]) -> String {
         let good = names.filter(isName)
         return good.isEmpty ? "" : "\(address) \(good.joined(separator: " "))\n"
     }

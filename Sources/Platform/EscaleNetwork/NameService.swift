@@ -23,7 +23,7 @@ struct NameService: Sendable {
     ///
     /// Who asks after this returns is answered from the new records: dnsmasq reads changed files before questions.
     func converge(
-        _ state: NetworkState, _ wanted: [ResolverScope: IPv4Address], territory: [IPv4Subnet]
+        _ state: NetworkState, _ wanted: [ResolverScope: IPv4Address], territory: [IPv4Subnet], territory6: [IPv6Subnet]
     ) async throws {
         var records: [NetworkName: String] = [:]
         for network in state.networks { records[network.name] = NameFiles.records(of: network.name, in: state) }
@@ -37,7 +37,7 @@ struct NameService: Sendable {
                 let process = process(address)
                 let config = ResolverConfig(
                     address: address, recordDirectories: scope.networks.map(self.records), territory: territory,
-                    upstream: upstream(of: scope, in: state), user: user, pidFile: process.pidFile,
+                    territory6: territory6, upstream: upstream(of: scope, in: state), user: user, pidFile: process.pidFile,
                     localNamesFile: process.localNamesFile)
                 let localNames = ResolverConfig.localNames(NameFiles.fullNames(of: scope.networks, in: state))
                 group.addTask { try await process.ensure(config, localNames: localNames, log: log) }

@@ -15,6 +15,9 @@ struct NetworkBook: Codable, Hashable, Sendable {
     var territory: Set<IPv4Subnet> = []
     /// Networks' addresses of the host that are on `lo`.
     var gateways: Set<IPv4Address>?
+    /// The same of IPv6.
+    var territory6: Set<IPv6Subnet>?
+    var gateways6: Set<IPv6Address>?
 
     subscript(scope: ResolverScope) -> IPv4Address? { resolvers.first { $0.scope == scope }?.address }
 

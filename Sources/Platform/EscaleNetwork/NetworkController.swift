@@ -25,7 +25,7 @@ package actor NetworkController {
     /// The latest state asked for, in force or not, the one in force, and the rules made from that.
     private var latest: NetworkState?
     private var current: NetworkState?
-    private var rules: PacketTable?
+    private var rules: [PacketTable]?
 
     private var bookFile: String { "\(directory)/network.json" }
 
@@ -46,11 +46,15 @@ package actor NetworkController {
         names = NameService(directory: runtimeDirectory, upstreamFile: upstreamFile, log: log)
     }
 
+    /// Whether the host has IPv6. Where it doesn't, containers have IPv4 addresses only.
+    package nonisolated var hasIPv6: Bool { HostAddresses.hasIPv6 }
+
     /// Connects a created container, by its first process, before it is started. Many may be under way at a time.
     ///
     /// To be followed by an ``apply(_:)`` of a state with the endpoint; until then it has neither names nor a resolver.
     /// Nothing needs to be undone afterwards: the pair vanishes with the container's namespace.
     package func attach(_ endpoint: Endpoint, networks: [AttachedNetwork], pid: Int32) async throws {
+        let endpoint = hasIPv6 ? endpoint : endpoint.withoutIPv6
         let attachment = try Attachment(endpoint, networks: networks, instance: instance)
         let mtu = try await preparedMTU()
         try await onNewThread { try attachment.perform(pid: pid, mtu: mtu) }
@@ -87,28 +91,37 @@ package actor NetworkController {
             mtu = nil  // the way out may have changed
             guard let current else { return }
             let resolvers = Set(Self.scopes(of: current).compactMap { book[$0] })
-            let ours = resolvers.union(current.gateways)
+            let ours = resolvers.union(current.gateways).union([instance.hostAddress])
+            let gateways6 = current.gateways6
+            let ours6 = gateways6.isEmpty ? [] : gateways6.union([instance.hostAddress6])
             let (hasTable, addresses, missing) = try await blocking { [names, instance, tables] in
-                let assigned = Set(try HostAddresses.assigned().map(\.address))
+                let hasTable6 = try ours6.isEmpty || tables.hasTable(instance.table, of: .v6)
                 return (
-                    try tables.hasTable(instance.table),
-                    ours.union([instance.hostAddress]).subtracting(assigned), names.missing(resolvers)
+                    try hasTable6 && tables.hasTable(instance.table),
+                    try Self.missing(ours) + Self.missing(ours6),
+                    names.missing(resolvers).map(\.description)
                 )
             }
             if !hasTable { rules = nil }
             isWhole = hasTable && addresses.isEmpty && missing.isEmpty
             if !isWhole {
-                func list(_ what: some Collection<IPv4Address>) -> String {
-                    what.sorted().map(\.description).joined(separator: ",")
-                }
                 log.warning(
                     "network found damaged",
-                    ["table": hasTable ? "there" : "gone", "addresses": list(addresses), "resolvers": list(missing)])
+                    [
+                        "table": hasTable ? "there" : "gone", "addresses": addresses.joined(separator: ","),
+                        "resolvers": missing.joined(separator: ","),
+                    ])
                 // In this turn: nothing that was torn down meanwhile comes back.
                 try await enforce(current)
             }
         }
         return !isWhole
+    }
+
+    /// The addresses that the host should have and doesn't. Blocks.
+    private static func missing<Address: IPAddress>(_ addresses: Set<Address>) throws(EscaleError) -> [String] {
+        if addresses.isEmpty { return [] }
+        return addresses.subtracting(try HostAddresses.assigned(Address.self).map(\.address)).sorted().map(\.description)
     }
 
     /// Makes the rules anew, whatever is left of them.
@@ -127,10 +140,15 @@ package actor NetworkController {
             try await names.tearDown()
             let territory = book.territory
             let gateways = book.gateways ?? []
+            let territory6 = book.territory6 ?? []
+            let gateways6 = book.gateways6 ?? []
             try await blocking { [routing, instance, bookFile, tables] in
-                try tables.run("add table ip \(instance.table)\ndelete table ip \(instance.table)\n")
+                try tables.run(PacketTable.removal(of: instance.table, .v4))
+                try Self.removeTable6(instance.table, tables)
                 try routing.removeRoutes(territory.union([instance.pool]))
-                try routing.removeAddresses(gateways, except: [])
+                try routing.removeRoutes(territory6)
+                try routing.removeAddresses(gateways, of: instance.reserved, except: [])
+                try routing.removeAddresses(gateways6, of: instance.reserved6, except: [])
                 try Files.remove(bookFile)
             }
             latest = nil
@@ -162,42 +180,75 @@ package actor NetworkController {
         }
     }
 
-    private func enforce(_ state: NetworkState) async throws {
+    private func enforce(_ wanted: NetworkState) async throws {
+        let isCut = !hasIPv6 && wanted.networks.contains { $0.ipv6 != nil }
+        if isCut { log.warning("containers have no IPv6", ["because": "this host has it switched off"]) }
+        let state = isCut ? wanted.withoutIPv6 : wanted
         let before = book
         var resolvers: [ResolverScope: IPv4Address] = [:]
         let scopes = Self.scopes(of: state)
         for scope in scopes { resolvers[scope] = try book.resolver(for: scope, inUse: scopes, instance: instance) }
         let ruleset = Ruleset(instance: instance, state: state, resolvers: resolvers)
-        let territory = Set(ruleset.territory)
-        book.territory.formUnion(territory)
-        let gateways = state.gateways
-        book.gateways = (book.gateways ?? []).union(gateways)
+        let wiring = HostWiring(ruleset.territory, listening: Set(resolvers.values).union(state.gateways), [instance.hostAddress])
+        let wiring6 =
+            ruleset.table6 == nil
+            ? HostWiring<IPv6Address>() : HostWiring(ruleset.territory6, listening: state.gateways6, [instance.hostAddress6])
+        book.territory.formUnion(wiring.territory)
+        book.gateways = (book.gateways ?? []).union(state.gateways)
+        if !wiring6.territory.isEmpty {
+            book.territory6 = (book.territory6 ?? []).union(wiring6.territory)
+            book.gateways6 = (book.gateways6 ?? []).union(wiring6.listening)
+        }
         if book != before { try saveBook() }
 
-        let table = ruleset.table
+        let tables = [ruleset.table, ruleset.table6].compactMap(\.self)
         let known = rules
-        let listening = Set(resolvers.values).union(gateways)
-        try await blocking { [routing, tables, log] in
-            try routing.prepare(territory.sorted())
-            try routing.add(listening)
-            try Self.enforce(table, after: known, tables, log)
+        try await blocking { [routing, tables = self.tables, log, wanted = tables, name = instance.table] in
+            try routing.prepare(wiring.territory.sorted())
+            try routing.add(wiring.listening)
+            if !wiring6.territory.isEmpty {
+                try routing.prepare6(wiring6.territory.sorted())
+                try routing.add(wiring6.listening)
+            }
+            for table in wanted { try Self.enforce(table, after: known?.first { $0.family == table.family }, tables, log) }
+            if wanted.count == 1, known?.count != 1 { try Self.removeTable6(name, tables) }
         }
-        rules = table
-        try await names.converge(state, resolvers, territory: territory.sorted())
+        rules = tables
+        try await names.converge(
+            state, resolvers, territory: wiring.territory.sorted(), territory6: ruleset.territory6)
         try await forgetFlows(from: current, to: state)
+        try await removeFormer(wiring, wiring6, gateways: state.gateways)
+        current = state
+    }
 
-        let over = book.territory.subtracting(territory)
+    /// Takes away what former states had on the host.
+    private func removeFormer(
+        _ wiring: HostWiring<IPv4Address>, _ wiring6: HostWiring<IPv6Address>, gateways: Set<IPv4Address>
+    ) async throws {
+        let over = book.territory.subtracting(wiring.territory)
         let former = book.gateways ?? []
+        let over6 = (book.territory6 ?? []).subtracting(wiring6.territory)
+        let former6 = book.gateways6
         try await blocking { [routing, instance] in
             try routing.removeRoutes(over)
-            try routing.removeAddresses(former, except: listening.union([instance.hostAddress]))
+            try routing.removeAddresses(former, of: instance.reserved, except: wiring.kept)
+            guard let former6 else { return }
+            try routing.removeRoutes(over6)
+            try routing.removeAddresses(former6, of: instance.reserved6, except: wiring6.kept)
         }
-        if !over.isEmpty || former != gateways {
-            book.territory.subtract(over)
-            book.gateways = gateways
-            try saveBook()
-        }
-        current = state
+        let before = book
+        book.territory = wiring.territory
+        book.gateways = gateways
+        book.territory6 = wiring6.territory.isEmpty ? nil : wiring6.territory
+        book.gateways6 = wiring6.territory.isEmpty ? nil : wiring6.listening
+        if book != before { try saveBook() }
+    }
+
+    /// Takes away a table of IPv6 rules that is there without need, such as a former daemon's.
+    private nonisolated static func removeTable6(_ name: String, _ tables: NFTables) throws(EscaleError) {
+        // A kernel without IPv6 has no such tables, and says so with an error.
+        guard (try? tables.hasTable(name, of: .v6)) == true else { return }
+        try tables.run(PacketTable.removal(of: name, .v6))
     }
 
     private nonisolated static func enforce(
@@ -219,11 +270,18 @@ package actor NetworkController {
 
     /// UDP senders stay with the receiver they have, so those whose receiver no longer is one have to be cut off.
     private func forgetFlows(from old: NetworkState?, to new: NetworkState) async throws {
-        let change = FlowChange(from: old ?? NetworkState(), to: new)
-        if change.isEmpty { return }
+        let change = FlowChange<IPv4Address>(from: old ?? NetworkState(), to: new)
+        let change6 = FlowChange<IPv6Address>(from: old ?? NetworkState(), to: new)
+        if change.isEmpty && change6.isEmpty { return }
         try await blocking {
-            for flow in try UDPFlow.all() where change.outdates(flow) { try flow.forget() }
+            try Self.forget(change)
+            try Self.forget(change6)
         }
+    }
+
+    private static func forget<Address>(_ change: FlowChange<Address>) throws(EscaleError) {
+        if change.isEmpty { return }
+        for flow in try UDPFlow<Address>.all() where change.outdates(flow) { try flow.forget() }
     }
 
     private static func scopes(of state: NetworkState?) -> Set<ResolverScope> {
@@ -252,5 +310,22 @@ package actor NetworkController {
             if turns.isEmpty { isBusy = false } else { turns.removeFirst().resume() }
         }
         try await work()
+    }
+}
+
+/// What the host itself has of one kind of addresses, on `lo`: empty where it is to have nothing.
+private struct HostWiring<Address: IPAddress>: Sendable {
+    var territory: Set<IPSubnet<Address>> = []
+    /// Resolvers and gateways.
+    var listening: Set<Address> = []
+    /// All that it is to keep.
+    var kept: Set<Address> = []
+
+    init() {}
+
+    init(_ territory: [IPSubnet<Address>], listening: Set<Address>, _ own: Set<Address>) {
+        self.territory = Set(territory)
+        self.listening = listening
+        kept = listening.union(own)
     }
 }

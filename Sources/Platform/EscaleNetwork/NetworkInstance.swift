@@ -51,3 +51,24 @@ package struct NetworkInstance: Hashable, Codable, Sendable {
         firstFreeSubnet(ofLength: 22, in: pool, excluding: taken + [reserved])
     }
 }
+
+/// Its IPv6 addresses, which follow from those of IPv4, so that no two instances of a host have the same.
+extension NetworkInstance {
+    /// Unique-local addresses: `fd`, two letters of ours, and the beginning of the IPv4 pool.
+    package var pool6: IPv6Subnet {
+        let head = [0xfd, UInt8(ascii: "e"), UInt8(ascii: "s")] + pool.address.bytes.prefix(3)
+        let number = head.reduce(UInt128(0)) { $0 << 8 | UInt128($1) }
+        return IPv6Subnet(containing: IPv6Address(rawValue: number << 80), prefixLength: 48)
+    }
+
+    /// The block that no network is made from.
+    package var reserved6: IPv6Subnet { IPv6Subnet(containing: pool6.lastAddress, prefixLength: 64) }
+
+    /// As ``hostAddress``.
+    package var hostAddress6: IPv6Address { reserved6.address.advanced(by: 1) }
+
+    /// As ``freeNetwork(excluding:)``.
+    package func freeNetwork6(excluding taken: some Collection<IPv6Subnet>) -> IPv6Subnet? {
+        firstFreeSubnet(ofLength: 64, in: pool6, excluding: taken + [reserved6])
+    }
+}

@@ -20,6 +20,16 @@ package struct NetworkState: Hashable, Codable, Sendable {
 
     /// The addresses that the host has on the networks.
     package var gateways: Set<IPv4Address> { Set(networks.compactMap(\.gateway)) }
+    package var gateways6: Set<IPv6Address> { Set(networks.compactMap(\.ipv6?.gateway)) }
+
+    /// The same on a host that has no IPv6.
+    package var withoutIPv6: NetworkState {
+        var state = self
+        for index in state.networks.indices { state.networks[index].ipv6 = nil }
+        for index in state.services.indices { state.services[index].ipv6 = nil }
+        for index in state.endpoints.indices { state.endpoints[index] = state.endpoints[index].withoutIPv6 }
+        return state
+    }
 }
 
 /// A network that containers are on, or may be.
@@ -33,15 +43,30 @@ package struct AttachedNetwork: Hashable, Codable, Sendable {
     package var gateway: IPv4Address?
     /// The largest packet that its containers send; `nil` for what fits the way out.
     package var mtu: Int?
+    /// What it has of IPv6; `nil` where its containers have IPv4 addresses only.
+    package var ipv6: IPv6Place?
+
+    /// A network's IPv6 addresses, of which the host always has one.
+    package struct IPv6Place: Hashable, Codable, Sendable {
+        package var subnet: IPv6Subnet
+        package var gateway: IPv6Address
+
+        package init(subnet: IPv6Subnet, gateway: IPv6Address) {
+            self.subnet = subnet
+            self.gateway = gateway
+        }
+    }
 
     package init(
-        name: NetworkName, subnet: IPv4Subnet, isInternal: Bool = false, gateway: IPv4Address? = nil, mtu: Int? = nil
+        name: NetworkName, subnet: IPv4Subnet, isInternal: Bool = false, gateway: IPv4Address? = nil, mtu: Int? = nil,
+        ipv6: IPv6Place? = nil
     ) {
         self.name = name
         self.subnet = subnet
         self.isInternal = isInternal
         self.gateway = gateway
         self.mtu = mtu
+        self.ipv6 = ipv6
     }
 }
 
@@ -51,12 +76,14 @@ package struct Endpoint: Hashable, Codable, Sendable {
     package struct Address: Hashable, Codable, Sendable {
         package var network: NetworkName
         package var address: IPv4Address
+        package var ipv6: IPv6Address?
         /// What the container is called on that network, besides the names of its service.
         package var names: [String]
 
-        package init(network: NetworkName, address: IPv4Address, names: [String] = []) {
+        package init(network: NetworkName, address: IPv4Address, ipv6: IPv6Address? = nil, names: [String] = []) {
             self.network = network
             self.address = address
+            self.ipv6 = ipv6
             self.names = names
         }
     }
@@ -79,6 +106,13 @@ package struct Endpoint: Hashable, Codable, Sendable {
     }
 
     package var networks: Set<NetworkName> { Set(addresses.map(\.network)) }
+
+    /// The same on a host that has no IPv6.
+    var withoutIPv6: Endpoint {
+        var endpoint = self
+        for index in endpoint.addresses.indices { endpoint.addresses[index].ipv6 = nil }
+        return endpoint
+    }
     package var scope: ResolverScope { ResolverScope(networks: networks, servers: servers) }
 }
 
@@ -97,11 +131,13 @@ package struct ResolverScope: Hashable, Codable, Sendable {
 /// A replica that takes a share of a service's new connections.
 package struct ServiceBackend: Hashable, Codable, Sendable {
     package var address: IPv4Address
+    package var ipv6: IPv6Address?
     /// Its share is this part of the sum of all weights; none at 0. Connections that it has already stay.
     package var weight: Int
 
-    package init(address: IPv4Address, weight: Int = 1) {
+    package init(address: IPv4Address, ipv6: IPv6Address? = nil, weight: Int = 1) {
         self.address = address
+        self.ipv6 = ipv6
         self.weight = weight
     }
 }
@@ -110,6 +146,8 @@ package struct ServiceBackend: Hashable, Codable, Sendable {
 package struct VirtualService: Hashable, Codable, Sendable {
     package var network: NetworkName
     package var address: IPv4Address
+    /// The same for IPv6, to those replicas that have an address of it.
+    package var ipv6: IPv6Address?
     package var names: [String]
     /// Whether its names stand for its replicas instead of for the address.
     package var answersWithReplicas: Bool
@@ -117,11 +155,12 @@ package struct VirtualService: Hashable, Codable, Sendable {
     package var backends: [ServiceBackend]
 
     package init(
-        network: NetworkName, address: IPv4Address, names: [String], answersWithReplicas: Bool = false,
-        backends: [ServiceBackend]
+        network: NetworkName, address: IPv4Address, ipv6: IPv6Address? = nil, names: [String],
+        answersWithReplicas: Bool = false, backends: [ServiceBackend]
     ) {
         self.network = network
         self.address = address
+        self.ipv6 = ipv6
         self.names = names
         self.answersWithReplicas = answersWithReplicas
         self.backends = backends
@@ -130,6 +169,10 @@ package struct VirtualService: Hashable, Codable, Sendable {
     /// What its names stand for.
     package var answers: [IPv4Address] {
         answersWithReplicas ? backends.filter { $0.weight > 0 }.map(\.address) : [address]
+    }
+    package var answers6: [IPv6Address] {
+        guard let ipv6 else { return [] }
+        return answersWithReplicas ? backends.filter { $0.weight > 0 }.compactMap(\.ipv6) : [ipv6]
     }
 }
 

@@ -1,4 +1,6 @@
-/// An nftables table of IPv4 rules as a value: two of them can be compared, and one made into the other.
+import EscaleNetlink
+
+/// An nftables table of one kind's rules as a value: two of them can be compared, and one made into the other.
 package struct PacketTable: Hashable, Sendable {
     /// A named set, or with `verdicts` a map from its elements to where a packet goes on.
     struct Elements: Hashable, Sendable {
@@ -27,24 +29,32 @@ package struct PacketTable: Hashable, Sendable {
         let rules: [String]
     }
 
+    let family: AddressFamily
     let name: String
     let elements: [Elements]
     let chains: [Chain]
+
+    /// What commands call it.
+    private var place: String { "\(family.tableFamily) \(name)" }
+
+    /// A command that takes a table away, if it is there.
+    static func removal(of name: String, _ family: AddressFamily) -> String {
+        "add table \(family.tableFamily) \(name)\ndelete table \(family.tableFamily) \(name)\n"
+    }
 
     /// Commands that put the table in the place of one of this name, whatever that holds, in one transaction.
     ///
     /// A packet on its way through may meet the new chains before they hold and the old ones when they no longer do:
     /// it then passes as if there were no table. ``changes(from:)`` is free of that.
     package var replacement: String {
-        let table = "table ip \(name)"
         let blocks = elements.map(\.declaration) + chains.map(\.declaration)
-        return "add \(table)\ndelete \(table)\n\(table) {\n" + blocks.joined(separator: "\n") + "}\n"
+        return Self.removal(of: name, family) + "table \(place) {\n" + blocks.joined(separator: "\n") + "}\n"
     }
 
     /// Commands that make the other table into this one in one transaction, touching only where they differ; empty
     /// where they don't. `nil` if that needs a ``replacement``: hooks and the sets themselves stay as they were made.
     package func changes(from old: PacketTable) -> String? {
-        guard old.name == name, old.elements.map(\.shape) == elements.map(\.shape) else { return nil }
+        guard old.family == family, old.name == name, old.elements.map(\.shape) == elements.map(\.shape) else { return nil }
         let before = Dictionary(old.chains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let names = Set(chains.map(\.name))
         let gone = old.chains.filter { !names.contains($0.name) }
@@ -54,12 +64,12 @@ package struct PacketTable: Hashable, Sendable {
             let known = before[chain.name]
             if known == chain { continue }
             guard chain.hook == known?.hook else { return nil }
-            made.append(known == nil ? "add chain ip \(name) \(chain.name)" : "flush chain ip \(name) \(chain.name)")
-            filled += chain.rules.map { "add rule ip \(name) \(chain.name) \($0)" }
+            made.append(known == nil ? "add chain \(place) \(chain.name)" : "flush chain \(place) \(chain.name)")
+            filled += chain.rules.map { "add rule \(place) \(chain.name) \($0)" }
         }
         if gone.contains(where: { $0.hook != nil }) { return nil }
-        let moved = zip(old.elements, elements).flatMap { $1.changes(from: $0, in: name) }
-        let lines = made + filled + moved + gone.map { "delete chain ip \(name) \($0.name)" }
+        let moved = zip(old.elements, elements).flatMap { $1.changes(from: $0, in: place) }
+        let lines = made + filled + moved + gone.map { "delete chain \(place) \($0.name)" }
         return lines.map { $0 + "\n" }.joined()
     }
 }
@@ -76,7 +86,7 @@ extension PacketTable.Elements {
 
     fileprivate func changes(from old: Self, in table: String) -> [String] {
         if old == self { return [] }
-        let place = "ip \(table) \(name)"
+        let place = "\(table) \(name)"
         // One transaction can't take an interval away and add another that overlaps it.
         if isInterval {
             return ["flush set \(place)"]

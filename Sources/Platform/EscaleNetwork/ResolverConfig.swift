@@ -7,6 +7,7 @@ package struct ResolverConfig: Hashable, Sendable {
     package var recordDirectories: [String]
     /// Whose reverse names are never asked for outside.
     package var territory: [IPv4Subnet]
+    package var territory6: [IPv6Subnet]
     package var upstream: Upstream
     package var user: String
     package var pidFile: String
@@ -23,12 +24,13 @@ package struct ResolverConfig: Hashable, Sendable {
     }
 
     package init(
-        address: IPv4Address, recordDirectories: [String], territory: [IPv4Subnet], upstream: Upstream,
-        user: String, pidFile: String, localNamesFile: String
+        address: IPv4Address, recordDirectories: [String], territory: [IPv4Subnet], territory6: [IPv6Subnet] = [],
+        upstream: Upstream, user: String, pidFile: String, localNamesFile: String
     ) {
         self.address = address
         self.recordDirectories = recordDirectories
         self.territory = territory
+        self.territory6 = territory6
         self.upstream = upstream
         self.user = user
         self.pidFile = pidFile
@@ -42,7 +44,7 @@ package struct ResolverConfig: Hashable, Sendable {
             "no-hosts", "local-ttl=1", "cache-size=1000", "domain-needed", "local=//",
         ]
         lines += recordDirectories.sorted().map { "hostsdir=\($0)" }
-        lines += territory.flatMap(Self.reverseZones).map { "local=/\($0)/" }
+        lines += (territory.flatMap(Self.reverseZones) + territory6.flatMap(Self.reverseZones)).map { "local=/\($0)/" }
         switch upstream {
         case .none: lines += ["no-resolv", "local=/#/"]
         case .file(let path): lines += ["resolv-file=\(path)", "servers-file=\(localNamesFile)"]
@@ -59,13 +61,16 @@ package struct ResolverConfig: Hashable, Sendable {
         names.map { "server=/\($0)/\nserver=/*.\($0)/#\n" }.joined()
     }
 
-    /// The `in-addr.arpa` zones that cover the subnet, and no more than it.
-    static func reverseZones(of subnet: IPv4Subnet) -> [String] {
-        let bytes = (subnet.prefixLength + 7) / 8
-        let count = 1 << (bytes * 8 - subnet.prefixLength)
-        return (0..<count).map { index in
-            let first = subnet.address.advanced(by: bytes == 0 ? 0 : UInt32(index) << UInt32(32 - bytes * 8))
-            return (first.bytes.prefix(bytes).reversed().map(String.init) + ["in-addr.arpa"]).joined(separator: ".")
+    /// The zones below `in-addr.arpa` or `ip6.arpa` that cover the subnet, and no more than it.
+    static func reverseZones<Address: IPAddress>(of subnet: IPSubnet<Address>) -> [String] {
+        // Each part of such a name stands for so many bits.
+        let (step, radix, parent) = Address.family == .v4 ? (8, 10, "in-addr.arpa") : (4, 16, "ip6.arpa")
+        let parts = (subnet.prefixLength + step - 1) / step
+        let rest = Address.Number.bitWidth - parts * step
+        return (0..<1 << (parts * step - subnet.prefixLength)).map { index in
+            let number = subnet.address.rawValue >> Address.Number(rest) + Address.Number(index)
+            let names = (0..<parts).map { String((number >> Address.Number($0 * step)) & (1 << Address.Number(step) - 1), radix: radix) }
+            return (names + [parent]).joined(separator: ".")
         }
     }
 }

@@ -14,12 +14,12 @@ import EscaleSystem
 actor AddressBook {
     nonisolated let controller: any HostNetwork
     private let gateway: any HostGateway
-    private let instance: NetworkInstance
-    private let store: StateStore
-    private var networks: [NetworkName: NetworkRecord]
+    let instance: NetworkInstance
+    let store: StateStore
+    var networks: [NetworkName: NetworkRecord]
     /// Addresses of containers by the time they are made, before the projects publish them.
-    private var reserved: [ContainerID: [ContainerRecord.NetworkAddress]] = [:]
-    private var projects: [ProjectName: Published] = [:]
+    var reserved: [ContainerID: [ContainerRecord.NetworkAddress]] = [:]
+    var projects: [ProjectName: Published] = [:]
     /// Their ports of the host.
     private var assigned: [ContainerID: [PortMapping]] = [:]
 
@@ -53,62 +53,6 @@ actor AddressBook {
     // MARK: Networks
 
     func exists(_ network: NetworkName) -> Bool { networks[network] != nil }
-
-    /// Makes a network, with a subnet of its own where the file names none; one that exists stays as it is.
-    func create(_ spec: Network, of project: ProjectName) async throws {
-        if networks[spec.name] != nil { return }
-        let plan = AddressPlan(spec)
-        if let plan { try await checkFree(plan.subnet, for: spec.name) }
-        // Another project may have made it meanwhile.
-        if networks[spec.name] != nil { return }
-        guard let subnet = plan?.subnet ?? instance.freeNetwork(excluding: networks.values.map(\.subnet)) else {
-            throw EscaleError(
-                .init("network.pool-exhausted"), "every subnet of \(instance.pool) is in use",
-                hint: "take projects down that are not needed: `escale ls`")
-        }
-        var record = NetworkRecord(
-            name: spec.name, project: project, key: spec.key, subnet: subnet, isInternal: spec.isInternal)
-        record.plan = plan
-        record.mtu = spec.options?.mtu
-        try store.save(record)
-        networks[spec.name] = record
-    }
-
-    /// Takes over what the file says of a network that exists, as far as that can change under its containers.
-    ///
-    /// - Throws: `network.changed` where it says other addresses.
-    func revise(_ spec: Network, of project: ProjectName) throws {
-        guard var record = networks[spec.name], record.project == project, !spec.isExternal else { return }
-        let plan = AddressPlan(spec)
-        if plan?.subnet != record.plan?.subnet {
-            throw EscaleError.networkChanged(
-                spec.name, from: record.subnet, to: plan.map { "\($0.subnet)" } ?? "nothing of that")
-        }
-        record.plan = plan
-        record.mtu = spec.options?.mtu
-        record.isInternal = spec.isInternal
-        try store.save(record)
-        networks[spec.name] = record
-    }
-
-    /// - Throws: `network.subnet-taken` where others have addresses of the subnet.
-    private func checkFree(_ subnet: IPv4Subnet, for network: NetworkName) async throws {
-        for other in networks.values.sorted(by: { $0.name < $1.name }) where other.subnet.overlaps(subnet) {
-            throw EscaleError.subnetTaken(
-                subnet, of: network, by: "network \(other.name) of project \(other.project) has \(other.subnet)")
-        }
-        guard !subnet.overlaps(instance.reserved), instance.pool == subnet || !subnet.contains(instance.pool) else {
-            throw EscaleError.subnetTaken(subnet, of: network, by: "Escale has \(instance.reserved) for itself")
-        }
-        let own = [instance.pool] + networks.values.map(\.subnet)
-        let others = try await blocking { try HostAddresses.blocks() }
-        for other in others where other.subnet.overlaps(subnet) && !own.contains(where: { $0.contains(other.subnet) }) {
-            throw EscaleError.subnetTaken(
-                subnet, of: network,
-                by: other.link == "lo" || other.link.hasPrefix("esc")
-                    ? "\(other.subnet) is that of another Escale on this host" : "\(other.subnet) is in use on \(other.link)")
-        }
-    }
 
     func remove(_ network: NetworkName) async throws {
         try store.remove(network)
@@ -167,94 +111,11 @@ actor AddressBook {
         let tracked = try await controller.connections(leavingOutFrom: [host])
         var open = try await gateway.sessions(of: containers.map(\.id))
         for container in containers {
-            open[container.id, default: 0] += container.addresses.reduce(0) { $0 + (tracked[$1.address] ?? 0) }
+            open[container.id, default: 0] += container.addresses.reduce(0) { sum, own in
+                sum + (tracked.ipv4[own.address] ?? 0) + (own.ipv6.flatMap { tracked.ipv6[$0] } ?? 0)
+            }
         }
         return open
-    }
-
-    // MARK: Addresses
-
-    /// One address on each network, its to keep until the container is gone.
-    func allocate(_ names: [NetworkName], for container: ContainerID) throws -> [ContainerRecord.NetworkAddress] {
-        let addresses = try names.map { name in
-            ContainerRecord.NetworkAddress(network: name, address: try record(of: name).freeAddress(excluding: taken(on: name)))
-        }
-        reserved[container] = addresses
-        return addresses
-    }
-
-    /// The same for a service's container: on the networks that its file names, in their order, with what it says of them.
-    func allocate(
-        _ service: Service, of project: Project, for container: ContainerID
-    ) throws -> [ContainerRecord.NetworkAddress] {
-        var addresses: [ContainerRecord.NetworkAddress] = []
-        for attachment in service.orderedNetworks {
-            guard let network = project.networks.first(where: { $0.key == attachment.network }) else { continue }
-            let fixed = attachment.options?.ipv4Address.flatMap { IPv4Address($0) }
-            let address = try fixed.map { try claim($0, on: network.name, for: service.name, of: project.name) }
-                ?? record(of: network.name).freeAddress(
-                    excluding: taken(on: network.name).union(project.fixedAddresses(on: network).compactMap { IPv4Address($0) }))
-            addresses.append(.init(network: network.name, address: address, key: network.key, options: attachment.options))
-        }
-        reserved[container] = addresses
-        return addresses
-    }
-
-    /// Checks that the service may have the address. A service's virtual address gives way.
-    private func claim(
-        _ address: IPv4Address, on name: NetworkName, for service: ServiceName, of project: ProjectName
-    ) throws -> IPv4Address {
-        var record = try record(of: name)
-        try record.check(address, for: service)
-        if let holder = holder(of: address) {
-            throw EscaleError.addressTaken(address, on: name, service: service, by: holder)
-        }
-        if let other = record.services.first(where: { $0.value == address })?.key {
-            record.services[other] = nil
-            try store.save(record)
-            networks[name] = record
-        }
-        return address
-    }
-
-    /// The container that has an address.
-    private func holder(of address: IPv4Address) -> String? {
-        let known = projects.values.lazy.flatMap(\.containers).first { $0.addresses.contains { $0.address == address } }
-        if let known { return "container \(known.name) of project \(known.project)" }
-        let isReserved = reserved.values.contains { $0.contains { $0.address == address } }
-        return isReserved ? "a container that is being made" : nil
-    }
-
-    private func record(of name: NetworkName) throws -> NetworkRecord {
-        guard let network = networks[name] else { throw EscaleError.externalMissing("network", name) }
-        return network
-    }
-
-    /// The service's virtual address on a network: given once, kept as long as the network.
-    private func virtualAddress(of service: ServiceName, project: ProjectName, on network: NetworkName) throws
-        -> IPv4Address
-    {
-        // Services of several projects meet on an external network; the owner's keep their plain names.
-        let key = networks[network]?.project == project ? service : ServiceName(rawValue: "\(project)/\(service)")
-        if let address = networks[network]?.services[key] { return address }
-        var record = try record(of: network)
-        let fixed = projects.values.flatMap(\.services).flatMap(\.networks).compactMap { $0.options?.ipv4Address }
-        let address = try record.freeVirtualAddress(
-            excluding: taken(on: network).union(fixed.compactMap { IPv4Address($0) }))
-        record.services[key] = address
-        try store.save(record)
-        networks[network] = record
-        return address
-    }
-
-    /// The addresses that services and containers have.
-    private func taken(on network: NetworkName) -> Set<IPv4Address> {
-        var taken = Set(networks[network]?.services.values.map(\.self) ?? [])
-        for addresses in reserved.values { taken.formUnion(addresses.map(\.address)) }
-        for project in projects.values {
-            for container in project.containers { taken.formUnion(container.addresses.map(\.address)) }
-        }
-        return taken
     }
 
     // MARK: Ports
@@ -314,7 +175,7 @@ actor AddressBook {
             ? nil : Published(containers: containers, services: services, shares: shares, expected: expected)
         for container in containers {
             for address in container.addresses {
-                _ = try virtualAddress(of: container.replica.service, project: project, on: address.network)
+                try giveVirtualAddresses(to: container.replica.service, project: project, on: address)
             }
         }
         try await settle()
@@ -329,6 +190,11 @@ actor AddressBook {
             networks: current.networks, pid: pid)
     }
 
+    /// The networks that the container is on.
+    func places(of container: ContainerRecord) -> [AttachedNetwork] {
+        container.addresses.compactMap { networks[$0.network]?.attached }
+    }
+
     /// `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` for the container.
     func files(for container: ContainerRecord) async throws -> [String: String] {
         let hostname = container.blueprint.spec.hostname
@@ -336,7 +202,8 @@ actor AddressBook {
         return [
             "/etc/hosts": NameFiles.hosts(
                 hostname: names.domain.map { "\(hostname).\($0)" } ?? hostname,
-                address: container.addresses.first?.address, extra: hosts(names.extraHosts)),
+                address: container.addresses.first?.address, ipv6: container.addresses.lazy.compactMap(\.ipv6).first,
+                extra: hosts(names.extraHosts)),
             "/etc/hostname": hostname + "\n",
             "/etc/resolv.conf": try await resolvConf(container, names),
         ]
@@ -415,7 +282,7 @@ actor AddressBook {
         var endpoint = Endpoint(
             container: container.id,
             addresses: addresses.map {
-                .init(network: $0.network, address: $0.address, names: [container.name, container.id.short])
+                .init(network: $0.network, address: $0.address, ipv6: $0.ipv6, names: [container.name, container.id.short])
             },
             servers: container.names?.servers ?? [])
         let options = addresses.first?.options
@@ -438,14 +305,16 @@ actor AddressBook {
             let places = replicas.lazy.flatMap(\.addresses)
             let place = places.first { $0.network == network }?.key ?? record.key
             let aliases = spec?.networks.first { $0.network == place }?.aliases ?? []
+            let hasIPv6 = places.contains { $0.network == network && $0.ipv6 != nil }
             return VirtualService(
-                network: network, address: address, names: [service.rawValue] + aliases,
+                network: network, address: address, ipv6: hasIPv6 ? record.ipv6?.services[key] : nil,
+                names: [service.rawValue] + aliases,
                 answersWithReplicas: spec?.deploy?.endpointMode == .dnsrr,
                 backends: replicas.compactMap { container in
                     guard let weight = weights[container.id],
-                        let address = container.addresses.first(where: { $0.network == network })?.address
+                        let own = container.addresses.first(where: { $0.network == network })
                     else { return nil }
-                    return ServiceBackend(address: address, weight: weight)
+                    return ServiceBackend(address: own.address, ipv6: own.ipv6, weight: weight)
                 })
         }
     }

@@ -1,6 +1,8 @@
 import EscaleCompose
 import EscaleCore
 import EscaleEngine
+import EscaleNetlink
+import EscaleNetwork
 import EscaleOCI
 import EscalePlan
 import EscaleSystem
@@ -8,11 +10,13 @@ import FoundationEssentials
 
 extension ProjectSupervisor {
     /// A container as `docker inspect` shows it.
-    func inspection(of container: ContainerRecord) throws -> [UInt8] {
+    func inspection(of container: ContainerRecord) async throws -> [UInt8] {
         let recipe = recipes[VersionID(container.replica)]
+        let networks = await platform.network.places(of: container)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .withoutEscapingSlashes]
-        return Array(try encoder.encode(Inspection(container, recipe, platform.clock, log: platform.engine.directories.state)))
+        return Array(
+            try encoder.encode(Inspection(container, recipe, networks, platform.clock, log: platform.engine.directories.state)))
     }
 }
 
@@ -92,6 +96,9 @@ private struct Inspection: Encodable {
 
     struct Endpoint: Encodable {
         let IPAddress: String
+        let IPv6Gateway: String
+        let GlobalIPv6Address: String
+        let GlobalIPv6PrefixLen: Int
         let Aliases: [String]
     }
 
@@ -118,7 +125,9 @@ private struct Inspection: Encodable {
 
     private static let never = "0001-01-01T00:00:00Z"
 
-    init(_ container: ContainerRecord, _ recipe: Recipe?, _ clock: SteadyClock, log state: String) {
+    init(
+        _ container: ContainerRecord, _ recipe: Recipe?, _ networks: [AttachedNetwork], _ clock: SteadyClock, log state: String
+    ) {
         let spec = container.blueprint.spec
         let service = recipe?.service
         Id = container.id.rawValue
@@ -149,8 +158,20 @@ private struct Inspection: Encodable {
         NetworkSettings = Networking(
             Ports: ports,
             Networks: Dictionary(
-                container.addresses.map { ($0.network.rawValue, Endpoint(IPAddress: "\($0.address)", Aliases: names)) },
+                container.addresses.map { own in
+                    (own.network.rawValue, Self.endpoint(own, networks.first { $0.name == own.network }?.ipv6, names))
+                },
                 uniquingKeysWith: { first, _ in first }))
+    }
+
+    /// What there is not of IPv6 is empty, as in Docker.
+    private static func endpoint(
+        _ own: ContainerRecord.NetworkAddress, _ ipv6: AttachedNetwork.IPv6Place?, _ names: [String]
+    ) -> Endpoint {
+        Endpoint(
+            IPAddress: "\(own.address)", IPv6Gateway: own.ipv6.flatMap { _ in ipv6.map { "\($0.gateway)" } } ?? "",
+            GlobalIPv6Address: own.ipv6.map { "\($0)" } ?? "",
+            GlobalIPv6PrefixLen: own.ipv6.flatMap { _ in ipv6?.subnet.prefixLength } ?? 0, Aliases: names)
     }
 
     private static func nanoCPUs(_ limits: ContainerLimits?) -> Int64 {

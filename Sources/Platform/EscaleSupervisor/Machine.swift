@@ -68,6 +68,8 @@ extension VolumeStore: ContainerVolumes {}
 
 /// What makes the host's rules, names and wires: ``NetworkController``, or a simulation of one.
 package protocol HostNetwork: Sendable {
+    /// Whether the host has IPv6, and so may its networks.
+    var hasIPv6: Bool { get }
     func attach(_ endpoint: Endpoint, networks: [AttachedNetwork], pid: Int32) async throws
     func resolver(for scope: ResolverScope) async throws -> IPv4Address
     func apply(_ state: NetworkState) async throws
@@ -78,7 +80,7 @@ package protocol HostNetwork: Sendable {
     func firewallWarning() async throws -> String?
     func tearDown() async throws
     /// Tracked connections by receiver, without those that these hosts began.
-    func connections(leavingOutFrom senders: Set<IPv4Address>) async throws -> [IPv4Address: Int]
+    func connections(leavingOutFrom senders: Set<IPv4Address>) async throws -> ConnectionCounts
     /// Describes the process that listens on the port of the host; `nil` where none does. Blocks.
     func listener(on port: PortMapping) -> String?
     /// Asks a container at its address; `nil` where it is well, else why it isn't.
@@ -87,14 +89,29 @@ package protocol HostNetwork: Sendable {
     func answers(_ address: IPv4Address, _ port: UInt16) throws(EscaleError) -> Bool
 }
 
+/// How many connections there are by receiver.
+package struct ConnectionCounts: Sendable {
+    package var ipv4: [IPv4Address: Int]
+    package var ipv6: [IPv6Address: Int]
+
+    package init(ipv4: [IPv4Address: Int], ipv6: [IPv6Address: Int] = [:]) {
+        self.ipv4 = ipv4
+        self.ipv6 = ipv6
+    }
+}
+
 extension HostNetwork {
     package func guardRules() async throws {}
     package func firewallWarning() async throws -> String? { nil }
 }
 
 extension NetworkController: HostNetwork {
-    package func connections(leavingOutFrom senders: Set<IPv4Address>) async throws -> [IPv4Address: Int] {
-        try await blocking { try TCPConnections.counts(leavingOutFrom: senders) }
+    package func connections(leavingOutFrom senders: Set<IPv4Address>) async throws -> ConnectionCounts {
+        try await blocking {
+            ConnectionCounts(
+                ipv4: try TCPConnections.counts(of: IPv4Address.self, leavingOutFrom: senders),
+                ipv6: HostAddresses.hasIPv6 ? try TCPConnections.counts(of: IPv6Address.self) : [:])
+        }
     }
 
     package nonisolated func listener(on port: PortMapping) -> String? { PortCheck.listener(on: port) }

@@ -371,7 +371,7 @@ extension ProjectSupervisor {
         if asked.isEmpty { return }
         let (known, mayWait) = try await blocking {
             (
-                Set(try HostAddresses.assigned().map(\.address)),
+                Set(try HostAddresses.assigned(IPv4Address.self).map(\.address)),
                 (try? Files.readText("/proc/sys/net/ipv4/ip_nonlocal_bind"))?.hasPrefix("1") == true
             )
         }

@@ -74,6 +74,8 @@ extension ProjectSupervisor {
             },
             addresses: Dictionary(
                 container.addresses.map { ($0.network.rawValue, "\($0.address)") }, uniquingKeysWith: { $1 }))
+        let ipv6 = container.addresses.compactMap { own in own.ipv6.map { (own.network.rawValue, "\($0)") } }
+        summary.ipv6Addresses = ipv6.isEmpty ? nil : Dictionary(ipv6, uniquingKeysWith: { $1 })
         summary.isOneOff = container.isOneOff
         summary.failures = isCrashing(container) ? container.failures : nil
         return summary

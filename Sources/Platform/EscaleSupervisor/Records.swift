@@ -60,10 +60,12 @@ struct NetworkRecord: Codable, Sendable {
     var subnet: IPv4Subnet
     var isInternal: Bool
     /// What its file says of its addresses; `nil` where Escale chose them.
-    var plan: AddressPlan?
+    var plan: AddressPlan<IPv4Address>?
     var mtu: Int?
     /// Each service's virtual address on it.
     var services: [ServiceName: IPv4Address] = [:]
+    /// What it has of IPv6; `nil` where its containers have IPv4 addresses only.
+    var ipv6: AddressBlock<IPv6Address>?
 }
 
 /// A container that exists, whatever it is doing.
@@ -138,6 +140,7 @@ struct ContainerRecord: Codable, Sendable {
     struct NetworkAddress: Codable, Hashable, Sendable {
         let network: NetworkName
         let address: IPv4Address
+        var ipv6: IPv6Address?
         /// The network's key in the project's file.
         var key: String?
         var options: AttachmentOptions?

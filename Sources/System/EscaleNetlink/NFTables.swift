@@ -49,9 +49,10 @@ package final class NFTables: Sendable {
         return try result.get()
     }
 
-    /// Whether there is such a table of IPv4 rules.
-    package func hasTable(_ name: String) throws(EscaleError) -> Bool {
-        try run("list tables ip").split(separator: "\n").contains("table ip \(name)")
+    /// Whether there is such a table of one kind's rules.
+    package func hasTable(_ name: String, of family: AddressFamily = .v4) throws(EscaleError) -> Bool {
+        let kind = family.tableFamily
+        return try run("list tables \(kind)").split(separator: "\n").contains("table \(kind) \(name)")
     }
 
     private static func refusal(_ text: String, _ commands: String) -> EscaleError {
@@ -63,4 +64,9 @@ package final class NFTables: Sendable {
             // libnftables quotes the first line of a text whichever the wrong one is, so the text goes along.
             details: [.init("nftables", lines.prefix(12).joined(separator: "\n")), .init("rules", commands)])
     }
+}
+
+extension AddressFamily {
+    /// What nftables calls the family, as a table's and as a packet's.
+    package var tableFamily: String { self == .v4 ? "ip" : "ip6" }
 }

@@ -56,8 +56,8 @@ func withAddress(
     try body(address)
 }
 
-func withAddress(
-    _ subnet: IPv4Subnet, _ body: (OpaquePointer) throws(EscaleError) -> Void
+func withAddress<Address: IPAddress>(
+    _ subnet: IPSubnet<Address>, _ body: (OpaquePointer) throws(EscaleError) -> Void
 ) throws(EscaleError) {
-    try withAddress(AF_INET, subnet.address.bytes, prefixLength: subnet.prefixLength, body)
+    try withAddress(Address.family.number, subnet.address.bytes, prefixLength: subnet.prefixLength, body)
 }

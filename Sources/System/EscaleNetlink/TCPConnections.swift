@@ -18,12 +18,12 @@ package enum TCPConnections {
     /// waits for zero needs a limit of his own.
     /// - Parameter senders: connections that these addresses opened are not counted: a gateway keeps some to its
     ///   servers open, busy or not, and knows itself which are.
-    package static func counts(
-        leavingOutFrom senders: Set<IPv4Address> = []
-    ) throws(EscaleError) -> [IPv4Address: Int] {
-        var counts: [IPv4Address: Int] = [:]
-        for flow in try trackedFlows(IPPROTO_TCP) where isCounted(flow, senders) {
-            counts[IPv4Address(rawValue: flow.reply_source), default: 0] += 1
+    package static func counts<Address: IPAddress>(
+        of kind: Address.Type, leavingOutFrom senders: Set<Address> = []
+    ) throws(EscaleError) -> [Address: Int] {
+        var counts: [Address: Int] = [:]
+        for flow in try trackedFlows(IPPROTO_TCP, kind) where isCounted(flow, senders) {
+            counts[Address(flow.reply_source), default: 0] += 1
         }
         return counts
     }
@@ -31,15 +31,15 @@ package enum TCPConnections {
     /// The same for one receiver. Blocks.
     ///
     /// The kernel then tells of few entries: 0.05 s where it has 50,000, so that up to four of these are quicker than
-    /// ``counts(leavingOutFrom:)``. Kernels before 5.8 tell of all.
-    package static func count(
-        to receiver: IPv4Address, leavingOutFrom senders: Set<IPv4Address> = []
+    /// ``counts(of:leavingOutFrom:)``. Kernels before 5.8 tell of all.
+    package static func count<Address: IPAddress>(
+        to receiver: Address, leavingOutFrom senders: Set<Address> = []
     ) throws(EscaleError) -> Int {
-        try trackedFlows(IPPROTO_TCP, to: receiver).count { isCounted($0, senders) }
+        try trackedFlows(IPPROTO_TCP, Address.self, to: receiver).count { isCounted($0, senders) }
     }
 
-    private static func isCounted(_ flow: c_escale_flow, _ senders: Set<IPv4Address>) -> Bool {
-        State(rawValue: flow.tcp_state)?.isLive == true && !senders.contains(IPv4Address(rawValue: flow.source))
+    private static func isCounted<Address: IPAddress>(_ flow: c_escale_flow, _ senders: Set<Address>) -> Bool {
+        State(rawValue: flow.tcp_state)?.isLive == true && !senders.contains(Address(flow.source))
     }
 
     /// The kernel's `enum tcp_conntrack`. As it sees the packets of both sides, so the names are of either.

@@ -72,11 +72,18 @@ actor World {
 
     private func expectNothingLeft() async throws {
         let (tables, addresses, routes) = try await blocking {
-            (try NFTables().run("list tables ip"), try HostAddresses.assigned(), try HostAddresses.routes())
+            (
+                try NFTables().run("list tables"), try HostAddresses.assigned(IPv4Address.self),
+                try HostAddresses.routes(IPv4Address.self)
+            )
         }
-        #expect(!tables.split(separator: "\n").contains("table ip \(instance.table)"))
+        #expect(!tables.split(separator: "\n").contains { $0.hasSuffix(" \(instance.table)") })
         #expect(addresses.filter { instance.pool.contains($0.address) }.isEmpty)
         #expect(routes.filter { instance.pool.contains($0.destination) && $0.link == "lo" }.isEmpty)
+        let addresses6 = try await blocking { try HostAddresses.assigned(IPv6Address.self) }
+        let routes6 = try await blocking { try HostAddresses.routes(IPv6Address.self) }
+        #expect(addresses6.filter { instance.pool6.contains($0.address) }.isEmpty)
+        #expect(routes6.filter { instance.pool6.contains($0.destination) && $0.link == "lo" }.isEmpty)
     }
 
     /// A new daemon in place of the old one, which was killed.

@@ -201,6 +201,7 @@ struct SimulatedVolumes: ContainerVolumes {
 struct SimulatedNetwork: HostNetwork {
     let host: Host
     let daemon: Daemon
+    let hasIPv6 = true
 
     func attach(_ endpoint: Endpoint, networks: [AttachedNetwork], pid: Int32) async throws {
         let fails = host.trouble(1)
@@ -230,11 +231,11 @@ struct SimulatedNetwork: HostNetwork {
     func verify() async throws -> Bool { false }
     func tearDown() async throws { try await daemon.call(within: 0...30) { [host] in host.network = nil } }
 
-    func connections(leavingOutFrom senders: Set<IPv4Address>) async throws -> [IPv4Address: Int] {
+    func connections(leavingOutFrom senders: Set<IPv4Address>) async throws -> ConnectionCounts {
         try await daemon.call(within: 0...5) { [host] in
             var open: [IPv4Address: Int] = [:]
             for address in host.addresses.keys.sorted() where host.random.chance(90) { open[address] = 1 }
-            return open
+            return ConnectionCounts(ipv4: open)
         }
     }
 

@@ -9,24 +9,23 @@ extension ComposeAttribute {
             "nothing here goes by them; they are kept and shown by `escale config`"
         )
         + accepted(.networkExternal, "name", "the old form of `name` beside `external: true`")
-        + executed(.network, "driver_opts", "ipam")
+        + executed(.network, "driver_opts", "ipam", "enable_ipv6")
         + executed(.ipam, "config")
         + warned(.ipam, "driver", instead: "Escale gives the addresses out itself", harmless: ["default"])
         + warned(.ipam, "options", instead: "Escale gives the addresses out itself")
         + executed(.ipamPool, "subnet", "ip_range", "gateway", "aux_addresses")
         + warned(.network, "enable_ipv4", instead: "containers have IPv4 addresses", harmless: ["true"])
-        + warned(.network, "enable_ipv6", instead: "containers have IPv4 addresses only", harmless: ["false"])
         + executed(
             .serviceNetwork,
             "aliases",
             "priority",
             "gw_priority",
             "ipv4_address",
+            "ipv6_address",
             "mac_address",
             "interface_name"
         )
         + warned(.serviceNetwork, "driver_opts", instead: "the options are left out")
-        + refused(.serviceNetwork, "ipv6_address", hint: "containers have IPv4 addresses only: give it an ipv4_address")
         + refused(
             .serviceNetwork,
             "link_local_ips",

@@ -3,6 +3,9 @@ import EscaleYAML
 
 /// Reads `ipam`: the addresses of a network.
 struct AddressReader {
+    /// Whether the network's containers have IPv6 addresses, too.
+    let hasIPv6: Bool
+
     func read(_ field: Field) -> AddressManagement? {
         let example = "write config: [{subnet: 172.28.0.0/16}]"
         guard let section = field.section(.ipam, hint: example) else { return nil }
@@ -14,20 +17,19 @@ struct AddressReader {
             guard let pool = item.section(.ipamPool, hint: example) else { continue }
             let (settings, subnet) = read(pool)
             if let subnet {
-                if subnet.family == .v4, subnets.contains(where: { $0.family == .v4 }) {
+                if subnet.family == .v6 && !hasIPv6 {
+                    pool["subnet"]?.warning(
+                        "compose.ipam",
+                        "\(item.path).subnet has no effect: the network has IPv4 addresses only",
+                        hint: "write enable_ipv6: true beside ipam, or remove the subnet"
+                    )
+                } else if subnets.contains(where: { $0.family == subnet.family }) {
                     pool["subnet"]?.error(
                         "compose.ipam",
-                        "\(item.path).subnet is a second IPv4 subnet, but a network has one",
+                        "\(item.path).subnet is a second \(subnet.family == .v4 ? "IPv4" : "IPv6") subnet, but a network has one",
                         hint: "write one subnet that is large enough, or a second network"
                     )
                     continue
-                }
-                if subnets.contains(where: subnet.overlaps) {
-                    pool["subnet"]?.error(
-                        "compose.ipam",
-                        "\(item.path).subnet overlaps with another one of the network",
-                        hint: "choose ranges that have no address in common"
-                    )
                 }
                 subnets.append(subnet)
             }

@@ -170,8 +170,19 @@ struct ProjectReader {
         options.isAttachable = section.flag("attachable")
         options.enablesIPv4 = section["enable_ipv4"]?.boolean()
         options.enablesIPv6 = section["enable_ipv6"]?.boolean()
-        options.addresses = section["ipam"].flatMap { AddressReader().read($0) }
+        options.addresses = section["ipam"].flatMap { AddressReader(hasIPv6: options.enablesIPv6 == true).read($0) }
+        checkPacketSize(options, section["driver_opts"])
         return filled(options, unlike: NetworkOptions())
+    }
+
+    /// IPv6 takes no links with packets that small.
+    private func checkPacketSize(_ options: NetworkOptions, _ field: Field?) {
+        guard options.enablesIPv6 == true, let mtu = options.mtu, NetworkOptions.possibleMTU.contains(mtu),
+            mtu < NetworkOptions.smallestIPv6MTU
+        else { return }
+        field?.error(
+            "compose.network.mtu", "networks with IPv6 have packets of at least \(NetworkOptions.smallestIPv6MTU) bytes, not \(mtu)",
+            hint: "write \(NetworkOptions.smallestIPv6MTU) or more, or remove enable_ipv6")
     }
 
     /// What Docker's bridge driver knows, as far as there is something to say about it.

@@ -59,7 +59,9 @@ extension Validation {
                 for case (let attribute, let address?) in fixed {
                     let position = place(.attribute("networks.\(network.key).\(attribute)", of: service.name.rawValue))
                     check(address, of: service, on: network, at: position)
-                    if let owner = owners["\(network.key) \(address)"] {
+                    // However it is written.
+                    let key = "\(network.key) \(HostAddress.bytes(of: address) ?? [])"
+                    if let owner = owners[key] {
                         context.error(
                             "compose.address.twice",
                             "services.\(service.name) has the same address on \(network.key) as \(owner): \(address)",
@@ -67,7 +69,7 @@ extension Validation {
                             hint: "choose another address for one of them"
                         )
                     }
-                    owners["\(network.key) \(address)"] = service.name
+                    owners[key] = service.name
                 }
             }
         }
@@ -95,15 +97,24 @@ extension Validation {
                 )
             }
         }
-        let subnets = pools.compactMap(\.subnet).compactMap(Subnet.init)
-        guard !network.isExternal, let bytes = HostAddress.bytes(of: address),
-            !subnets.contains(where: { $0.contains(bytes) })
+        guard !network.isExternal, let bytes = HostAddress.bytes(of: address), let family = HostAddress.family(of: address)
         else { return }
+        if family == .v6 && !network.hasIPv6 {
+            context.error(
+                "compose.address.ipv6",
+                "services.\(service.name) has the address \(address), but networks.\(network.key) has no IPv6 addresses",
+                at: position,
+                hint: "write enable_ipv6: true at networks.\(network.key), or remove ipv6_address"
+            )
+            return
+        }
+        let subnets = pools.compactMap(\.subnet).compactMap(Subnet.init).filter { $0.family == family }
+        if subnets.contains(where: { $0.contains(bytes) }) { return }
         context.error(
             "compose.address.subnet",
             subnets.isEmpty
-                ? "services.\(service.name) has the address \(address), but networks.\(network.key) has no subnet"
-                : "services.\(service.name): \(address) lies outside of the subnets of networks.\(network.key)",
+                ? "services.\(service.name) has the address \(address), but networks.\(network.key) names no \(family == .v4 ? "IPv4" : "IPv6") subnet"
+                : "services.\(service.name): \(address) lies outside of the subnet of networks.\(network.key)",
             at: position,
             hint: "give the network a subnet that holds it: ipam: {config: [{subnet: …}]}"
         )

@@ -59,7 +59,7 @@ extension Validation {
                 "compose.release.address",
                 "services.\(service.name) has a fixed address, which two versions at once, as by \(service.release.strategy.rawValue), can't both have",
                 at: position("x-escale.release.strategy", of: service),
-                hint: "use strategy: rolling, which stops the old version first; or remove ipv4_address"
+                hint: "use strategy: rolling, which stops the old version first; or remove the address"
             )
         }
         for (key, config) in [("update_config", service.update), ("rollback_config", service.rollback)] {
@@ -68,7 +68,7 @@ extension Validation {
                 "compose.release.address",
                 "services.\(service.name) has a fixed address, which with start-first two containers would have",
                 at: position("deploy.\(key).order", of: service),
-                hint: "use order: stop-first, or remove ipv4_address"
+                hint: "use order: stop-first, or remove the address"
             )
         }
     }

@@ -11,6 +11,8 @@ package struct NetworkOptions: Codable, Hashable, Sendable {
 
     static let mtuOption = "com.docker.network.driver.mtu"
     static let possibleMTU = 576...65535
+    /// IPv6 takes no links with smaller packets.
+    static let smallestIPv6MTU = 1280
 
     /// The largest packet that the network's containers send, where the file says it.
     package var mtu: Int? { driverOptions?[Self.mtuOption].flatMap(Int.init) }
@@ -33,6 +35,8 @@ package struct AddressManagement: Codable, Hashable, Sendable {
     package var pools: [Pool] = []
     /// The pool of IPv4 addresses, of which a network has one at most.
     package var ipv4Pool: Pool? { pools.first { $0.subnet.map { !$0.contains(":") } ?? false } }
+    /// The same of IPv6, for a network with `enable_ipv6`.
+    package var ipv6Pool: Pool? { pools.first { $0.subnet?.contains(":") ?? false } }
     package var options: [String: String] = [:]
 
     package init() {}

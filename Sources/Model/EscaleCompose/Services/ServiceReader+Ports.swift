@@ -272,7 +272,7 @@ extension ServiceReader {
         if HostAddress.family(of: unbracketed(text)) == .v6 {
             item.warning(
                 "compose.port.ipv6",
-                "\(item.path): nothing is published at \(text), since containers have IPv4 addresses only",
+                "\(item.path): nothing is published at \(text), since ports are published by IPv4 only",
                 hint: "publish at an IPv4 address such as 127.0.0.1, or leave the address out for all of them"
             )
             return true

@@ -16,6 +16,7 @@ struct ContainerSettings: Sendable {
     private var networks: [String] = []
     private var aliases: [String] = []
     private var address: String?
+    private var address6: String?
     private var loggingOptions: [String] = []
     private var noHealthcheck = false
     var restart: String?
@@ -149,6 +150,7 @@ struct ContainerSettings: Sendable {
         },
         .value("network-alias", nil, "NAME", "Another name of it there (repeatable)") { $0.settings.aliases.append($1) },
         .value("ip", nil, "ADDRESS", "Its address there") { $0.settings.address = $1 },
+        .value("ip6", nil, "ADDRESS", "Its IPv6 address there") { $0.settings.address6 = $1 },
         .value("restart", nil, "no|on-failure[:N]|always|unless-stopped", "When it is started again") {
             $0.settings.restart = $1
             $0.settings.set("restart", $1)
@@ -228,7 +230,8 @@ struct ContainerSettings: Sendable {
             for network in named.isEmpty ? ["default"] : named {
                 if !aliases.isEmpty { tree.put(["networks", network, "aliases"], .list(aliases.map(YAMLValue.literal))) }
                 if let address { tree.put(["networks", network, "ipv4_address"], .string(address)) }
-                if aliases.isEmpty && address == nil { tree.put(["networks", network], .null) }
+                if let address6 { tree.put(["networks", network, "ipv6_address"], .string(address6)) }
+                if aliases.isEmpty && address == nil && address6 == nil { tree.put(["networks", network], .null) }
             }
         }
         var networks: [YAMLValue.Member] = named.map { .init($0, .map([.init("external", .bool(true))])) }
