@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -I
 """What runs inside hostile containers: with root's usual capabilities of a container, NET_RAW among them.
 
-usage: attack.py listen PORT            prints every datagram that comes, with its sender
+usage: attack.py listen PORT [ADDRESS]  prints every datagram that comes, with its sender; `::` hears IPv6 too
        attack.py send HOST PORT TEXT    an ordinary datagram
        attack.py forge [--from ADDRESS] [--mac ADDRESS] HOST PORT TEXT
                                         a datagram in a frame made by hand, to whoever is at the other end of the wire
@@ -23,9 +23,13 @@ from pathlib import Path
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def listen(port):
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind(("0.0.0.0", int(port)))
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def listen(port, address="0.0.0.0"):
+    server = socket.socket(family(address), socket.SOCK_DGRAM)
+    server.bind((address, int(port)))
     print("listening", flush=True)
     while True:
         data, peer = server.recvfrom(2048)
@@ -33,7 +37,7 @@ def listen(port):
 
 
 def send(host, port, text):
-    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(text.encode(), (host, int(port)))
+    socket.socket(family(host), socket.SOCK_DGRAM).sendto(text.encode(), (host, int(port)))
 
 
 def checksum(data):
@@ -51,9 +55,9 @@ def wire():
     return frames, frames.getsockname()[4], b"\xee" * 6
 
 
-def own_address():
-    probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    probe.connect(("192.0.2.1", 9))
+def own_address(target):
+    probe = socket.socket(family(target), socket.SOCK_DGRAM)
+    probe.connect((target, 9))
     return probe.getsockname()[0]
 
 
@@ -66,16 +70,21 @@ def forge(*words):
         else:
             hardware = bytes.fromhex(value.replace(":", ""))
     host, port, text = words
-    source, target = socket.inet_aton(sender or own_address()), socket.inet_aton(host)
+    kind = family(host)
+    source, target = (socket.inet_pton(kind, one) for one in (sender or own_address(host), host))
     length = 8 + len(text)
     datagram = struct.pack(">4H", 40000, int(port), length, 0) + text.encode()
-    pseudo = source + target + struct.pack(">BBH", 0, 17, length)
+    pseudo = source + target + (struct.pack(">BBH", 0, 17, length) if kind == socket.AF_INET else struct.pack(">II", length, 17))
     datagram = datagram[:6] + struct.pack(">H", checksum(pseudo + datagram) or 0xFFFF) + datagram[8:]
-    header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + length, 7, 0, 64, 17, 0, source, target)
-    header = header[:10] + struct.pack(">H", checksum(header)) + header[12:]
+    if kind == socket.AF_INET:
+        header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + length, 7, 0, 64, 17, 0, source, target)
+        header = header[:10] + struct.pack(">H", checksum(header)) + header[12:]
+    else:
+        header = struct.pack(">IHBB16s16s", 6 << 28, length, 17, 64, source, target)
     frames, own, other = wire()
+    protocol = b"\x08\x00" if kind == socket.AF_INET else b"\x86\xdd"
     for _ in range(3):
-        frames.send(other + (hardware or own) + b"\x08\x00" + header + datagram)
+        frames.send(other + (hardware or own) + protocol + header + datagram)
 
 
 def claim(address):

@@ -145,7 +145,7 @@ area.row("priority says which address is first", "networks: {pa: {}, pb: {priori
 area.row("gw_priority says which way leads out", "networks: {ga: {}, gb: {gw_priority: 1}}",
          top={"networks": "ga: {}\ngb: {ipam: {config: [{subnet: 172.19.77.0/24}]}}"},
          inside={"ip route": r"default via 172\.19\.77\.1 .*"})
-area.refused("an address outside of the subnet", "networks: {n: {ipv4_address: 10.1.1.1}}", "lies outside of the subnets",
+area.refused("an address outside of the subnet", "networks: {n: {ipv4_address: 10.1.1.1}}", "lies outside of the subnet",
              top={"networks": "n: {ipam: {config: [{subnet: 172.19.78.0/24}]}}"})
 area.refused("an address for several replicas", "scale: 2\nnetworks: {n: {ipv4_address: 172.19.78.9}}", "has 2 replicas",
              top={"networks": "n: {ipam: {config: [{subnet: 172.19.78.0/24}]}}"})
