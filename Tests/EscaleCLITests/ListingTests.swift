@@ -98,7 +98,7 @@ struct ListingTests {
             (["ps"], container),
             (["release", "ls"], ReleaseSummary.sample(7, .failed, reason: "db ended", took: .zero)),
             (["release", "diff"], ReleaseDifference(from: 1, to: 2, lines: [])),
-            (["ls"], ProjectSummary(name: project, files: [], containers: 0, running: 0)),
+            (["ls"], ProjectSummary(name: project, files: [], containers: 0, running: 0, failure: "")),
             (["image", "ls"], ImageSummary(id: "", names: [], size: ByteCount(0), createdAt: now)),
             (["events"], Event(at: now, project: project, kind: "", subject: "")),
             (
@@ -169,6 +169,11 @@ struct ListingTests {
 
                 """
         )
+        let stuck = ProjectSummary(
+            name: ProjectName(rawValue: "shop"), files: [], containers: 1, running: 0, failure: "a file can't be removed")
+        #expect(
+            try await run(["ls"], ["GET /v1/projects": { _ in .value([stuck]) }]).output.contains(
+                "shop   exited(1), failed: a file can't be removed"))
     }
 
     @Test("Logs carry aligned names; options leave them away or add times")

@@ -97,12 +97,15 @@ package struct ProjectSummary: Codable, Hashable, Sendable {
     package var files: [String]
     package var containers: Int
     package var running: Int
+    /// Why the daemon can't look after it; `nil` where it does.
+    package var failure: String?
 
-    package init(name: ProjectName, files: [String], containers: Int, running: Int) {
+    package init(name: ProjectName, files: [String], containers: Int, running: Int, failure: String? = nil) {
         self.name = name
         self.files = files
         self.containers = containers
         self.running = running
+        self.failure = failure
     }
 }
 

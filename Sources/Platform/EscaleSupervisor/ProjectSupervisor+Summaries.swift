@@ -31,7 +31,7 @@ extension ProjectSupervisor {
         guard let record else { return nil }
         return ProjectSummary(
             name: name, files: record.project.files, containers: containers.count,
-            running: containers.values.filter { $0.processes != nil }.count)
+            running: containers.values.filter { $0.processes != nil }.count, failure: failure?.message)
     }
 
     var containerSummaries: [ContainerSummary] {

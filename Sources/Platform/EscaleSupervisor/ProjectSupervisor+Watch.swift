@@ -8,12 +8,40 @@ import EscaleSystem
 
 /// What happens by itself: containers end, and probes find them well or not.
 extension ProjectSupervisor {
-    /// Takes up what a former daemon left: running containers are watched again, half-begun starts undone.
-    ///
-    /// An exit or a probe's result may come in meanwhile, and would start what is being undone.
-    func adopt() async throws {
+    /// Takes up what a former daemon left. Where that fails nothing is begun for the project, its containers keep their
+    /// traffic, and it is tried again by itself.
+    func adopt() async {
+        if let adoption { return await adoption.value }
+        let task = Task { await tryToAdopt() }
+        adoption = task
+        await task.value
+        adoption = nil
+    }
+
+    private func tryToAdopt() async {
+        // An exit or a probe's result may come in meanwhile, and would start what is being undone.
         isAdopting = true
-        defer { isAdopting = false }
+        nextAdoption?.cancel()
+        do {
+            try await takeUp()
+            failure = nil
+        } catch {
+            let error = EscaleError(wrapping: error)
+            if failure != error { platform.log.error("a project can't be taken up", ["project": name.rawValue, "error": error.description]) }
+            failure = error
+            nextAdoption = Task {
+                try await Task.sleep(for: .seconds(5))
+                await adopt()
+            }
+        }
+        await publishChange()
+        guard failure == nil else { return }
+        isAdopting = false
+        converge()
+    }
+
+    /// Running containers are watched again, half-begun starts undone. Can be done again where it was cut short.
+    private func takeUp() async throws {
         // One that was only written down is made now.
         for volume in volumes.sorted() {
             do { try await platform.volumes.create(volume) } catch {
@@ -31,7 +59,7 @@ extension ProjectSupervisor {
                     try await removeIfFinished(container.id)
                     continue
                 }
-                watch(container.id)
+                if exits[container.id] == nil { watch(container.id) }
                 if container.drainingSince != nil { watchDrains() }
             case .starting:
                 try await platform.engine.discardProcesses(container.id)
@@ -47,9 +75,6 @@ extension ProjectSupervisor {
                 if container.isRemovedAtExit == true { try await remove(container.id, because: .requested) }
             }
         }
-        try await publish()
-        isAdopting = false
-        converge()
     }
 
     /// Waits for the container's end, and probes it meanwhile.

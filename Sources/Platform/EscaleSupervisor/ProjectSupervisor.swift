@@ -38,6 +38,10 @@ actor ProjectSupervisor {
     nonisolated let commands = CommandQueue()
     /// Whether what a former daemon left is still being taken up. Nothing is begun before: what is half made looks unmade.
     var isAdopting = false
+    /// Why it can't be taken up, which is tried again; its containers are left as they are meanwhile.
+    var failure: EscaleError?
+    var adoption: Task<Void, Never>?
+    var nextAdoption: Task<Void, any Error>?
     /// The tasks that wait for a running container's end.
     var exits: [ContainerID: Task<Void, Never>] = [:]
     var heldStarts: [ContainerID: HeldStart] = [:]
@@ -106,6 +110,8 @@ actor ProjectSupervisor {
         observer: @escaping @Sendable (ProgressEvent) -> Void,
         until isDone: (DesiredProject, ObservedProject) async throws -> Bool
     ) async throws {
+        if failure != nil { await adopt() }
+        if let failure { throw EscaleError.notTakenUp(name, failure) }
         command += 1
         let own = command
         observers[own] = observer

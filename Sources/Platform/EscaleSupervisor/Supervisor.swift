@@ -38,7 +38,7 @@ package actor Supervisor {
             projects[name] = project
             await project.restoreRecipes()
         }
-        for project in projects.values { try await project.adopt() }
+        for project in projects.values { await project.adopt() }
         try await platform.network.settle()
     }
 

@@ -9,6 +9,12 @@ extension EscaleError {
             hint: "see which there are: `escale ls`; bring it up with `escale up -d`")
     }
 
+    static func notTakenUp(_ name: ProjectName, _ reason: EscaleError) -> Self {
+        Self(
+            .init("project.not-taken-up"), "the daemon can't take up what there is of project \(name): \(reason.message)",
+            hint: "\(reason.hint.map { "\($0); " } ?? "")it is tried again by itself, and by each command")
+    }
+
     static func releaseMissing(_ number: Int?, of name: ProjectName) -> Self {
         Self(
             .init("release.not-found"),

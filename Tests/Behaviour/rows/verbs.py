@@ -834,6 +834,34 @@ def _(bench):
         same("its processes", subprocess.run(["pgrep", "-f", "sleep 86399"], stdout=subprocess.PIPE, text=True).stdout, "")
 
 
+@area.scenario("a project that can't be taken up keeps nobody from it, is shown with the reason, and is tried again")
+def _(bench):
+    compose = "services: {web: {image: base:1, command: sleep 9999, stop_signal: KILL}}"
+    with bench.project("v-stuck", compose) as stuck, bench.project("v-well", compose) as well:
+        for project in (stuck, well):
+            project.up()
+        # One that goes with its end ends while no daemon runs, and a file of it can't be removed.
+        once = stuck.escale("run", "-d", "--rm", "web", "sleep", "9999").stdout.split()[-1]
+        one = next(one for one in stuck.ps() if once in (one["name"], one["id"], one["id"][:12]))
+        kill_daemon(stuck)
+        os.kill(one["pid"], signal.SIGKILL)
+        held = next((stuck.engine.root / "state" / "containers" / one["id"]).glob("*/etc"), None)
+        held = held or stuck.engine.root / "state" / "containers" / one["id"] / "hostname"
+        subprocess.run(["chattr", "+i", held], check=True)
+        try:
+            stuck_row = lambda: next(row for row in json.loads(
+                stuck.escale("ls", "-a", "--format", "json").stdout) if row["name"] == "v-stuck")
+            expect(str(held.name) in stuck_row().get("failure", ""), f"no reason in {stuck_row()!r}")
+            same("its replica", stuck.ps()[0]["state"], "running")
+            says(stuck.escale("up", "-d", check=False), "can't take up what there is of project v-stuck", "tried again by itself")
+            same("the other's up", well.up().returncode, 0)
+        finally:
+            subprocess.run(["chattr", "-i", held], check=True)
+        eventually("it is tried again", lambda: stuck_row().get("failure"), None)
+        same("what it has", states(stuck), {"web-1": "running"})
+        stuck.up()
+
+
 @area.scenario("a command that comes during a release of its service is refused with what to do")
 def _(bench):
     compose = """services: {web: {image: base:1, command: sleep 9999, stop_signal: KILL, environment: {N: "$N"},

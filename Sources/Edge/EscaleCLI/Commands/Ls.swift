@@ -25,11 +25,12 @@ enum Ls: CLICommand {
         JSONField("files", "its compose files"),
         JSONField("containers", "how many containers it has"),
         JSONField("running", "how many of them run"),
+        JSONField("failure", "why the daemon can't look after it; left out where it does"),
     ]
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
         let projects = try await session.client().projects().filter {
-            $0.name != .own && (options.all || $0.running > 0)
+            $0.name != .own && (options.all || $0.running > 0 || $0.failure != nil)
         }
         if options.quiet {
             for project in projects { session.console.print(project.name.rawValue) }
@@ -45,11 +46,12 @@ enum Ls: CLICommand {
         return 0
     }
 
-    /// `running(2), exited(1)`
+    /// `running(2), exited(1)`, and why nobody looks after it
     static func status(_ project: ProjectSummary) -> String {
         let exited = project.containers - project.running
         let parts = [
             project.running > 0 ? "running(\(project.running))" : nil, exited > 0 ? "exited(\(exited))" : nil,
+            project.failure.map { "failed: \($0)" },
         ]
         let text = parts.compactMap { $0 }.joined(separator: ", ")
         return text.isEmpty ? "created" : text
