@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages of scripts/packages.txt that are missing; does nothing, quickly, when none is.
-# usage: scripts/setup.sh [test|bench|deb]...     (the `run` set is always included)
+# usage: scripts/setup.sh [test|bench|deb|kubernetes]...     (the `run` set is always included)
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Runs the tests that need a Kubernetes, after scripts/setup.sh test kubernetes and scripts/build.sh. The first time, its programs
+# are built (about five minutes). Nothing is left behind but these, in $ESCALE_KUBE_DIR or .build/kubernetes.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+readonly tests=$ROOT/Tests/Kubernetes
+
+step "Kubernetes from Debian's sources"
+on_exit python3 "$tests/cluster.py" down
+python3 "$tests/cluster.py" build
+step "the cluster itself"
+python3 "$tests/selftest.py" | sed 's/^/    /'
+step "every test passed"
