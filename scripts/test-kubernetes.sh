@@ -11,4 +11,6 @@ on_exit python3 "$tests/cluster.py" down
 python3 "$tests/cluster.py" build
 step "the cluster itself"
 python3 "$tests/selftest.py" | sed 's/^/    /'
+step "the examples on the cluster"
+python3 "$tests/examples.py"
 step "every test passed"

@@ -108,11 +108,11 @@ def program(name):
     return path
 
 
-def wait_until(what, condition):
-    deadline = time.monotonic() + PATIENCE
+def wait_until(what, condition, seconds=PATIENCE):
+    deadline = time.monotonic() + seconds
     while not (value := unless_stale(condition)):
         if time.monotonic() > deadline:
-            raise Failure(f"waited {PATIENCE} s in vain for {what}")
+            raise Failure(f"waited {seconds} s in vain for {what}")
         time.sleep(0.05)
     return value
 

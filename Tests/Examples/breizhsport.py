@@ -9,11 +9,11 @@ import sys
 import threading
 import time
 
-from support import Client, Example, Failure, expect, request, wait_until
+from support import Client, Example, Failure, expect, wait_until
 
 
 def api(shop, method, path, body=None):
-    status, text = request(shop.port, method, path, body)
+    status, text = shop.ask(method, path, body)
     return status, json.loads(text)
 
 
@@ -56,14 +56,14 @@ def releases_under_load(shop):
     shop.edit("web/site/index.html", "<h1>Breizhsport</h1>", "<h1>Breizhsport, nouvelle saison</h1>")
     (shop.directory / "api/shop/migrations/002_season.sql").write_text(
         "ALTER TABLE products ADD COLUMN season integer NOT NULL DEFAULT 2027;\n", encoding="utf-8")
-    with Client(shop.port, "/", "/api/products") as client:
+    with Client(shop.url, "/", "/api/products") as client:
         shop.up()
         shop.page_says("/", "nouvelle saison")
         shop.say(f"a release of page, API and tables: {client.lost(0, 'the release')}")
 
 
 def survives(shop):
-    with Client(shop.port, "/", "/api/products") as client:
+    with Client(shop.url, "/", "/api/products") as client:
         # The two callers may each have had a request in what died.
         for service in ("web", "api", "db"):
             shop.kill_each(service, client, most=2)
@@ -95,7 +95,7 @@ def says_what_is_wrong(shop):
 def a_bad_release_goes_back(shop):
     good, bad = '    app = flask.Flask(__name__)\n', '    raise RuntimeError("no such season")\n    app = flask.Flask(__name__)\n'
     shop.edit("api/shop/web.py", good, bad)
-    with Client(shop.port, "/", "/api/products") as client:
+    with Client(shop.url, "/", "/api/products") as client:
         shop.goes_back(client, "no such season")
     shop.edit("api/shop/web.py", bad, good)
 
@@ -116,7 +116,7 @@ def main():
             survives(shop)
             says_what_is_wrong(shop)
             a_bad_release_goes_back(shop)
-            with Client(shop.port, "/", "/api/products") as client:
+            with Client(shop.url, "/", "/api/products") as client:
                 shop.roll_back(client, "/", "nouvelle saison")
             shop.escale("down")
             shop.up()

@@ -15,7 +15,7 @@ from support import Client, Example, Failure, expect, free_port, request, wait_u
 
 def students(site):
     """Status and text of the page with the list."""
-    return request(site.port, "POST", "/", form="submit=list")
+    return site.ask("POST", "/", form="submit=list")
 
 
 def lists(site, name):
@@ -49,9 +49,18 @@ def says_when_the_api_is_away(site):
     site.say("without its API the page says so; with it, the list is back")
 
 
+def releases_under_load(site):
+    site.edit("website/public/index.php", "<h1>", "<h1>Our ")
+    site.edit("api/app.py", '"""The student list', '"""Our student list')
+    with Client(site.url, "/", form="submit=list") as client:
+        site.up()
+        site.page_says("/", "<h1>Our ")
+        site.say(f"a release of both: {client.lost(0, 'the release')}")
+
+
 def survives(site):
     # Each of the two callers may have had a request in the replica that dies.
-    with Client(site.port, "/", form="submit=list") as client:
+    with Client(site.url, "/", form="submit=list") as client:
         for service in ("website", "api"):
             site.kill_each(service, client, most=2)
 
@@ -65,9 +74,9 @@ def has_a_private_registry(site):
             name = f"127.0.0.1:{port}/pozos/{service}:1"
             site.escale("tag", f"student-list-{service}", name)
             site.escale("push", "-q", name)
-        status, page = request(port, "GET", "/")
+        status, page = request(f"http://127.0.0.1:{port}", "GET", "/")
         expect(status == 200 and "pozos/api" in page and "pozos/website" in page, f"the page is {status}: {page[-600:]}")
-        status, page = request(port, "GET", "/repositories/pozos/api")
+        status, page = request(f"http://127.0.0.1:{port}", "GET", "/repositories/pozos/api")
         expect(status == 200 and "sha256:" in page and "layer" in page, f"the repository's page is {status}: {page[-600:]}")
         pulled = site.escale("pull", "-q", name).stdout
         expect(f"{name}@sha256:" in pulled, f"pulling it back says {pulled}")
@@ -95,14 +104,9 @@ def main():
             lists(site, "Yann is 15 years old")
             site.say("the data was changed in place")
 
-            site.edit("website/public/index.php", "<h1>", "<h1>Our ")
-            site.edit("api/app.py", '"""The student list', '"""Our student list')
-            with Client(site.port, "/", form="submit=list") as client:
-                site.up()
-                site.page_says("/", "<h1>Our ")
-                site.say(f"a release of both: {client.lost(0, 'the release')}")
+            releases_under_load(site)
             survives(site)
-            with Client(site.port, "/") as client:
+            with Client(site.url, "/") as client:
                 site.roll_back(client, "/", "<h1>Our ")
             site.escale("down")
             site.up()

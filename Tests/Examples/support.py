@@ -15,10 +15,11 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "Tests/Browser"))
+sys.path.append(str(ROOT / "Tests/Browser"))
 
 from browser import Failure, wait_until  # noqa: E402 - a directory beside this one
 
@@ -28,25 +29,77 @@ def expect(condition, message):
         raise Failure(message)
 
 
-class Example:
-    """A copy of an example's directory, so that a release can change its files, and its project on an Escale.
+class Site:
+    """A copy of an example's directory, so that a release can change its files, and where it is used at, whatever runs it: `url`.
+
+    Who runs it says how: `up` releases what is in the files, `kill_each` ends each of a service's containers and waits until all
+    is well, `roll_back` makes the former release run.
+    """
+
+    def __init__(self, name, *files):
+        self.name = name
+        self.files = files
+        self.scratch = tempfile.TemporaryDirectory(prefix="escale-example.", dir="/var/tmp")
+        self.directory = Path(self.scratch.name) / name
+        shutil.copytree(ROOT / "examples" / name, self.directory)
+        self.environment = dict(os.environ)
+        self._program = Path(os.environ.get("ESCALE_BIN", ROOT / ".build/release")) / "escale"
+        self._began = time.monotonic()
+
+    def say(self, text):
+        print(f"  {time.monotonic() - self._began:5.0f} s  {text}", flush=True)
+
+    def escale(self, *words, check=True, typed=""):
+        arguments = [str(self._program), "--progress", "plain"]
+        for file in self.files:
+            arguments += ["-f", file]
+        done = subprocess.run(
+            [*arguments, *words], cwd=self.directory, env=self.environment, input=typed,
+            capture_output=True, text=True, timeout=600)
+        if check and done.returncode != 0:
+            raise Failure(f"escale {' '.join(words)} ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        return done
+
+    def edit(self, path, old, new):
+        file = self.directory / path
+        text = file.read_text(encoding="utf-8")
+        expect(old in text, f"{path} has no \"{old}\" to change")
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+    # From outside
+
+    def ask(self, method, path, body=None, form=None):
+        """Status and text of one request."""
+        return request(self.url, method, path, body, form)
+
+    def get(self, path):
+        return self.ask("GET", path)
+
+    def page_says(self, path, text):
+        return wait_until(f"{path} to say \"{text}\"", lambda: text in self.get(path)[1])
+
+    def browse(self):
+        """Uses the page in a browser, by the script of Tests/Browser that has the example's name."""
+        script = ROOT / "Tests/Browser" / f"{self.name.replace('-', '_')}.py"
+        done = subprocess.run([sys.executable, str(script), self.url], capture_output=True, text=True, timeout=600)
+        for line in done.stdout.splitlines():
+            self.say(f"  browser: {line}")
+        expect(done.returncode == 0, f"in the browser: {done.stdout}{done.stderr}")
+
+
+class Example(Site):
+    """An example's project on an Escale.
 
     The Escale is the one that ESCALE_ROOT names, which needs the base image, or else one of its own that goes at the end.
     """
 
     def __init__(self, name, port_variable, *files):
-        self.name = name
-        self._scratch = tempfile.TemporaryDirectory(prefix="escale-example.", dir="/var/tmp")
-        self.directory = Path(self._scratch.name) / name
-        shutil.copytree(ROOT / "examples" / name, self.directory)
+        super().__init__(name, *files)
         self.port = free_port()
-        self._program = Path(os.environ.get("ESCALE_BIN", ROOT / ".build/release")) / "escale"
-        self._files = files
         self._owns = "ESCALE_ROOT" not in os.environ
-        self._environment = {**os.environ, port_variable: str(self.port)}
+        self.environment[port_variable] = str(self.port)
         if self._owns:
-            self._environment["ESCALE_ROOT"] = f"{self._scratch.name}/root"
-        self._began = time.monotonic()
+            self.environment["ESCALE_ROOT"] = f"{self.scratch.name}/root"
 
     @property
     def url(self):
@@ -65,30 +118,10 @@ class Example:
             self.escale("system", "reset", "--yes", check=False)
         else:
             self.escale("down", "-v", check=False)
-        self._scratch.cleanup()
-
-    def say(self, text):
-        print(f"  {time.monotonic() - self._began:5.0f} s  {text}", flush=True)
-
-    def escale(self, *words, check=True, typed=""):
-        arguments = [str(self._program), "--progress", "plain"]
-        for file in self._files:
-            arguments += ["-f", file]
-        done = subprocess.run(
-            [*arguments, *words], cwd=self.directory, env=self._environment, input=typed,
-            capture_output=True, text=True, timeout=600)
-        if check and done.returncode != 0:
-            raise Failure(f"escale {' '.join(words)} ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
-        return done
+        self.scratch.cleanup()
 
     def up(self, *words):
         return self.escale("up", "-d", "--build", "--wait", *words)
-
-    def edit(self, path, old, new):
-        file = self.directory / path
-        text = file.read_text(encoding="utf-8")
-        expect(old in text, f"{path} has no \"{old}\" to change")
-        file.write_text(text.replace(old, new), encoding="utf-8")
 
     # What runs
 
@@ -134,23 +167,6 @@ class Example:
         wait_until("the former version", self.is_whole)
         self.say(f"a bad release went back by itself: {client.lost(0, 'the bad release')}")
 
-    # From outside
-
-    def get(self, path):
-        """Status and text of one request."""
-        return request(self.port, "GET", path)
-
-    def page_says(self, path, text):
-        return wait_until(f"{path} to say \"{text}\"", lambda: text in self.get(path)[1])
-
-    def browse(self):
-        """Uses the page in a browser, by the script of Tests/Browser that has the example's name."""
-        script = ROOT / "Tests/Browser" / f"{self.name.replace('-', '_')}.py"
-        done = subprocess.run([sys.executable, str(script), self.url], capture_output=True, text=True, timeout=600)
-        for line in done.stdout.splitlines():
-            self.say(f"  browser: {line}")
-        expect(done.returncode == 0, f"in the browser: {done.stdout}{done.stderr}")
-
     @contextlib.contextmanager
     def cut_off(self, service):
         """Lets no packet through to or from the service's containers meanwhile, as a firewall or a pulled plug would."""
@@ -178,9 +194,13 @@ def free_port():
         return taken.getsockname()[1]
 
 
-def request(port, method, path, body=None, form=None):
+def connect(url):
+    return http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=60)
+
+
+def request(url, method, path, body=None, form=None):
     """Status and text; the body is sent as JSON, or a form as browsers do."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = connect(url)
     try:
         data, headers = form, {"Accept": "application/json, text/html"}
         if form is not None:
@@ -200,8 +220,8 @@ class Client:
     With a form they send that; then nobody may ask again.
     """
 
-    def __init__(self, port, *paths, form=None):
-        self._port = port
+    def __init__(self, url, *paths, form=None):
+        self._url = url
         self._paths = paths
         self._form = form
         self._ends = threading.Event()
@@ -229,7 +249,7 @@ class Client:
             try:
                 try:
                     is_used = connection is not None
-                    connection = connection or http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+                    connection = connection or connect(self._url)
                     status, text = self._ask(connection, path)
                 except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
                     # A kept connection may be closed by the other side between two requests; browsers and libraries then
@@ -237,7 +257,7 @@ class Client:
                     if not is_used or self._form is not None:
                         raise
                     self.reopened += 1
-                    connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+                    connection = connect(self._url)
                     status, text = self._ask(connection, path)
                 if status != 200:
                     self.failures.append(f"{path}: {status} {text[:120]!r}")

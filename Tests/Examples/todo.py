@@ -8,7 +8,7 @@ import json
 import sys
 import time
 
-from support import Client, Example, Failure, expect, request, wait_until
+from support import Client, Example, Failure, expect, wait_until
 
 
 def todos(app):
@@ -16,7 +16,7 @@ def todos(app):
 
 
 def add(app, title):
-    status, text = request(app.port, "POST", "/api/todos", {"title": title})
+    status, text = app.ask("POST", "/api/todos", {"title": title})
     expect(status == 201, f"adding a todo gives {status} {text}")
     return json.loads(text)
 
@@ -36,6 +36,12 @@ def tidied(app):
     app.say("the scheduler has tidied")
 
 
+def answers_right(app):
+    expect(app.ask("POST", "/api/todos", {"title": "x" * 300})[0] == 422, "a title of 300 letters is taken")
+    expect(app.get("/api/nothing")[0] == 404, "there is an /api/nothing")
+    expect(app.get("/api/readyz") == (200, '{"status":"ok"}'), "not ready")
+
+
 def releases_under_load(app):
     app.edit("web/src/main.jsx", "<h1>Todo</h1>", "<h1>Todo, second edition</h1>")
     app.edit("api/app/Http/Controllers/TodoController.php", "'counts' =>", "'edition' => 2, 'counts' =>")
@@ -43,7 +49,7 @@ def releases_under_load(app):
         (app.directory / "api/database/migrations/2027_01_01_000000_todos.php").read_text(encoding="utf-8")
         .replace("Schema::create", "Schema::table")
         .partition("$table->id();")[0] + "$table->date('due')->nullable();\n        });\n    }\n};\n", encoding="utf-8")
-    with Client(app.port, "/", "/api/todos") as client:
+    with Client(app.url, "/", "/api/todos") as client:
         app.up()
         app.page_says("/main.js", "second edition")
         expect(json.loads(app.get("/api/todos")[1])["edition"] == 2, "the API is the former one")
@@ -51,7 +57,7 @@ def releases_under_load(app):
 
 
 def survives(app):
-    with Client(app.port, "/", "/api/todos") as client:
+    with Client(app.url, "/", "/api/todos") as client:
         # The two callers may each have had a request in what died.
         for service in ("web", "api", "redis", "db"):
             app.kill_each(service, client, most=2)
@@ -75,16 +81,14 @@ def in_production():
         app.up()
         app.say("up from nothing: " + ", ".join(f"{len(app.running(name))} {name}" for name in ("web", "api", "worker")))
         app.browse()
-        expect(request(app.port, "POST", "/api/todos", {"title": "x" * 300})[0] == 422, "a title of 300 letters is taken")
-        expect(app.get("/api/nothing")[0] == 404, "there is an /api/nothing")
-        expect(app.get("/api/readyz") == (200, '{"status":"ok"}'), "not ready")
+        answers_right(app)
         app.up("--scale", "api=4")
         expect(len(app.running("api")) == 4, "not 4 replicas of the API")
         app.say("4 replicas of the API")
         releases_under_load(app)
         survives(app)
         before = todos(app)
-        with Client(app.port, "/", "/api/todos") as client:
+        with Client(app.url, "/", "/api/todos") as client:
             app.roll_back(client, "/main.js", "second edition")
         tidied(app)
         app.escale("down")
@@ -100,7 +104,7 @@ def with_mariadb():
         app.up()
         add(app, "Déjeuner à midi ☀")
         counted(app)
-        with Client(app.port, "/", "/api/todos") as client:
+        with Client(app.url, "/", "/api/todos") as client:
             app.kill_each("db", client, most=2)
         expect([todo["title"] for todo in todos(app)] == ["Déjeuner à midi ☀"], "the todo is not there")
         app.say("with MariaDB: a todo added, counted, and there after the database was killed")

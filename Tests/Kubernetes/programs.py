@@ -89,7 +89,8 @@ def write_source_entries(target):
 
 def version_flags(directory):
     """What the programs say of themselves, by which clients go."""
-    major, minor, patch = re.search(r"kubernetes_(\d+)\.(\d+)\.(\d+)", next((directory / "src").glob("*.orig.tar.gz")).name).groups()
+    archive = next((directory / "src").glob("*.orig.tar.gz")).name  # kubernetes_1.20.5+really1.20.2.orig.tar.gz
+    major, minor, patch = re.findall(r"(\d+)\.(\d+)\.(\d+)", archive)[-1]
     for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
         for name, value in (("gitMajor", major), ("gitMinor", minor), ("gitVersion", f"v{major}.{minor}.{patch}")):
             yield f"-X k8s.io/kubernetes/vendor/{package}.{name}={value}"
