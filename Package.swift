@@ -96,6 +96,7 @@ let platform: [Target] = [
             "EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleOCI", "EscaleSystem", "EscaleCrypto", "EscaleHTTP",
             "EscaleImages",
         ]),
+    library("Platform", "EscaleCluster", ["EscaleCore", "EscaleYAML", "EscaleKubernetes", "EscaleSystem", "EscaleHTTP"]),
     library("Platform", "EscaleNetwork", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
     library(
         "Platform", "EscaleGateway",
@@ -124,7 +125,7 @@ let edge: [Target] = [
         "Edge", "EscaleCLI",
         [
             "EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleClient", "EscaleCompose", "EscaleDockerfile", "EscaleOCI",
-            "EscaleKubernetes", "EscaleCrypto", "EscaleSystem",
+            "EscaleKubernetes", "EscaleCluster", "EscaleCrypto", "EscaleSystem",
         ]),
     library(
         "Edge", "EscaleDaemon",

@@ -27,6 +27,13 @@ static inline CURLcode c_curl_set_pointer(CURL *handle, CURLoption option, void 
     return curl_easy_setopt(handle, option, value);
 }
 
+/* libcurl copies the bytes. */
+static inline CURLcode c_curl_set_bytes(CURL *handle, CURLoption option, const void *data, size_t count)
+{
+    struct curl_blob blob = {.data = (void *)data, .len = count, .flags = CURL_BLOB_COPY};
+    return curl_easy_setopt(handle, option, &blob);
+}
+
 static inline CURLcode c_curl_set_callback(CURL *handle, CURLoption option, c_curl_data_callback value)
 {
     return curl_easy_setopt(handle, option, value);

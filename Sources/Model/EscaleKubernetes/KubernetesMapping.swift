@@ -1,5 +1,5 @@
 package import EscaleCompose
-import EscaleCore
+package import EscaleCore
 import EscaleYAML
 
 /// A project as objects of the Kubernetes API.
@@ -52,6 +52,8 @@ package struct KubernetesMapping {
         for service in own {
             var found = workload(of: service)
             found.service = names.service(service.name)
+            found.wave = wave(of: service.name, [])
+            found.rollsBack = (service.update?.failureAction ?? .rollback) == .rollback
             workloads.append(found)
         }
         var objects: [KubernetesObject] = [
@@ -144,4 +146,9 @@ package struct NeededSecret: Hashable, Sendable {
 extension Project {
     /// Services that somebody else runs: `x-escale.external`.
     package var externalServices: [ExternalService] { external ?? [] }
+}
+
+extension KubernetesMapping {
+    /// What `app.kubernetes.io/instance` is for a project.
+    package static func instance(of project: ProjectName) -> String { ObjectNames.label(project.rawValue) }
 }

@@ -11,6 +11,10 @@ package struct KubernetesObject: Hashable, Sendable {
     package var content: [YAMLValue.Member]
     /// The service that it is for; `nil` for the whole project's.
     package var service: String?
+    /// Objects of a lower wave come first, their Jobs to the end.
+    package var wave = 0
+    /// Whether a release that fails goes back by itself.
+    package var rollsBack = true
 
     package init(_ apiVersion: String, _ kind: String, _ name: String, _ content: KeyValuePairs<String, YAMLValue?>) {
         self.apiVersion = apiVersion
@@ -19,7 +23,34 @@ package struct KubernetesObject: Hashable, Sendable {
         self.content = content.compactMap { key, value in value.map { .init(key, $0) } }
     }
 
-    /// Whether it stands in no namespace.
+    /// The versions in which servers may have the kind, the best one first; all have the same fields for what is written here.
+    package var versions: [String] {
+        switch kind {
+        case "CronJob": [apiVersion, "batch/v1beta1"]
+        case "PodDisruptionBudget": [apiVersion, "policy/v1beta1"]
+        case "HorizontalPodAutoscaler": [apiVersion, "autoscaling/v2beta2"]
+        case "HTTPRoute": [apiVersion, "gateway.networking.k8s.io/v1beta1"]
+        case "ExternalSecret": [apiVersion, "external-secrets.io/v1beta1"]
+        default: [apiVersion]
+        }
+    }
+
+    /// Every kind that a project can have, each with the versions of it.
+    package static let kinds: [KubernetesObject] = [
+        ("v1", "ServiceAccount"), ("v1", "Secret"), ("v1", "ConfigMap"), ("v1", "PersistentVolumeClaim"), ("v1", "Service"), ("v1", "Endpoints"),
+        ("networking.k8s.io/v1", "NetworkPolicy"), ("networking.k8s.io/v1", "Ingress"), ("gateway.networking.k8s.io/v1", "HTTPRoute"),
+        ("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"), ("batch/v1", "Job"), ("batch/v1", "CronJob"),
+        ("argoproj.io/v1alpha1", "Rollout"), ("external-secrets.io/v1", "ExternalSecret"),
+        ("autoscaling/v2", "HorizontalPodAutoscaler"), ("policy/v1", "PodDisruptionBudget"),
+    ].map { KubernetesObject($0.0, $0.1, "", [:]) }
+
+    /// Whether it runs pods.
+    package var isWorkload: Bool { WorkloadKind(rawValue: kind) != nil }
+
+    /// Whether it holds data that nothing brings back.
+    package var holdsData: Bool { kind == "PersistentVolumeClaim" || kind == "Namespace" }
+
+    /// Whether it is in no namespace.
     package var isOfCluster: Bool { kind == "Namespace" }
 
     /// The manifest.

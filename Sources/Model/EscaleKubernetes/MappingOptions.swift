@@ -54,7 +54,7 @@ package struct MappingOptions: Hashable, Sendable {
     /// `nil` for the cluster's default.
     package var storageClass: String?
 
-    package init() {}
+    package init(secrecy: Secrecy = .reference) { self.secrecy = secrecy }
 }
 
 /// What is known of an image on this machine.

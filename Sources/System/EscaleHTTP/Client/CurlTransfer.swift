@@ -91,6 +91,11 @@ final class CurlTransfer {
         if let file = trust.authority { c_curl_set_string(easy, CURLOPT_CAINFO, file) }
         if let file = trust.certificate { c_curl_set_string(easy, CURLOPT_SSLCERT, file) }
         if let file = trust.key { c_curl_set_string(easy, CURLOPT_SSLKEY, file) }
+        let texts = [
+            (CURLOPT_CAINFO_BLOB, trust.authorityText), (CURLOPT_SSLCERT_BLOB, trust.certificateText),
+            (CURLOPT_SSLKEY_BLOB, trust.keyText),
+        ]
+        for case (let option, let text?) in texts { c_curl_set_bytes(easy, option, text, text.count) }
     }
 
     private func configureMessage() {

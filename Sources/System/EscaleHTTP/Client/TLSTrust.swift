@@ -7,6 +7,10 @@ package struct TLSTrust: Hashable, Sendable {
     /// Files with the client's own certificate and key (PEM).
     package var certificate: String?
     package var key: String?
+    /// The same as texts (PEM), which then never are on a disk.
+    package var authorityText: [UInt8]?
+    package var certificateText: [UInt8]?
+    package var keyText: [UInt8]?
 
     package init() {}
 }

@@ -1,0 +1,31 @@
+import EscaleCluster
+import EscaleCore
+import EscaleKubernetes
+
+/// Options of the commands that talk to a cluster.
+protocol ClusterCommandOptions: CommandOptions {
+    var selection: Kubeconfig.Selection { get set }
+}
+
+extension Flag where Options: ClusterCommandOptions {
+    /// Which cluster, and who one is there.
+    static var cluster: [Flag<Options>] {
+        [
+            .value("kubeconfig", nil, "FILE", "The kubeconfig, instead of KUBECONFIG's files or ~/.kube/config") { $0.selection.file = $1 },
+            .value("context", nil, "NAME", "The context in it, instead of the current one") { $0.selection.context = $1 },
+        ]
+    }
+}
+
+extension Session {
+    func cluster(_ selection: Kubeconfig.Selection) throws -> ClusterClient {
+        ClusterClient(
+            try Kubeconfig.access(selection, environment: environment, workingDirectory: workingDirectory), environment: environment)
+    }
+
+    /// The project in the cluster, without its manifests; by `-p` alone, or by the compose files.
+    func clusterProject(_ selection: Kubeconfig.Selection, namespace: String?) throws -> ClusterProject {
+        let name = KubernetesMapping.instance(of: try target().name)
+        return ClusterProject(client: try cluster(selection), name: name, namespace: namespace ?? name)
+    }
+}

@@ -1,0 +1,43 @@
+import EscaleCluster
+import EscaleCore
+import EscaleKubernetes
+
+/// `escale kube rollback`
+enum KubeRollback: CLICommand {
+    struct Options: ClusterCommandOptions {
+        var namespace: String?
+        var selection = Kubeconfig.Selection()
+    }
+
+    static let path = ["kube", "rollback"]
+    static let summary = "Go back to a former release in the cluster"
+    static let details: String? = "Without a number, to the last one that succeeded before the present one. Secrets stay as they are."
+    static let operands = Operands.atMost(1, "[RELEASE]")
+    static let flags: [Flag<Options>] =
+        [.value("namespace", "n", "NAME", "The namespace; the project's name without it") { $0.namespace = $1 }] + Flag.cluster
+
+    static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
+        let project = try session.clusterProject(options.selection, namespace: options.namespace)
+        let records = try await ReleaseLedger(project).records()
+        let wanted: ReleaseLedger.Record?
+        if let text = operands.first {
+            wanted = records.first { "\($0.number)" == text }
+            if wanted == nil {
+                throw EscaleError(
+                    .init("cluster.release"), "there is no release \(text)", hint: "there are \(records.map { "\($0.number)" }.joined(separator: ", "))")
+            }
+        } else {
+            let present = records.last { $0.state == "succeeded" }
+            wanted = records.last { $0.state == "succeeded" && $0.number != present?.number && !$0.objects.isEmpty }
+        }
+        guard let record = wanted else {
+            throw EscaleError(.init("cluster.release"), "there is no former release to go back to", hint: "see `escale kube status`")
+        }
+        // Secrets are in no record: those that are there go on as they are.
+        let secrets = try await project.all().filter { $0.object.kind == "Secret" }.map(\.object)
+        let rollout = ClusterRollout(project: project, kept: 10, waits: true, timeout: .seconds(600))
+        let outcome = try await session.withProgress { try await rollout.run(record.objects, keeping: secrets, report: $0) }
+        session.console.print(outcome.changes == 0 ? "Nothing to change: release \(record.number) is what runs." : "Release \(record.number) is back, as release \(outcome.release ?? 0).")
+        return 0
+    }
+}
