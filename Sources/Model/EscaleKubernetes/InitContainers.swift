@@ -25,7 +25,10 @@ extension KubernetesMapping {
         for dependency in service.dependencies where awaited.contains(dependency.service) && dependency.required {
             guard dependency.condition == .healthy else { continue }
             let name = readyName(dependency.service)
-            let line = "until getent hosts \(name) >/dev/null 2>&1 || nslookup \(name) >/dev/null 2>&1; do sleep 1; done"
+            // Busybox's nslookup fails where only one of the domains to search has the name.
+            let line =
+                "while read -r word domain rest; do [ \"$word\" = search ] && break; done </etc/resolv.conf; "
+                + "until getent hosts \(name) >/dev/null 2>&1 || nslookup \"\(name).$domain\" >/dev/null 2>&1; do sleep 1; done"
             containers.append(
                 .object([
                     "name": .string(ObjectNames.label("wait-for-\(names.service(dependency.service))")),
