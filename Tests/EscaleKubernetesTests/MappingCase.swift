@@ -9,19 +9,26 @@ struct MappingCase: CustomTestStringConvertible, Sendable {
     static let directory = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Golden/kubernetes").path(percentEncoded: false)
 
+    /// `autoscale`, or `autoscale/` for one with a directory of its own.
     let name: String
     var testDescription: String { name }
+
+    /// Below ``directory``.
+    var file: String { name.hasSuffix("/") ? "\(name)compose.yaml" : "\(name).yaml" }
+    var golden: String { "\(Self.directory)/" + (name.hasSuffix("/") ? "\(name)manifests.yaml" : "\(name).manifests.yaml") }
+    private var place: String { name.hasSuffix("/") ? "/shop/\(name.dropLast())" : "/shop" }
 
     static func all() -> [MappingCase] {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         return files.filter { $0.hasSuffix(".yaml") && !$0.hasSuffix(".manifests.yaml") }.sorted()
             .map { MappingCase(name: String($0.dropLast(5))) }
+            + files.filter { FileManager.default.fileExists(atPath: "\(directory)/\($0)/compose.yaml") }.sorted().map { MappingCase(name: "\($0)/") }
     }
 
     /// The files as they stand at the same place on every machine.
     func load() throws -> LoadResult {
         var loader = ComposeLoader(
-            files: ["/shop/\(name).yaml"], workingDirectory: "/shop", projectDirectory: nil, projectName: nil, environmentFiles: [],
+            files: ["/shop/\(file)"], workingDirectory: place, projectDirectory: nil, projectName: nil, environmentFiles: [],
             environment: ["HOME": "/home/me"], fileSystem: Self.fileSystem)
         loader.toleratesUnsupported = true
         return loader.load()

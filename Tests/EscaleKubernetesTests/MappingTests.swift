@@ -12,7 +12,7 @@ import Testing
         var text = ManifestFiles.stream(set)
         let words = coverage.findings.compactMap(\.diagnostic).map { "# \($0.position.map { "\($0): " } ?? "")\($0.message)\n" }
         text = words.joined() + text
-        try expectGolden(text, at: "\(MappingCase.directory)/\(file.name).manifests.yaml")
+        try expectGolden(text, at: file.golden)
     }
 
     /// Gateways, stores of secrets and Argo Rollouts; ports of nodes and values in the manifests.
@@ -77,11 +77,11 @@ import Testing
     /// What is said of an attribute is said where the file has it.
     @Test(arguments: MappingCase.all())
     func everyKeyHasItsPlace(file: MappingCase) throws {
-        let lines = try String(contentsOfFile: "\(MappingCase.directory)/\(file.name).yaml", encoding: .utf8)
+        let lines = try String(contentsOfFile: "\(MappingCase.directory)/\(file.file)", encoding: .utf8)
             .split(separator: "\n", omittingEmptySubsequences: false)
         for finding in try file.manifests().coverage.findings {
             let keys = finding.key.split(separator: ".")
-            guard keys.count == 3, let key = keys.last, finding.position.file.hasSuffix("\(file.name).yaml") else { continue }
+            guard keys.count == 3, let key = keys.last, finding.position.file.hasSuffix(file.file.split(separator: "/").last.map(String.init) ?? "") else { continue }
             let line = try #require(lines.indices.contains(finding.position.line - 1) ? lines[finding.position.line - 1] : nil)
             #expect(line.dropFirst(finding.position.column - 1).hasPrefix(key), "\(finding.key) is not at \(finding.position)")
         }

@@ -129,10 +129,10 @@ def mistakes():
 def main():
     failures = []
     count = 0
-    for path in sorted(GOLDEN.glob("*.manifests.yaml")):
+    for path in sorted([*GOLDEN.glob("*.manifests.yaml"), *GOLDEN.glob("*/manifests.yaml")]):
         documents = [document for document in yaml.safe_load_all(path.read_text(encoding="utf-8")) if document]
         count += len(documents)
-        failures += [f"{path.stem}: {problem}" for problem in check(documents, external={"legacy-data"})]
+        failures += [f"{path.relative_to(GOLDEN)}: {problem}" for problem in check(documents, external={"legacy-data"})]
     for number, documents in mistakes():
         if not check(documents):
             failures.append(f"mistake {number} was not found")
