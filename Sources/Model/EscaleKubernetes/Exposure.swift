@@ -131,8 +131,13 @@ extension KubernetesMapping {
                 note(.lost, service, alias == service.containerName ? "container_name" : "networks", "\"\(alias)\" can't be a name in the cluster")
                 continue
             }
-            let isTaken = project.services.contains { names.service($0.name) == alias }
-            if !isTaken, !found.contains(alias) { found.append(alias) }
+            guard !project.services.contains(where: { names.service($0.name) == alias }), !found.contains(alias) else { continue }
+            guard aliases[alias] == nil else {
+                note(.lost, service, "networks", "\"\(alias)\" leads to \(aliases[alias]?.rawValue ?? "another service") alone, which has that name too")
+                continue
+            }
+            aliases[alias] = service.name
+            found.append(alias)
         }
         return found
     }

@@ -16,7 +16,8 @@ package struct KubernetesMapping {
     private(set) var notes: [MappingNote] = []
     /// What services' pods need besides themselves: ConfigMaps of bound files, Secrets of variables.
     var extras: [KubernetesObject] = []
-    private var takenNames: Set<String> = []
+    /// The services that other names lead to, by these.
+    var aliases: [String: ServiceName] = [:]
 
     package init(
         _ project: Project,

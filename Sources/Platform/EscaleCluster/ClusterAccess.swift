@@ -37,6 +37,7 @@ package struct ClusterAccess: Sendable {
         else { return nil }
         var trust = TLSTrust()
         trust.authority = "\(directory)/ca.crt"
+        trust.isExclusive = true
         var access = Self(
             server: HTTPURL(isSecure: true, host: host, port: port, target: "/"), trust: trust,
             namespace: try? Files.readText("\(directory)/namespace"), context: "in the cluster")
@@ -82,8 +83,9 @@ package struct ExecPlugin: Sendable, Hashable {
         let result = try await Command(path, arguments, environment: variables).run(timeout: .seconds(30))
         guard result.status == 0, !result.timedOut else {
             throw EscaleError(
-                .init("cluster.exec"), result.timedOut ? "\(command) took more than 30 s" : "\(command) ended with \(result.status)", hint: hint,
-                details: [.init("it says", result.tail())])
+                .init("cluster.exec"), result.timedOut ? "\(command) took more than 30 s" : "\(command) ended with \(result.status)", 
+                // What it says may hold what it shall keep to itself.
+                hint: hint ?? "run it by hand to see what it says")
         }
         // Words for people may stand before it.
         let text = String(decoding: result.output, as: UTF8.self)

@@ -75,7 +75,7 @@ package actor ClusterClient {
 
     /// Failures of a connection that may be over the next time.
     private static let passes: Set<EscaleError.Code> = [
-        .init("http.interrupted"), .init("http.unreachable"), .init("http.connect-failed"), .init("http.timeout"),
+        .init("http.interrupted"), .init("http.unreachable"), .init("http.connect-failed"),
     ]
 
     private func exchange(

@@ -110,7 +110,8 @@ package struct ClusterProject: Sendable {
             for live in try await client.list(resource, namespace: namespace, labels: labels) {
                 guard let name = live.value(at: "metadata", "name")?.stringValue else { continue }
                 // What a controller made of one of ours is the controller's, labels or not.
-                if live.value(at: "metadata", "ownerReferences")?.items.isEmpty == false { continue }
+                let managers = live.value(at: "metadata", "managedFields")?.items.compactMap { $0["manager"]?.stringValue } ?? []
+                guard managers.contains(Self.manager) else { continue }
                 found.append(Placed(object: KubernetesObject(resource.apiVersion, kind.kind, name, [:]), resource: resource))
             }
         }

@@ -124,6 +124,7 @@ package struct Kubeconfig: Sendable {
         trust.verifies = !cluster.flag("insecure-skip-tls-verify")
         trust.authority = cluster.path("certificate-authority")
         trust.authorityText = try cluster.data("certificate-authority-data")
+        trust.isExclusive = trust.authority != nil || trust.authorityText != nil
         if trust.authorityText != nil { trust.authority = nil }
         var access = ClusterAccess(server: server, trust: trust, namespace: context.text("namespace"), context: name)
         if let user = context.text("user") { try add(try entry(user, in: "users", as: "user"), to: &access) }
@@ -131,6 +132,10 @@ package struct Kubeconfig: Sendable {
     }
 
     private func add(_ user: Entry, to access: inout ClusterAccess) throws {
+        // Without it one would have more rights than the file gives.
+        for key in ["as", "as-uid", "as-groups", "as-user-extra"] where user[key] != nil {
+            throw EscaleError.clusterConfig("\(key) is not supported yet", at: user[key]?.position, hint: "use a context whose user acts as itself")
+        }
         if let provider = user["auth-provider"] {
             throw EscaleError.clusterConfig(
                 "auth-provider is no longer a way in: clients gave it up", at: provider.position,
@@ -140,10 +145,15 @@ package struct Kubeconfig: Sendable {
         access.trust.keyText = try user.data("client-key-data")
         if access.trust.certificateText == nil { access.trust.certificate = user.path("client-certificate") }
         if access.trust.keyText == nil { access.trust.key = user.path("client-key") }
-        if let token = user.text("token") {
-            access.credential = .token(token)
-        } else if let file = user.path("tokenFile") {
+        let hasCertificate = access.trust.certificate != nil || access.trust.certificateText != nil
+        let hasKey = access.trust.key != nil || access.trust.keyText != nil
+        if hasCertificate != hasKey {
+            throw EscaleError.clusterConfig("a client certificate needs its key, and a key its certificate", at: user.node.position)
+        }
+        if let file = user.path("tokenFile") {
             access.credential = .tokenFile(file)
+        } else if let token = user.text("token") {
+            access.credential = .token(token)
         } else if let name = user.text("username"), let password = user.text("password") {
             access.credential = .basic(name, password)
         } else if let exec = user["exec"] {

@@ -88,6 +88,7 @@ final class CurlTransfer {
             c_curl_set_long(easy, CURLOPT_SSL_VERIFYPEER, 0)
             c_curl_set_long(easy, CURLOPT_SSL_VERIFYHOST, 0)
         }
+        if trust.isExclusive { c_curl_set_string(easy, CURLOPT_CAPATH, nil) }
         if let file = trust.authority { c_curl_set_string(easy, CURLOPT_CAINFO, file) }
         if let file = trust.certificate { c_curl_set_string(easy, CURLOPT_SSLCERT, file) }
         if let file = trust.key { c_curl_set_string(easy, CURLOPT_SSLKEY, file) }

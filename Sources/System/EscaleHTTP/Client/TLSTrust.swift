@@ -4,6 +4,8 @@ package struct TLSTrust: Hashable, Sendable {
     package var verifies = true
     /// Files with certificates (PEM) that are believed besides the system's own.
     package var authority: String?
+    /// Whether nobody but the given authority is believed, the system's certificates neither.
+    package var isExclusive = false
     /// Files with the client's own certificate and key (PEM).
     package var certificate: String?
     package var key: String?
