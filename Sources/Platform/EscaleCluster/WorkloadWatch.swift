@@ -70,8 +70,25 @@ extension ClusterProject {
         var labels: [String: String] = [:]
         for member in live.value(at: "spec", "selector", "matchLabels")?.members ?? [] { labels[member.key] = member.value.stringValue }
         guard !labels.isEmpty else { return [] }
-        return try await client.list(resource, namespace: namespace, labels: labels).sorted {
+        if let (label, value) = try await version(of: live, labels) { labels[label] = value }
+        return try await client.list(resource, namespace: namespace, labels: labels)
+            .filter { $0.value(at: "metadata", "deletionTimestamp") == nil }.sorted {
             ($0.value(at: "metadata", "creationTimestamp")?.stringValue ?? "") < ($1.value(at: "metadata", "creationTimestamp")?.stringValue ?? "")
+        }
+    }
+
+    /// The label of pods of the workload's present version; `nil` where there is none to tell them by.
+    private func version(of live: YAMLValue, _ labels: [String: String]) async throws -> (label: String, value: String)? {
+        switch live["kind"]?.stringValue {
+        case "StatefulSet": return live.value(at: "status", "updateRevision")?.stringValue.map { ("controller-revision-hash", $0) }
+        case "Deployment":
+            let key = "deployment.kubernetes.io/revision"
+            guard let revision = live.value(at: "metadata", "annotations")?[key], let sets = try await client.resource("ReplicaSet", in: ["apps/v1"])
+            else { return nil }
+            let present = try await client.list(sets, namespace: namespace, labels: labels)
+                .first { $0.value(at: "metadata", "annotations")?[key] == revision }
+            return present?.value(at: "metadata", "labels", "pod-template-hash")?.stringValue.map { ("pod-template-hash", $0) }
+        default: return nil
         }
     }
 

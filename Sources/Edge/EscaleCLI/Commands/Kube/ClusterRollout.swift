@@ -37,7 +37,13 @@ struct ClusterRollout: Sendable {
             var back = Outcome()
             // Secrets are in no record: those that are there go on as they are.
             let secrets = objects.filter { $0.kind == "Secret" } + others
-            try await apply(try await project.placed(former.objects), keeping: secrets, &back, report)
+            do {
+                try await apply(try await project.placed(former.objects), keeping: secrets, &back, report)
+            } catch let second as RolloutFailure {
+                throw EscaleError(
+                    failure.error.code, "\(failure.error.message); on the way back, \(second.error.message)", hint: second.error.hint,
+                    details: failure.error.details + second.error.details)
+            }
             throw EscaleError(
                 failure.error.code, "\(failure.error.message); release \(former.number) is back", hint: failure.error.hint, details: failure.error.details)
         }
