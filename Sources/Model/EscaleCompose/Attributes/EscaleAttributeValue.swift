@@ -49,7 +49,7 @@ package struct EscaleAttributeValue: Hashable, Sendable {
             .external,
             required: ["host", "port"],
             [
-                "host": (.text, "The name or the address of the host that runs it."),
+                "host": (.text(matching: "^[!-.0-~]+$"), "The name or the address of the host that runs it."),
                 "port": (.port, "The port that it listens at there."),
                 "secret": (.text, "The secret with its password; in a cluster it is expected to be there."),
             ]
@@ -72,7 +72,7 @@ package struct EscaleAttributeValue: Hashable, Sendable {
                 "http": (.section(.http), "How the gateway serves the service; {} for all defaults."),
                 "probe": (.section(.probe), "A health check that the daemon makes itself, without a process in the container."),
                 "autoscale": (.section(.autoscale), "In Kubernetes: how many replicas there are when it is busy."),
-                "schedule": (.text, "In Kubernetes: when it runs, as cron writes it, such as 0 3 * * *."),
+                "schedule": (.text(matching: "^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|([^ ]+ +){4}[^ ]+)$"), "In Kubernetes: when it runs, as cron writes it, such as 0 3 * * *."),
                 "on_unhealthy": (
                     .words(UnhealthyAction.allCases.map(\.rawValue)),
                     "What becomes of an unhealthy container; restart, if its restart policy restarts one that failed."

@@ -12,7 +12,7 @@ extension ServiceReader {
         let least = section["min"]?.integer(in: 1...10000) ?? 1
         let processor = section["cpu"]?.integer(in: 1...1000) ?? 80
         guard least <= most else {
-            section["min"]?.error("compose.value", "\(field.path).min is \(least), more than max, which is \(most)", hint: hint)
+            section["min"]?.error("compose.autoscale", "\(field.path).min is \(least), more than max, which is \(most)", hint: hint)
             return nil
         }
         return Autoscale(least: Int(least), most: Int(most), processor: Int(processor))
