@@ -34,7 +34,8 @@ function Todo({ todo, onChange, onDelete }) {
 
 function App() {
   const [list, setList] = useState(null);
-  const [name, setName] = useState(null);
+  // Undefined until the API has said it: a name given before would go into another session than the one that its answer begins.
+  const [name, setName] = useState();
   const [problem, setProblem] = useState("");
 
   // Does something with the API, shows the list as it is then, and says what went wrong. True if nothing did.
@@ -51,16 +52,24 @@ function App() {
   }, []);
 
   useEffect(() => {
-    act(async () => setName((await call("GET", "/me")).name));
-    const timer = setInterval(() => act(), 3000);
-    return () => clearInterval(timer);
+    let timer;
+    let isGone = false;
+    const ask = async () => {
+      const isKnown = await act(async () => setName((await call("GET", "/me")).name));
+      if (!isGone) timer = isKnown ? setInterval(() => act(), 3000) : setTimeout(ask, 3000);
+    };
+    ask();
+    return () => {
+      isGone = true;
+      clearInterval(timer);
+    };
   }, [act]);
 
   return (
     <main>
       <h1>Todo</h1>
       <Alert text={problem} />
-      {name === null
+      {name === undefined ? null : name === null
         ? <TextForm id="name" label="Your name" button="That's me"
             onSubmit={(text) => act(async () => setName((await call("PUT", "/me", { name: text })).name))} />
         : <p id="hello">Hello, {name}.</p>}
