@@ -4,31 +4,26 @@ import EscaleKubernetes
 import Foundation
 import Testing
 
-/// A compose file below `Tests/Golden/kubernetes` and what becomes of it.
+/// `Tests/Golden/kubernetes/NAME/compose.yaml`, and what becomes of it.
 struct MappingCase: CustomTestStringConvertible, Sendable {
-    static let directory = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Golden/kubernetes").path(percentEncoded: false)
 
-    /// `autoscale`, or `autoscale/` for one with a directory of its own.
     let name: String
     var testDescription: String { name }
 
-    /// Below ``directory``.
-    var file: String { name.hasSuffix("/") ? "\(name)compose.yaml" : "\(name).yaml" }
-    var golden: String { "\(Self.directory)/" + (name.hasSuffix("/") ? "\(name)manifests.yaml" : "\(name).manifests.yaml") }
-    private var place: String { name.hasSuffix("/") ? "/shop/\(name.dropLast())" : "/shop" }
+    /// Of this machine.
+    var directory: String { "\(Self.root)/\(name)" }
 
     static func all() -> [MappingCase] {
-        let files = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-        return files.filter { $0.hasSuffix(".yaml") && !$0.hasSuffix(".manifests.yaml") }.sorted()
-            .map { MappingCase(name: String($0.dropLast(5))) }
-            + files.filter { FileManager.default.fileExists(atPath: "\(directory)/\($0)/compose.yaml") }.sorted().map { MappingCase(name: "\($0)/") }
+        ((try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []).sorted().map { MappingCase(name: $0) }
+            .filter { FileManager.default.fileExists(atPath: "\($0.directory)/compose.yaml") }
     }
 
     /// The files as they stand at the same place on every machine.
     func load() throws -> LoadResult {
         var loader = ComposeLoader(
-            files: ["/shop/\(file)"], workingDirectory: place, projectDirectory: nil, projectName: nil, environmentFiles: [],
+            files: ["/shop/\(name)/compose.yaml"], workingDirectory: "/shop/\(name)", projectDirectory: nil, projectName: nil, environmentFiles: [],
             environment: ["HOME": "/home/me"], fileSystem: Self.fileSystem)
         loader.toleratesUnsupported = true
         return loader.load()
@@ -42,7 +37,7 @@ struct MappingCase: CustomTestStringConvertible, Sendable {
         return (set, Coverage(tree, disabled: Set(loaded.disabledServices), notes: set.notes))
     }
 
-    private static func real(_ path: String) -> String { directory + path.dropFirst("/shop".count) }
+    private static func real(_ path: String) -> String { root + path.dropFirst("/shop".count) }
 
     private static let fileSystem = ComposeFileSystem(
         read: { path in path.hasPrefix("/shop/") ? ComposeFileSystem.host.read(real(path)) : .missing },

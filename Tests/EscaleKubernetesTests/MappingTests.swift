@@ -12,15 +12,15 @@ import Testing
         var text = ManifestFiles.stream(set)
         let words = coverage.findings.compactMap(\.diagnostic).map { "# \($0.position.map { "\($0): " } ?? "")\($0.message)\n" }
         text = words.joined() + text
-        try expectGolden(text, at: file.golden)
+        try expectGolden(text, at: "\(file.directory)/manifests.yaml")
     }
 
     /// Gateways, stores of secrets and Argo Rollouts; ports of nodes and values in the manifests.
     @Test(arguments: ["blue-green", "canary", "http", "secrets", "ports", "autoscale"], [1, 2])
     func thereAreOtherWays(name: String, variant: Int) throws {
-        let set = try MappingCase(name: name).manifests(Self.variants[variant]).set
-        try expectGolden(
-            ManifestFiles.stream(set), at: "\(MappingCase.directory)/\(name).\(variant == 1 ? "gateway" : "ports").manifests.yaml")
+        let file = MappingCase(name: name)
+        let text = ManifestFiles.stream(try file.manifests(Self.variants[variant]).set)
+        try expectGolden(text, at: "\(file.directory)/\(variant == 1 ? "gateway" : "ports").manifests.yaml")
     }
 
     @Test func thereAreFortyFiles() { #expect(MappingCase.all().count >= 40) }
@@ -76,11 +76,11 @@ import Testing
     /// What is said of an attribute is said where the file has it.
     @Test(arguments: MappingCase.all())
     func everyKeyHasItsPlace(file: MappingCase) throws {
-        let lines = try String(contentsOfFile: "\(MappingCase.directory)/\(file.file)", encoding: .utf8)
+        let lines = try String(contentsOfFile: "\(file.directory)/compose.yaml", encoding: .utf8)
             .split(separator: "\n", omittingEmptySubsequences: false)
         for finding in try file.manifests().coverage.findings {
             let keys = finding.key.split(separator: ".")
-            guard !file.name.hasSuffix("/"), keys.count == 3, let key = keys.last, finding.position.file.hasSuffix(file.file.split(separator: "/").last.map(String.init) ?? "") else { continue }
+            guard keys.count == 3, let key = keys.last, finding.position.file == "compose.yaml", !finding.key.contains("Web.Front") else { continue }
             let line = try #require(lines.indices.contains(finding.position.line - 1) ? lines[finding.position.line - 1] : nil)
             #expect(line.dropFirst(finding.position.column - 1).hasPrefix(key), "\(finding.key) is not at \(finding.position)")
         }
@@ -92,13 +92,26 @@ import Testing
     }
 
     @Test func anOverlayMakesOneProjectOfTheOther() throws {
-        let base = try MappingCase(name: "web-api-db").manifests().set
+        let base = try MappingCase(name: "shop").manifests().set
         var options = MappingOptions()
         options.publishing = .nodePort
-        let files = Kustomization.files(base, overlays: [("prod", try MappingCase(name: "web-api-db").manifests(options).set)])
+        let files = Kustomization.files(base, overlays: [("prod", try MappingCase(name: "shop").manifests(options).set)])
         #expect(files["base/kustomization.yaml"]?.contains("deployment-api.yaml") == true)
         let overlay = try #require(files["overlays/prod/kustomization.yaml"])
         #expect(overlay.contains("patches:") && files["overlays/prod/patch-service-web-published.yaml"]?.contains("NodePort") == true, "\(overlay)")
+    }
+
+    @Test func everyHostOfAChartIsItsOwn() throws {
+        let files = HelmChart.files(try MappingCase(name: "http").manifests().set)
+        let values = try #require(files["values.yaml"])
+        #expect(values.contains("host: shop.example.org") && values.contains("host2: www.shop.example.org"), "\(values)")
+    }
+
+    /// What is not the node's own namespace, not waited for or for one machine alone is said.
+    @Test(arguments: [("namespaces", "service:net"), ("ports", "kubectl port-forward"), ("shop", "api is not waited for"), ("blue-green", "one after the other")])
+    func nothingIsIgnored(name: String, words: String) throws {
+        let said = try MappingCase(name: name).manifests().coverage.findings.compactMap(\.diagnostic?.message)
+        #expect(said.contains { $0.contains(words) }, "\(said)")
     }
 
     @Test func aChartHasItsValues() throws {

@@ -1,8 +1,19 @@
 /// Looking into trees; what isn't there, or is of another kind, is `nil` or empty.
 extension YAMLValue {
+    /// A member of a mapping. Setting one of anything else makes a mapping of it; `nil` takes it away.
     package subscript(_ key: String) -> YAMLValue? {
-        guard case .map(let members) = self else { return nil }
-        return members.first { $0.key == key }?.value
+        get { members.first { $0.key == key }?.value }
+        set {
+            var members = members
+            let index = members.firstIndex { $0.key == key }
+            switch (index, newValue) {
+            case (let index?, let value?): members[index] = Member(key, value)
+            case (let index?, nil): members.remove(at: index)
+            case (nil, let value?): members.append(Member(key, value))
+            case (nil, nil): break
+            }
+            self = .map(members)
+        }
     }
 
     /// The value at the end of these keys.

@@ -152,11 +152,19 @@ extension KubernetesMapping {
             return options.publishing != .auto || port.containerPort != http || port.transport == .udp
         }
         guard !published.isEmpty, options.publishing != .none else { return nil }
-        if published.contains(where: { $0.hostAddress.map { $0.hasPrefix("127.") || $0 == "::1" } ?? false }), options.publishing == .auto {
-            note(.approximated, service, "ports", "what is published for this machine alone is reached by `kubectl port-forward` there")
-        }
-        let outside = published.filter { port in
-            options.publishing != .auto || !(port.hostAddress.map { $0.hasPrefix("127.") || $0 == "::1" } ?? false)
+        var outside: [PortMapping] = []
+        for port in published {
+            switch port.hostAddress {
+            case let address? where address.hasPrefix("127.") || address == "::1":
+                // What only this machine shall reach is not for everybody.
+                note(.approximated, service, "ports", "\(port.containerPort) is published for one machine alone: there, `kubectl port-forward` reaches it")
+            case let address?:
+                if address != "0.0.0.0", address != "::" {
+                    note(.lost, service, "ports", "\(port.containerPort): a cluster has no address \(address)")
+                }
+                outside.append(port)
+            case nil: outside.append(port)
+            }
         }
         guard !outside.isEmpty else { return nil }
         let isNodePort = options.publishing == .nodePort

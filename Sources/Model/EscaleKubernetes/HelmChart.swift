@@ -24,6 +24,8 @@ package enum HelmChart {
     /// What is taken out of the manifests.
     private struct Values {
         private var services: [(name: String, members: [(key: String, value: YAMLValue)])] = []
+        /// By service.
+        private var hosts: [String: [String]] = [:]
         /// By the sign that stands for it in the text.
         private var expressions: [String: String] = [:]
 
@@ -61,7 +63,9 @@ package enum HelmChart {
                         case ("replicas", .int): return .init("replicas", reference(service, "replicas", member.value))
                         case ("minReplicas", .int): return .init("minReplicas", reference(service, "minReplicas", member.value))
                         case ("maxReplicas", .int): return .init("maxReplicas", reference(service, "maxReplicas", member.value))
-                        case ("host", .string) where value["http"] != nil: return .init("host", reference(service, "host", member.value))
+                        case ("host", .string(let host)) where value["http"] != nil:
+                            let key = "host" + number(of: host, service)
+                            return .init("host", reference(service, key, member.value))
                         case ("resources", .map) where isOwn: return .init("resources", reference(service, "resources", member.value))
                         default: return .init(member.key, replacing(member.value, in: service, own: own))
                         }
@@ -69,6 +73,14 @@ package enum HelmChart {
             case .list(let items): return .list(items.map { replacing($0, in: service, own: own) })
             case .null, .bool, .int, .double, .string: return value
             }
+        }
+
+        /// Nothing for a service's first host, then 2 and so on.
+        private mutating func number(of host: String, _ service: String) -> String {
+            let known = hosts[service, default: []]
+            if let index = known.firstIndex(of: host) { return index == 0 ? "" : "\(index + 1)" }
+            hosts[service, default: []].append(host)
+            return known.isEmpty ? "" : "\(known.count + 1)"
         }
 
         private mutating func reference(_ service: String, _ key: String, _ value: YAMLValue) -> YAMLValue {

@@ -22,6 +22,12 @@ extension KubernetesMapping {
     /// resolver, which is so while a pod of it is ready.
     private mutating func waiting(of service: Service) -> [YAMLValue] {
         var containers: [YAMLValue] = []
+        // What only follows from other attributes, the file doesn't say.
+        var implied = Set((service.namespaces?.services ?? []).map(\.name) + (service.names?.links ?? []).map(\.service))
+        for case .service(let owner) in (service.volumesFrom ?? []).map(\.owner) { implied.insert(owner) }
+        for dependency in service.dependencies where dependency.condition == .started && dependency.required && !implied.contains(dependency.service) {
+            note(.approximated, service, "depends_on", "\(dependency.service) is not waited for: pods are started side by side")
+        }
         for dependency in service.dependencies where awaited.contains(dependency.service) && dependency.required {
             guard dependency.condition == .healthy else { continue }
             let name = readyName(dependency.service)

@@ -123,10 +123,6 @@ package struct ManifestSet: Sendable {
     package var notes: [MappingNote]
     /// Secrets that pods use and ``objects`` don't hold.
     package var neededSecrets: [NeededSecret]
-
-    package func object(_ kind: String, _ name: String) -> KubernetesObject? {
-        objects.first { $0.kind == kind && $0.name == name }
-    }
 }
 
 /// A Secret that somebody has to make, and where its values are.

@@ -17,6 +17,10 @@ extension KubernetesMapping {
 
     private mutating func podSpec(of service: Service, _ volumes: PodVolumes, _ restart: String?) -> [YAMLValue.Member] {
         let spaces = service.namespaces
+        noteNamespaces(of: service)
+        if let name = service.hostname, ObjectNames.label(name) != name {
+            note(.approximated, service, "hostname", "\"\(name)\" can't be a pod's: it is \(ObjectNames.label(name))")
+        }
         let placement = placement(of: service)
         let container = container(of: service, volumes)
         return YAMLValue.object([
@@ -44,12 +48,21 @@ extension KubernetesMapping {
         ]).members
     }
 
+    /// Namespaces that are neither a pod's own nor the node's.
+    private mutating func noteNamespaces(of service: Service) {
+        let spaces = service.namespaces
+        for (attribute, mode) in [("network_mode", spaces?.network), ("ipc", spaces?.ipc), ("pid", spaces?.pid)] {
+            guard let mode, !Self.isHost(mode), !["bridge", "default", "private", "shareable"].contains(mode.text) else { continue }
+            note(.lost, service, attribute, "`\(mode.text)`: every pod has a namespace of its own")
+        }
+    }
+
     static func isHost(_ mode: NamespaceMode?) -> Bool { mode == .named("host") }
 
     private func podAnnotations(of service: Service) -> [String: String] {
-        var annotations = service.annotations ?? [:]
         // Labels of containers are free text, which labels of objects are not.
-        for (name, value) in service.labels { annotations[Self.annotationName(name)] = value }
+        let texts = service.labels.merging(service.annotations ?? [:]) { $1 }
+        var annotations = Dictionary(texts.map { (Self.annotationName($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
         let contents = configContents(of: service)
         if !contents.isEmpty { annotations["\(ObjectNames.domain)/config"] = StableHash.text(contents) }
         return annotations

@@ -137,6 +137,7 @@ extension KubernetesMapping {
             pod.mount(name, at: mount.target, readOnly: mount.readOnly, propagation: propagation(of: mount))
             return
         }
+        if mount.options?.relabelling != nil { note(.lost, service, "volumes", "\(mount.target): the cluster labels volumes itself") }
         let contents: [String: [UInt8]]
         let isFile: Bool
         switch files.read(path) {

@@ -17,15 +17,12 @@ package struct ClusterAccess: Sendable {
     package var server: HTTPURL
     package var trust: TLSTrust
     package var credential: Credential?
-    /// What the context says; `nil` for none.
-    package var namespace: String?
     /// The context's name, for people.
     package var context: String
 
-    package init(server: HTTPURL, trust: TLSTrust, namespace: String? = nil, context: String) {
+    package init(server: HTTPURL, trust: TLSTrust, context: String) {
         self.server = server
         self.trust = trust
-        self.namespace = namespace
         self.context = context
     }
 
@@ -39,8 +36,7 @@ package struct ClusterAccess: Sendable {
         trust.authority = "\(directory)/ca.crt"
         trust.isExclusive = true
         var access = Self(
-            server: HTTPURL(isSecure: true, host: host, port: port, target: "/"), trust: trust,
-            namespace: try? Files.readText("\(directory)/namespace"), context: "in the cluster")
+            server: HTTPURL(isSecure: true, host: host, port: port, target: "/"), trust: trust, context: "in the cluster")
         access.credential = .tokenFile("\(directory)/token")
         return access
     }

@@ -51,13 +51,6 @@ extension ClusterClient {
             to: "apply \(resource.kind)/\(name)")
     }
 
-    /// Merges the patch into the object (RFC 7386).
-    package func merge(_ patch: YAMLValue, _ resource: APIResource, _ name: String, namespace: String?) async throws -> YAMLValue {
-        try await send(
-            .patch, resource.path(namespace: namespace, name: name), body: patch, type: "application/merge-patch+json",
-            to: "change \(resource.kind)/\(name)")
-    }
-
     /// Deletes the object and what belongs to it, if it is still the one of that `uid`. One that isn't there is no error.
     package func delete(_ resource: APIResource, _ name: String, namespace: String?, uid: String? = nil) async throws {
         let options = YAMLValue.object([

@@ -144,11 +144,6 @@ package actor ClusterClient {
         }
     }
 
-    /// The server's version, such as `v1.30.2`.
-    package func version() async throws -> String {
-        try await send(.get, "/version", to: "ask for the version")["gitVersion"]?.stringValue ?? "unknown"
-    }
-
     /// The kind in the first of the versions that the server has; `nil` where it has none of them.
     package func resource(_ kind: String, in versions: [String]) async throws -> APIResource? {
         for version in versions {

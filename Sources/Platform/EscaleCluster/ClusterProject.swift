@@ -1,6 +1,6 @@
 import EscaleCore
 package import EscaleKubernetes
-import EscaleYAML
+package import EscaleYAML
 
 /// One project in a cluster: what of it is there, and how it becomes what the manifests say.
 ///
@@ -8,7 +8,7 @@ import EscaleYAML
 package struct ClusterProject: Sendable {
     /// What happened to one object.
     package enum Change: String, Sendable {
-        case created, configured, unchanged, removed
+        case created, configured, unchanged
     }
 
     /// An object with the place where the server keeps its kind.
@@ -63,19 +63,26 @@ package struct ClusterProject: Sendable {
         }
     }
 
+    /// What of the objects is there, by ``KubernetesObject/description``.
+    ///
     /// - Throws: `cluster.foreign` with every object that is there and is somebody else's.
-    package func checkOwners(_ placed: [Placed]) async throws {
+    package func live(_ placed: [Placed]) async throws -> [String: YAMLValue] {
+        var found: [String: YAMLValue] = [:]
         var foreign: [String] = []
-        for item in placed where !item.object.isOfCluster {
-            guard let live = try await client.get(item.resource, item.object.name, namespace: namespace), !isOwn(live) else { continue }
-            foreign.append("\(item.object)")
+        for item in placed {
+            guard let live = try await client.get(item.resource, item.object.name, namespace: place(of: item)) else { continue }
+            found["\(item.object)"] = live
+            if !item.object.isOfCluster, !isOwn(live) { foreign.append("\(item.object)") }
         }
         guard foreign.isEmpty else {
             throw EscaleError(
                 .init("cluster.foreign"), "\(foreign.joined(separator: ", ")) in the namespace \(namespace) \(foreign.count == 1 ? "is" : "are") not of this project",
                 hint: "choose another namespace with --namespace, or remove \(foreign.count == 1 ? "it" : "them")")
         }
+        return found
     }
+
+    private func place(of item: Placed) -> String? { item.resource.isNamespaced ? namespace : nil }
 
     private func isOwn(_ live: YAMLValue) -> Bool {
         labels.allSatisfy { live.value(at: "metadata", "labels")?[$0.key]?.stringValue == $0.value }
@@ -84,12 +91,12 @@ package struct ClusterProject: Sendable {
     // MARK: Changes
 
     /// Makes the object what the manifest says; a namespace that is there stays as it is.
-    package func apply(_ item: Placed) async throws -> Change {
-        let place = item.resource.isNamespaced ? namespace : nil
-        let before = try await client.get(item.resource, item.object.name, namespace: place)
+    ///
+    /// - Parameter before: the object as it is there; `nil` where it isn't.
+    package func apply(_ item: Placed, over before: YAMLValue?) async throws -> Change {
         if item.object.isOfCluster, before != nil { return .unchanged }
         let after = try await client.apply(
-            item.object.manifest(namespace: namespace), item.resource, item.object.name, namespace: place, manager: Self.manager, force: true)
+            item.object.manifest(namespace: namespace), item.resource, item.object.name, namespace: place(of: item), manager: Self.manager, force: true)
         guard let before else { return .created }
         return Self.version(before) == Self.version(after) ? .unchanged : .configured
     }
@@ -119,7 +126,7 @@ package struct ClusterProject: Sendable {
     }
 
     package func remove(_ item: Placed) async throws {
-        try await client.delete(item.resource, item.object.name, namespace: item.resource.isNamespaced ? namespace : nil)
+        try await client.delete(item.resource, item.object.name, namespace: place(of: item))
     }
 
     /// The namespace, if it was made for the project and nothing else is in it.
@@ -143,24 +150,19 @@ package struct ClusterProject: Sendable {
     }
 
     /// What applying would change, by the server's own account (a dry run), removals included.
+    ///
+    /// - Throws: as ``live(_:)``.
     package func differences(_ placed: [Placed]) async throws -> [Difference] {
         var found: [Difference] = []
-        let hasNamespace: Bool
-        if let resource = try await client.resource("Namespace", in: ["v1"]) {
-            hasNamespace = try await client.get(resource, namespace, namespace: nil) != nil
-        } else {
-            hasNamespace = false
-        }
+        let live = try await live(placed)
         for item in placed {
-            let place = item.resource.isNamespaced ? namespace : nil
-            let live = hasNamespace || item.object.isOfCluster ? try await client.get(item.resource, item.object.name, namespace: place) : nil
-            guard let live else {
+            guard let live = live["\(item.object)"] else {
                 found.append(Difference(object: "\(item.object)", path: "", old: nil, new: "to be made"))
                 continue
             }
             if item.object.isOfCluster { continue }
             let then = try await client.apply(
-                item.object.manifest(namespace: namespace), item.resource, item.object.name, namespace: place, manager: Self.manager, force: true,
+                item.object.manifest(namespace: namespace), item.resource, item.object.name, namespace: place(of: item), manager: Self.manager, force: true,
                 isDry: true)
             let isSecret = item.object.kind == "Secret"
             for change in TreeDifference.between(Self.settled(live), Self.settled(then)) {
@@ -171,7 +173,6 @@ package struct ClusterProject: Sendable {
                         new: hides ? change.new.map { _ in "(another value)" } : change.new))
             }
         }
-        guard hasNamespace else { return found }
         for item in try await leftovers(besides: placed.map(\.object)) {
             found.append(Difference(object: "\(item.object)", path: "", old: "to be removed", new: nil))
         }

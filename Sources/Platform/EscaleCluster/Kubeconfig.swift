@@ -126,7 +126,7 @@ package struct Kubeconfig: Sendable {
         trust.authorityText = try cluster.data("certificate-authority-data")
         trust.isExclusive = trust.authority != nil || trust.authorityText != nil
         if trust.authorityText != nil { trust.authority = nil }
-        var access = ClusterAccess(server: server, trust: trust, namespace: context.text("namespace"), context: name)
+        var access = ClusterAccess(server: server, trust: trust, context: name)
         if let user = context.text("user") { try add(try entry(user, in: "users", as: "user"), to: &access) }
         return access
     }

@@ -68,7 +68,7 @@ package struct ReleaseLedger: Sendable {
                 ])
             ])
         record.labels = project.labels
-        _ = try await project.apply(.init(object: record, resource: try await resource()))
+        _ = try await project.apply(.init(object: record, resource: try await resource()), over: nil)
         for old in try await records().dropLast(max(1, kept)) {
             try await project.client.delete(try await resource(), "\(Self.prefix)\(old.number)", namespace: project.namespace)
         }

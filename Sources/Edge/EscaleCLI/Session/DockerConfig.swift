@@ -1,6 +1,7 @@
 import EscaleAPI
 import EscaleCore
 import EscaleSystem
+import EscaleYAML
 import FoundationEssentials
 import Glibc
 
@@ -14,7 +15,7 @@ struct DockerConfig {
 
     private let path: String
     private let environment: [String: String]
-    private var content: JSONValue
+    private var content: YAMLValue
 
     /// - Throws: `registry.login-file` for a file that is no JSON object.
     init(environment: [String: String]) throws(EscaleError) {
@@ -22,10 +23,10 @@ struct DockerConfig {
         let directory = environment["DOCKER_CONFIG"].flatMap { $0.isEmpty ? nil : $0 } ?? "\(home)/.docker"
         path = "\(directory)/config.json"
         self.environment = environment
-        content = .object([:])
+        content = .map([])
         guard Files.exists(path) else { return }
-        guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(try Files.read(path))),
-            case .object = value
+        guard let value = try? JSONDecoder().decode(YAMLValue.self, from: Data(try Files.read(path))),
+            case .map = value
         else {
             throw EscaleError(
                 .init("registry.login-file"),
@@ -52,21 +53,21 @@ struct DockerConfig {
         return Self.credential(entry)
     }
 
-    private static func credential(_ entry: JSONValue) -> RegistryCredential? {
-        let identity = entry["identitytoken"]?.text.flatMap { $0.isEmpty ? nil : $0 }
-        if let text = entry["auth"]?.text, let bytes = Data(base64Encoded: text) {
+    private static func credential(_ entry: YAMLValue) -> RegistryCredential? {
+        let identity = entry["identitytoken"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
+        if let text = entry["auth"]?.stringValue, let bytes = Data(base64Encoded: text) {
             let parts = String(decoding: bytes, as: UTF8.self)
                 .split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             if parts.count == 2, !parts[0].isEmpty {
                 return RegistryCredential(username: parts[0], password: parts[1], identityToken: identity)
             }
         }
-        guard let user = entry["username"]?.text else {
+        guard let user = entry["username"]?.stringValue else {
             return identity.map { RegistryCredential(username: "", password: "", identityToken: $0) }
         }
         return RegistryCredential(
             username: user,
-            password: entry["password"]?.text ?? "",
+            password: entry["password"]?.stringValue ?? "",
             identityToken: identity
         )
     }
@@ -80,7 +81,7 @@ struct DockerConfig {
 
     /// For every registry that the file names: for a build, whose Dockerfile says only later what it needs.
     func allCredentials() async throws -> [String: RegistryCredential] {
-        let names = (content["auths"]?.keys ?? []) + (content["credHelpers"]?.keys ?? [])
+        let names = (content["auths"]?.members ?? []).map(\.key) + (content["credHelpers"]?.members ?? []).map(\.key)
         var found: [String: RegistryCredential] = [:]
         for name in Set(names.map { $0 == Self.oldName ? Self.ownName : $0 }) {
             // A helper that fails for one registry must not stop a build that doesn't need it.
@@ -92,7 +93,7 @@ struct DockerConfig {
     // MARK: Helpers
 
     private func helper(for host: String) -> String? {
-        content["credHelpers"]?[host]?.text ?? content["credsStore"]?.text.flatMap { $0.isEmpty ? nil : $0 }
+        content["credHelpers"]?[host]?.stringValue ?? content["credsStore"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
     }
 
     private struct Answer: Decodable {
@@ -145,7 +146,7 @@ struct DockerConfig {
     mutating func store(_ credential: RegistryCredential, for host: String) async throws {
         let server = host == Self.ownName ? Self.oldName : host
         if let helper = helper(for: host) {
-            let entry = JSONValue.object([
+            let entry = YAMLValue.object([
                 "ServerURL": .string(server), "Username": .string(credential.username),
                 "Secret": .string(credential.password),
             ])
@@ -160,9 +161,9 @@ struct DockerConfig {
             return
         }
         let text = Data("\(credential.username):\(credential.password)".utf8).base64EncodedString()
-        var auths = content["auths"]?.members ?? [:]
+        var auths = content["auths"] ?? .map([])
         auths[server] = .object(["auth": .string(text)])
-        content["auths"] = .object(auths)
+        content["auths"] = auths
         try write()
     }
 
@@ -174,12 +175,12 @@ struct DockerConfig {
             isKnown = try await ask(helper, "get", for: host) != nil
             _ = try await run(helper, "erase", server)
         }
-        var auths = content["auths"]?.members ?? [:]
-        let before = auths.count
+        var auths = content["auths"] ?? .map([])
+        let before = auths
         auths[host] = nil
         auths[server] = nil
-        guard auths.count < before else { return isKnown }
-        content["auths"] = .object(auths)
+        guard auths.members.count < before.members.count else { return isKnown }
+        content["auths"] = auths
         try write()
         return true
     }
@@ -191,62 +192,5 @@ struct DockerConfig {
         )
         try Files.createDirectories(directory, mode: 0o700)
         try Files.replace(path, Array(try JSONText.pretty(content).utf8), mode: 0o600)
-    }
-}
-
-/// Any JSON, for files that others write too.
-enum JSONValue: Hashable, Codable {
-    case null
-    case bool(Bool)
-    case number(Double)
-    case string(String)
-    case array([JSONValue])
-    case object([String: JSONValue])
-
-    init(from decoder: any Decoder) throws {
-        let value = try decoder.singleValueContainer()
-        if value.decodeNil() {
-            self = .null
-        } else if let flag = try? value.decode(Bool.self) {
-            self = .bool(flag)
-        } else if let number = try? value.decode(Double.self) {
-            self = .number(number)
-        } else if let text = try? value.decode(String.self) {
-            self = .string(text)
-        } else if let items = try? value.decode([JSONValue].self) {
-            self = .array(items)
-        } else {
-            self = .object(try value.decode([String: JSONValue].self))
-        }
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var value = encoder.singleValueContainer()
-        switch self {
-        case .null: try value.encodeNil()
-        case .bool(let flag): try value.encode(flag)
-        case .number(let number):
-            if let whole = Int64(exactly: number) {
-                try value.encode(whole)
-            } else {
-                try value.encode(number)
-            }
-        case .string(let text): try value.encode(text)
-        case .array(let items): try value.encode(items)
-        case .object(let members): try value.encode(members)
-        }
-    }
-
-    var text: String? { if case .string(let text) = self { text } else { nil } }
-    var members: [String: JSONValue]? { if case .object(let members) = self { members } else { nil } }
-    var keys: [String] { members.map { Array($0.keys) } ?? [] }
-
-    subscript(name: String) -> JSONValue? {
-        get { members?[name] }
-        set {
-            var members = members ?? [:]
-            members[name] = newValue
-            self = .object(members)
-        }
     }
 }

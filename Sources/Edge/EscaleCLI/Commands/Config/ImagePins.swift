@@ -27,17 +27,13 @@ struct ImagePins {
     private func pinned(_ image: String, _ client: DaemonClient) async throws -> String {
         if image.contains("@") { return image }
         do {
-            let details = try JSONDecoder().decode(Details.self, from: Data(try await client.inspectImage(image)))
-            let digests = details.RepoDigests.compactMap { $0.split(separator: "@").last }
-            guard let digest = digests.first else { throw EscaleError.noDigest(image, "it has no name in the image store") }
+            let inspected = try JSONDecoder().decode(InspectedImage.self, from: Data(try await client.inspectImage(image)))
+            guard let digest = inspected.digest else { throw EscaleError.noDigest(image, "it has no name in the image store") }
             return "\(image)@\(digest)"
         } catch let error as EscaleError where error.code == .init("image.not-found") {
             throw EscaleError.noDigest(image, "the image is not on this host")
         }
     }
-
-    /// What this needs of `escale image inspect`.
-    private struct Details: Decodable { let RepoDigests: [String] }
 
     // MARK: Projects
 

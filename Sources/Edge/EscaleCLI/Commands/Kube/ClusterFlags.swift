@@ -17,6 +17,17 @@ extension Flag where Options: ClusterCommandOptions {
     }
 }
 
+/// Options of those that know the project by its name alone.
+protocol ClusterProjectOptions: ClusterCommandOptions {
+    var namespace: String? { get set }
+}
+
+extension Flag where Options: ClusterProjectOptions {
+    static var clusterProject: [Flag<Options>] {
+        [.value("namespace", "n", "NAME", "The namespace; the project's name without it") { $0.namespace = $1 }] + cluster
+    }
+}
+
 extension Session {
     func cluster(_ selection: Kubeconfig.Selection) throws -> ClusterClient {
         ClusterClient(
@@ -24,8 +35,13 @@ extension Session {
     }
 
     /// The project in the cluster, without its manifests; by `-p` alone, or by the compose files.
-    func clusterProject(_ selection: Kubeconfig.Selection, namespace: String?) throws -> ClusterProject {
+    func clusterProject(_ options: some ClusterProjectOptions) throws -> ClusterProject {
         let name = KubernetesMapping.instance(of: try target().name)
-        return ClusterProject(client: try cluster(selection), name: name, namespace: namespace ?? name)
+        return ClusterProject(client: try cluster(options.selection), name: name, namespace: options.namespace ?? name)
+    }
+
+    /// A mapped project in the cluster.
+    func clusterProject(_ mapped: MappedProject, _ options: some ClusterCommandOptions) throws -> ClusterProject {
+        ClusterProject(client: try cluster(options.selection), name: mapped.manifests.project, namespace: mapped.manifests.namespace)
     }
 }

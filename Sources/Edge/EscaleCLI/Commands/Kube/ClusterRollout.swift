@@ -3,6 +3,7 @@ import EscaleCluster
 import EscaleCore
 import EscaleKubernetes
 import EscaleSystem
+import EscaleYAML
 
 /// Brings a project's objects into the cluster, in order, and waits until its workloads are ready.
 struct ClusterRollout: Sendable {
@@ -25,13 +26,12 @@ struct ClusterRollout: Sendable {
     func run(_ objects: [KubernetesObject], keeping others: [KubernetesObject] = [], report: @escaping Report) async throws -> Outcome {
         let placed = try await project.placed(objects)
         let ledger = ReleaseLedger(project)
-        try await project.checkOwners(placed)
         let before = try await ledger.records()
         var outcome = Outcome()
         do {
             try await apply(placed, keeping: others, &outcome, report)
         } catch let failure as RolloutFailure {
-            try await recordRelease(failure.state, objects, before, ledger, &outcome)
+            try await recordRelease("failed", objects, before, ledger, &outcome)
             guard failure.goesBack, let former = before.last(where: { $0.state == "succeeded" }) else { throw failure.error }
             report(ProgressEvent("Release", .warning, "Rolling back", reason: "to release \(former.number)", at: .now))
             var back = Outcome()
@@ -62,18 +62,18 @@ struct ClusterRollout: Sendable {
     private struct RolloutFailure: Error {
         let error: EscaleError
         let goesBack: Bool
-        let state = "failed"
     }
 
     /// What everybody needs, then the workloads wave by wave, then what is no longer wanted.
     private func apply(
         _ placed: [ClusterProject.Placed], keeping others: [KubernetesObject], _ outcome: inout Outcome, _ report: Report
     ) async throws {
-        for item in placed where !item.object.isWorkload { try await apply(item, &outcome, report) }
+        let live = try await project.live(placed)
+        for item in placed where !item.object.isWorkload { try await apply(item, over: live, &outcome, report) }
         let workloads = placed.filter(\.object.isWorkload)
         for wave in Set(workloads.map(\.object.wave)).sorted() {
             let present = workloads.filter { $0.object.wave == wave }
-            for item in present { try await apply(item, &outcome, report) }
+            for item in present { try await apply(item, over: live, &outcome, report) }
             let isLast = !workloads.contains { $0.object.wave > wave }
             // What later waves need is waited for in any case.
             if waits || !isLast { try await wait(for: isLast ? workloads : present.filter { $0.object.kind == "Job" }, report) }
@@ -87,8 +87,10 @@ struct ClusterRollout: Sendable {
 
     private static func subject(_ item: ClusterProject.Placed) -> String { "\(item.object.kind) \(item.object.name)" }
 
-    private func apply(_ item: ClusterProject.Placed, _ outcome: inout Outcome, _ report: Report) async throws {
-        switch try await project.apply(item) {
+    private func apply(
+        _ item: ClusterProject.Placed, over live: [String: YAMLValue], _ outcome: inout Outcome, _ report: Report
+    ) async throws {
+        switch try await project.apply(item, over: live["\(item.object)"]) {
         case .unchanged: break
         case .created:
             outcome.changes += 1
@@ -96,7 +98,6 @@ struct ClusterRollout: Sendable {
         case .configured:
             outcome.changes += 1
             report(ProgressEvent(Self.subject(item), .done, "Configured", at: .now))
-        case .removed: break
         }
     }
 

@@ -24,24 +24,22 @@ enum KubeApply: CLICommand {
         right, and one that the manifests say nothing of stays. Services that have to be over before others are waited for first. What \
         the project has no longer is removed, but for volumes. An object of the same name that isn't the project's is never touched: \
         it is an error before anything is changed. A release that doesn't get ready is shown with its reason, and goes back to the one \
-        before unless `update_config` says otherwise.
+        before unless `update_config` says otherwise. Releases are rolling ones, whatever `x-escale.release` says.
         """
     static let flags: [Flag<Options>] =
         [
             .toggle("wait", nil, \.waits, "Wait until everything is ready; --wait=false returns at once"),
             .value("wait-timeout", nil, "SECONDS", "How long to wait for the release; 600 without it") {
-                guard let seconds = Int64($1), seconds > 0 else { throw EscaleError(.usage, "must be a number of seconds") }
-                $0.timeout = .seconds(seconds)
+                $0.timeout = try Values.seconds($1)
             },
             .toggle("push", nil, \.pushes, "Take images that are built here to --registry first"),
         ] + Flag.mapping + Flag.cluster
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
-        if options.pushes { try await pushImages(options, in: session) }
         let mapped = try await session.mappedProject(options.mapping)
         try session.tell(mapped, strict: options.strict)
-        let project = ClusterProject(
-            client: try session.cluster(options.selection), name: mapped.manifests.project, namespace: mapped.manifests.namespace)
+        if options.pushes { try await push(mapped.project, options, in: session) }
+        let project = try session.clusterProject(mapped, options)
         let rollout = ClusterRollout(project: project, kept: mapped.project.keptReleases, waits: options.waits, timeout: options.timeout)
         let outcome = try await session.withProgress { try await rollout.run(mapped.manifests.objects, report: $0) }
         if outcome.changes == 0 { session.console.print("Nothing to change: the cluster is as the project says.") }
@@ -49,11 +47,10 @@ enum KubeApply: CLICommand {
     }
 
     /// Names the images as the cluster finds them, and pushes them there.
-    private static func pushImages(_ options: Options, in session: Session) async throws {
+    private static func push(_ project: Project, _ options: Options, in session: Session) async throws {
         guard let registry = options.mapping.registry else {
             throw EscaleError(.usage, "--push needs --registry PREFIX", hint: "such as --registry registry.example.org/team")
         }
-        let project = try session.project()
         let client = try session.client()
         var images: [String] = []
         for service in project.services where service.build != nil {

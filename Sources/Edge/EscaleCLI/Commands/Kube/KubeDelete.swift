@@ -6,7 +6,7 @@ import EscaleSystem
 
 /// `escale kube delete`
 enum KubeDelete: CLICommand {
-    struct Options: ClusterCommandOptions {
+    struct Options: ClusterProjectOptions {
         var namespace: String?
         var selection = Kubeconfig.Selection()
         var removesVolumes = false
@@ -17,12 +17,11 @@ enum KubeDelete: CLICommand {
     static let details: String? = "Volumes and the namespace stay unless --volumes is given, which removes all data."
     static let flags: [Flag<Options>] =
         [
-            .value("namespace", "n", "NAME", "The namespace; the project's name without it") { $0.namespace = $1 },
             .toggle("volumes", "v", \.removesVolumes, "Also remove the volumes with all data, and the namespace if it was made for the project"),
-        ] + Flag.cluster
+        ] + Flag.clusterProject
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
-        let project = try session.clusterProject(options.selection, namespace: options.namespace)
+        let project = try session.clusterProject(options)
         let all = try await project.all()
         try await session.withProgress { report in
             // Who uses something goes before it.

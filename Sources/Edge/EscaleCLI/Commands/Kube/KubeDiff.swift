@@ -21,10 +21,8 @@ enum KubeDiff: CLICommand {
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
         let mapped = try await session.mappedProject(options.mapping)
         try session.tell(mapped, strict: options.strict)
-        let project = ClusterProject(
-            client: try session.cluster(options.selection), name: mapped.manifests.project, namespace: mapped.manifests.namespace)
+        let project = try session.clusterProject(mapped, options)
         let placed = try await project.placed(mapped.manifests.objects)
-        try await project.checkOwners(placed)
         let differences = try await project.differences(placed)
         guard !differences.isEmpty else { return 0 }
         let style = Style(session.console.output)

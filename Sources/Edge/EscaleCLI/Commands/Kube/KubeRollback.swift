@@ -1,10 +1,11 @@
 import EscaleCluster
+import EscaleCompose
 import EscaleCore
 import EscaleKubernetes
 
 /// `escale kube rollback`
 enum KubeRollback: CLICommand {
-    struct Options: ClusterCommandOptions {
+    struct Options: ClusterProjectOptions {
         var namespace: String?
         var selection = Kubeconfig.Selection()
     }
@@ -13,11 +14,10 @@ enum KubeRollback: CLICommand {
     static let summary = "Go back to a former release in the cluster"
     static let details: String? = "Without a number, to the last one that succeeded before the present one. Secrets stay as they are."
     static let operands = Operands.atMost(1, "[RELEASE]")
-    static let flags: [Flag<Options>] =
-        [.value("namespace", "n", "NAME", "The namespace; the project's name without it") { $0.namespace = $1 }] + Flag.cluster
+    static let flags: [Flag<Options>] = Flag.clusterProject
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
-        let project = try session.clusterProject(options.selection, namespace: options.namespace)
+        let project = try session.clusterProject(options)
         let records = try await ReleaseLedger(project).records()
         let wanted: ReleaseLedger.Record?
         if let text = operands.first {
@@ -35,7 +35,7 @@ enum KubeRollback: CLICommand {
         }
         // Secrets are in no record: those that are there go on as they are.
         let secrets = try await project.all().filter { $0.object.kind == "Secret" }.map(\.object)
-        let rollout = ClusterRollout(project: project, kept: 10, waits: true, timeout: .seconds(600))
+        let rollout = ClusterRollout(project: project, kept: try session.target().project?.keptReleases ?? 10, waits: true, timeout: .seconds(600))
         let outcome = try await session.withProgress { try await rollout.run(record.objects, keeping: secrets, report: $0) }
         session.console.print(outcome.changes == 0 ? "Nothing to change: release \(record.number) is what runs." : "Release \(record.number) is back, as release \(outcome.release ?? 0).")
         return 0

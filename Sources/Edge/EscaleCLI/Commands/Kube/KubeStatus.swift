@@ -4,7 +4,7 @@ import EscaleKubernetes
 
 /// `escale kube status`
 enum KubeStatus: CLICommand {
-    struct Options: ClusterCommandOptions {
+    struct Options: ClusterProjectOptions {
         var namespace: String?
         var selection = Kubeconfig.Selection()
     }
@@ -12,11 +12,10 @@ enum KubeStatus: CLICommand {
     static let path = ["kube", "status"]
     static let summary = "Show the project's workloads and releases in the cluster"
     static let details: String? = "What isn't ready is shown with its reason: the state of its newest pod, its events, its output. Ends with 1 then."
-    static let flags: [Flag<Options>] =
-        [.value("namespace", "n", "NAME", "The namespace; the project's name without it") { $0.namespace = $1 }] + Flag.cluster
+    static let flags: [Flag<Options>] = Flag.clusterProject
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
-        let project = try session.clusterProject(options.selection, namespace: options.namespace)
+        let project = try session.clusterProject(options)
         let workloads = try await project.all().filter(\.object.isWorkload)
         guard !workloads.isEmpty else {
             session.console.print("nothing of \(project.name) is in the namespace \(project.namespace)", to: .error)
