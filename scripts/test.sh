@@ -12,6 +12,7 @@ swift_tests() {
     # shellcheck disable=SC2086
     ${SWIFT:-swift} test --package-path "$ROOT" --configuration release --skip-build --parallel 2>&1 | tee "$log" || status=$?
     [ "$status" = 0 ] || fail "these tests failed:
+$(grep -a '^✘ Test .* recorded an issue' -A 2 "$log" | grep -av '^◇\|^✔\|^--' | sed 's/^[^T]*Test /    /' | cut -c 1-400 | head -60)
 $(grep -a '^✘ Test .* failed after' "$log" | sed 's/^[^T]*Test /    /; s/ failed after.*//' | head -30)"
     ! grep -aq '^➜ .* skipped' "$log" || fail "these tests were skipped:
 $(grep -a '^➜ .* skipped' "$log" | sed 's/^[^TS]*/    /' | head -30)"
