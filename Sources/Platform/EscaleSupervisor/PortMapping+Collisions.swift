@@ -5,6 +5,11 @@ extension PortMapping {
     /// The one address of the host; `nil` for all of them.
     var ownAddress: String? { hostAddress == "0.0.0.0" ? nil : hostAddress }
 
+    /// Whether it takes the same connections of the host.
+    func isPublished(like other: PortMapping) -> Bool {
+        hostPort == other.hostPort && transport == other.transport && ownAddress == other.ownAddress
+    }
+
     /// Whether both can't lead to different containers.
     func collides(with other: PortMapping) -> Bool {
         hostPort == other.hostPort && transport == other.transport

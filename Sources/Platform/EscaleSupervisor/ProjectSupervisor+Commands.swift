@@ -18,12 +18,13 @@ extension ProjectSupervisor {
         let project = request.project
         let wanted = try selection(request)
         try await checkGround(project, project.services.filter { wanted.contains($0.name) })
-        if let warning = try await platform.network.firewallWarning() {
-            observer(ProgressEvent("Host firewall", .warning, "Closed", reason: warning, at: .now))
-        }
         let known = Set(project.services.map(\.name) + (project.disabledServices ?? []))
         let orphans = containers.values.filter { !known.contains($0.replica.service) }.map(\.name).sorted()
         let (next, recipes) = try draft(request, wanted)
+        // All of the host's rules are read for it: not for a project that is up already.
+        if !isThere(next), let warning = try await platform.network.firewallWarning() {
+            observer(ProgressEvent("Host firewall", .warning, "Closed", reason: warning, at: .now))
+        }
         if request.isDryRun { return try preview(next, orphans: orphans, observer) }
         try tellChanges(to: next, recipes, observer)
         try await unpauseForUp(wanted, observer)
@@ -31,6 +32,12 @@ extension ProjectSupervisor {
         let made = try await bring(request, wanted, next, recipes, counter.observe)
         return UpResult(
             changed: counter.changed, orphans: request.removeOrphans ? [] : orphans, release: made.flatMap(protectedSummary(of:)))
+    }
+
+    /// Whether nothing is to be done for the draft.
+    private func isThere(_ draft: ProjectRecord) -> Bool {
+        let (next, made) = planRelease(draft, trigger: "up", strategy: nil, isRollback: false)
+        return made == nil && plan(desired: next.desired, observed: observed, now: now).steps.isEmpty
     }
 
     /// Brings up the services that others need, and the networks and volumes of those beside them that are made otherwise.
@@ -353,12 +360,15 @@ extension ProjectSupervisor {
         guard ports else { return }
         // Our own gateway is no obstacle.
         let served = await platform.network.gatewayPorts
+        // Nor are our own ports: what leads there already is a rule. The kernel takes milliseconds to tell who listens.
+        let own = containers.values.filter { $0.processes != nil }.flatMap(\.ports)
         try await checkPortAddresses(of: services)
         for port in services.flatMap(\.ports) where port.hostPort != nil && port.lastHostPort == nil && !port.isOfIPv6 {
             if let holder = await platform.network.holder(of: port, otherThan: name) {
                 throw EscaleError.portTaken(port, by: holder)
             }
             if let number = port.hostPort, served.contains(number) { continue }
+            if own.contains(where: { $0.isPublished(like: port) }) { continue }
             if let listener = try await blocking({ [host = platform.network.controller] in host.listener(on: port) }) {
                 throw EscaleError.portTaken(port, by: listener)
             }
