@@ -9,6 +9,8 @@ readonly tests=$ROOT/Tests/Kubernetes
 step "Kubernetes from Debian's sources"
 on_exit python3 "$tests/cluster.py" down
 python3 "$tests/cluster.py" build
+step "what is generated, by kubectl, as charts, by the schemas"
+"$ROOT/.build/python/bin/python" "$tests/generated.py" | sed 's/^/    /'
 step "the cluster itself"
 python3 "$tests/selftest.py" | sed 's/^/    /'
 step "the examples on the cluster"

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The examples on a real cluster, as their teams run them: built and pushed by Escale, applied with `escale kube`, used, released in
-every way, broken and taken back. The checks of use are those of Tests/Examples.
+"""The examples on a real cluster, as their teams run them: built and pushed by Escale, applied with `escale kube`, used, released,
+broken and taken back. The checks of use are those of Tests/Examples. `kube apply` exchanges pods in the rolling way whatever strategy
+a file asks for, so that of blue-green and canary it is only seen that such a file's release loses no request.
 
 usage: examples.py [--only NAME]...      student-list, breizhsport, todo
 
@@ -202,7 +203,7 @@ def breizhsport_example(example):
             with Client(shop.url, "/", "/api/products") as client:
                 shop.up()
                 shop.page_says("/", f"saison {number + 1}")
-                shop.say(f"a {release['strategy']} release of the page: {client.lost(0, release['strategy'])}")
+                shop.say(f"a release of the page, whose file says {release['strategy']}: {client.lost(0, release['strategy'])}")
         with Client(shop.url, "/", "/api/products") as client:
             shop.roll_back(client, "/", "saison 2")
         breizhsport.a_bad_release_goes_back(shop)
