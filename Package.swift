@@ -144,6 +144,10 @@ let testTargets: [Target] = [
     .target(
         name: "EscaleTestSupport", dependencies: ["EscaleCore", "EscaleSystem"], path: "Tests/Support",
         swiftSettings: strict),
+    // What only tests can say, since it needs the toolchain's Testing.
+    .target(
+        name: "EscaleTestExpectations", dependencies: ["EscaleCore", "EscaleSystem"], path: "Tests/Expectations",
+        swiftSettings: strict),
     .target(
         name: "EscaleFuzz", dependencies: ["EscaleTestSupport", "EscaleCore", "EscaleYAML", "EscaleCompose"],
         path: "Tests/Fuzz/Inputs",
@@ -165,11 +169,11 @@ let testTargets: [Target] = [
     tests(
         "EscaleCLITests",
         [
-            "EscaleCore", "EscaleAPI", "EscaleCLI", "EscaleClient", "EscaleCompose", "EscaleDockerfile", "EscaleHTTP",
-            "EscaleSystem",
+            "EscaleTestExpectations", "EscaleCore", "EscaleAPI", "EscaleCLI", "EscaleClient", "EscaleCompose", "EscaleDockerfile",
+            "EscaleHTTP", "EscaleSystem",
         ]),
     tests("EscaleCryptoTests", ["EscaleCore", "EscaleCrypto"]),
-    tests("EscaleHTTPTests", ["EscaleCore", "EscaleSystem", "EscaleHTTP"]),
+    tests("EscaleHTTPTests", ["EscaleTestExpectations", "EscaleCore", "EscaleSystem", "EscaleHTTP"]),
     tests("EscaleStoreTests", ["EscaleCore", "EscaleStore"]),
     tests("EscaleArchiveTests", ["EscaleTestSupport", "EscaleCore", "EscaleSystem", "EscaleArchive"]),
     tests("EscaleOCITests", ["EscaleCore", "EscaleOCI"]),
@@ -182,22 +186,33 @@ let testTargets: [Target] = [
         ]),
     tests("EscaleDaemonTests", ["EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleDaemon"]),
     tests("EscaleYAMLTests", ["EscaleTestSupport", "EscaleCore", "EscaleYAML"]),
-    tests("EscaleKubernetesTests", ["EscaleKubernetes", "EscaleCompose", "EscaleYAML", "EscaleCore", "EscaleTestSupport"]),
-    tests("EscaleReleaseTests", ["EscaleTestSupport", "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleRelease"]),
+    tests(
+        "EscaleKubernetesTests",
+        ["EscaleTestExpectations", "EscaleTestSupport", "EscaleKubernetes", "EscaleCompose", "EscaleYAML", "EscaleCore"]),
+    tests(
+        "EscaleReleaseTests",
+        ["EscaleTestExpectations", "EscaleTestSupport", "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleRelease"]),
     tests("EscalePlanTests", ["EscaleTestSupport", "EscaleCore", "EscaleCompose", "EscalePlan"]),
     tests("EscaleSupervisorTests", ["EscaleTestSupport", "EscaleCore", "EscaleSupervisor"]),
-    tests("EscaleRuntimeSpecTests", ["EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleEngine"]),
+    tests("EscaleRuntimeSpecTests", ["EscaleTestExpectations", "EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleEngine"]),
     tests("EscaleSystemTests", ["EscaleTestSupport", "EscaleCore", "EscaleSystem"]),
     tests("EscaleEngineTests", ["EscaleTestSupport", "EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleEngine"]),
     tests("LayeringTests", ["EscaleCore", "EscaleSystem"]),
-    tests("EscaleComposeTests", ["EscaleTestSupport", "EscaleFuzz", "EscaleCore", "EscaleYAML", "EscaleCompose"]),
+    tests(
+        "EscaleComposeTests",
+        ["EscaleTestExpectations", "EscaleTestSupport", "EscaleFuzz", "EscaleCore", "EscaleYAML", "EscaleCompose"]),
     // Runs escale and escaled, which are built with the tests. A dependency on them would link them in, statically.
     tests("EndToEnd", ["EscaleTestSupport", "EscaleCore", "EscaleAPI", "EscaleSystem"]),
     tests("EscaleNetlinkTests", ["EscaleTestSupport", "EscaleCore", "EscaleSystem", "EscaleNetlink"]),
-    tests("EscaleNetworkTests", ["EscaleTestSupport", "EscaleCore", "EscaleSystem", "EscaleNetlink", "EscaleNetwork"]),
+    tests(
+        "EscaleNetworkTests",
+        ["EscaleTestExpectations", "EscaleTestSupport", "EscaleCore", "EscaleSystem", "EscaleNetlink", "EscaleNetwork"]),
     tests(
         "EscaleGatewayTests",
-        ["EscaleTestSupport", "EscaleCore", "EscaleCompose", "EscaleSystem", "EscaleNetlink", "EscaleGateway"]),
+        [
+            "EscaleTestExpectations", "EscaleTestSupport", "EscaleCore", "EscaleCompose", "EscaleSystem", "EscaleNetlink",
+            "EscaleGateway",
+        ]),
     tests("EscaleDockerfileTests", ["EscaleCore", "EscaleDockerfile"]),
     tests(
         "EscaleBuildTests",

@@ -2,6 +2,7 @@ import EscaleCLI
 import EscaleCore
 import EscaleDockerfile
 import EscaleSystem
+import EscaleTestExpectations
 import Testing
 
 /// `escale init` on Tests/Starters: one directory for each kind of application.

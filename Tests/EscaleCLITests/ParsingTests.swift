@@ -1,4 +1,5 @@
 import EscaleCLI
+import EscaleTestExpectations
 import Testing
 
 @Suite("Reading the command line")

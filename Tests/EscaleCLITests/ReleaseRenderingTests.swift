@@ -1,6 +1,7 @@
 import EscaleAPI
 import EscaleCLI
 import EscaleCore
+import EscaleTestExpectations
 import Testing
 
 @Suite("How releases look")

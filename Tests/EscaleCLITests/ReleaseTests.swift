@@ -3,6 +3,7 @@ import EscaleCLI
 import EscaleCore
 import EscaleHTTP
 import EscaleSystem
+import EscaleTestExpectations
 import FoundationEssentials
 import Synchronization
 import Testing

@@ -3,7 +3,7 @@ import EscaleCore
 import EscaleGateway
 import EscaleNetlink
 import EscaleSystem
-import Glibc
+import EscaleTestExpectations
 import Testing
 
 @Suite struct PureTests {
@@ -101,13 +101,7 @@ import Testing
         shuffled.listeners.reverse()
         shuffled.backends.reverse()
         #expect(try HAProxyConfig(shuffled, slots: slots, host: host).text == text)
-        let path = #filePath.split(separator: "/").dropLast(2).reduce("") { $0 + "/" + $1 } + "/Golden/gateway/shop.golden"
-        if getenv("UPDATE_GOLDEN") != nil {
-            try Files.createDirectories(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
-            try Files.write(path, text.utf8)
-        }
-        let golden = try Files.readText(path)
-        #expect(text == golden)
+        try expectGolden(text, "Tests/Golden/gateway/shop.golden")
 
         // Replicas are no matter of the skeleton, settings are.
         var other = state

@@ -1,5 +1,6 @@
 import EscaleCore
 import EscaleHTTP
+import EscaleTestExpectations
 import Testing
 
 @Suite struct ExchangeTests {
@@ -91,9 +92,4 @@ import Testing
         await server.stop()
         await expectError(.httpUnreachable) { _ = try await client.send(HTTPRequest(.get, "/x")) }
     }
-}
-
-func expectError(_ code: EscaleError.Code, _ body: () async throws -> Void) async {
-    let error = await #expect(throws: EscaleError.self) { try await body() }
-    #expect(error?.code == code, "\(String(describing: error))")
 }

@@ -1,5 +1,6 @@
 import EscaleCore
 import EscaleHTTP
+import EscaleTestExpectations
 import Glibc
 import Testing
 

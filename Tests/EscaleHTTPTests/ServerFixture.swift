@@ -9,6 +9,7 @@ struct ServerFixture {
     let client: HTTPClient
     let path: String
 
+    @discardableResult
     static func with<Outcome>(
         bodyLimit: ByteCount = ByteCount(64 << 20),
         _ handler: @escaping HTTPServer.Handler,
@@ -34,6 +35,7 @@ struct ServerFixture {
     }
 }
 
+@discardableResult
 func withScratchDirectory<Outcome>(_ body: (String) async throws -> Outcome) async throws -> Outcome {
     let directory = "/tmp/escale-http-\(getpid())-\(UInt32.random(in: 0 ... .max))"
     mkdir(directory, 0o700)

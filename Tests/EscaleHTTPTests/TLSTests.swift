@@ -1,6 +1,7 @@
 import EscaleCore
 import EscaleHTTP
 import EscaleSystem
+import EscaleTestExpectations
 import Testing
 
 @Suite struct TLSTests {

@@ -71,12 +71,3 @@ struct MappingCase: CustomTestStringConvertible, Sendable {
         return ["postgres:16": postgres, "app:2": checked]
     }()
 }
-
-/// Compares with a checked-in file; `UPDATE_GOLDEN=1` rewrites it instead.
-func expectGolden(_ text: String, at path: String, _ location: SourceLocation = #_sourceLocation) throws {
-    if ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] == "1" {
-        try text.write(toFile: path, atomically: true, encoding: .utf8)
-    }
-    let expected = try? String(contentsOfFile: path, encoding: .utf8)
-    #expect(text == expected, "\(path) is not what the code makes: UPDATE_GOLDEN=1 swift test rewrites it", sourceLocation: location)
-}

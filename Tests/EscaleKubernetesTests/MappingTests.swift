@@ -1,6 +1,7 @@
 import EscaleCompose
 import EscaleCore
 import EscaleKubernetes
+import EscaleTestExpectations
 import EscaleYAML
 import Foundation
 import Testing
@@ -12,7 +13,7 @@ import Testing
         var text = ManifestFiles.stream(set)
         let words = coverage.findings.compactMap(\.diagnostic).map { "# \($0.position.map { "\($0): " } ?? "")\($0.message)\n" }
         text = words.joined() + text
-        try expectGolden(text, at: "\(file.directory)/manifests.yaml")
+        try expectGolden(text, "Tests/Golden/kubernetes/\(file.name)/manifests.yaml")
     }
 
     /// Gateways, stores of secrets and Argo Rollouts; ports of nodes and values in the manifests.
@@ -20,7 +21,7 @@ import Testing
     func thereAreOtherWays(name: String, variant: Int) throws {
         let file = MappingCase(name: name)
         let text = ManifestFiles.stream(try file.manifests(Self.variants[variant]).set)
-        try expectGolden(text, at: "\(file.directory)/\(variant == 1 ? "gateway" : "ports").manifests.yaml")
+        try expectGolden(text, "Tests/Golden/kubernetes/\(name)/\(variant == 1 ? "gateway" : "ports").manifests.yaml")
     }
 
     @Test func thereAreFortyFiles() { #expect(MappingCase.all().count >= 40) }
@@ -87,8 +88,7 @@ import Testing
     }
 
     @Test func thePageIsWhatTheTableSays() throws {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        try expectGolden(MappingPage.markdown(), at: root.appending(path: "docs/reference/kubernetes.md").path(percentEncoded: false))
+        try expectGolden(MappingPage.markdown(), "docs/reference/kubernetes.md")
     }
 
     @Test func anOverlayMakesOneProjectOfTheOther() throws {

@@ -2,8 +2,8 @@ import EscaleCore
 import EscaleNetlink
 import EscaleNetwork
 import EscaleSystem
+import EscaleTestExpectations
 import EscaleTestSupport
-import Glibc
 import Testing
 
 /// What IPv6 adds, as values; who reaches whom by it is shown with containers in Tests/Behaviour.
@@ -35,9 +35,7 @@ import Testing
 
     @Test func theRulesAreThoseOfTheGolden() throws {
         let text = try #require(try rules(Sample.withIPv6(everywhere: true))).replacement
-        let file = "\(#filePath)".split(separator: "/").dropLast(2).map { "/\($0)" }.joined() + "/Golden/network/ipv6.nft"
-        if getenv("UPDATE_GOLDEN") != nil { try Files.replace(file, text.utf8) }
-        #expect(try Files.readText(file) == text, "run with UPDATE_GOLDEN=1 to accept, then read the difference")
+        try expectGolden(text, "Tests/Golden/network/ipv6.nft")
     }
 
     @Test func theKernelTakesThem() async throws {

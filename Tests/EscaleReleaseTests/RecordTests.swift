@@ -2,7 +2,7 @@ import EscaleAPI
 import EscaleCompose
 import EscaleCore
 import EscaleRelease
-import FoundationEssentials
+import EscaleTestExpectations
 import Testing
 
 /// What a release writes down, as `escale release show` prints it. `UPDATE_GOLDEN=1` writes the files.
@@ -27,7 +27,7 @@ import Testing
         story.becomeReady()
         story.look(after: 5)
         #expect(story.release.state == .succeeded)
-        try expectGolden("canary", story)
+        try expectGolden(story.record, "Tests/Golden/release/canary.txt")
     }
 
     @Test func aRollingUpdateThatFailsAndGoesBack() throws {
@@ -48,7 +48,7 @@ import Testing
         story.becomeReady()
         story.look(after: 5)
         #expect(story.release.state == .rolledBack)
-        try expectGolden("rolling-back", story)
+        try expectGolden(story.record, "Tests/Golden/release/rolling-back.txt")
     }
 
     @Test func aBlueGreenReleaseThatIsAborted() throws {
@@ -61,16 +61,6 @@ import Testing
         try story.release.abort(now: story.now)
         story.look()
         #expect(story.release.state == .rolledBack)
-        try expectGolden("blue-green-aborted", story)
-    }
-
-    private func expectGolden(_ name: String, _ story: Story) throws {
-        let root = #filePath.split(separator: "/").dropLast(2).reduce("") { "\($0)/\($1)" }
-        let path = "\(root)/Golden/release/\(name).txt"
-        if ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] == "1" {
-            try Data(story.record.utf8).write(to: URL(filePath: path))
-        }
-        let expected = (try? Data(contentsOf: URL(filePath: path))).map { String(decoding: $0, as: UTF8.self) } ?? ""
-        #expect(story.record == expected, "Tests/Golden/release/\(name).txt is another one")
+        try expectGolden(story.record, "Tests/Golden/release/blue-green-aborted.txt")
     }
 }

@@ -10,7 +10,7 @@ import Testing
     ]
 
     @Test func aPlainContainer() throws {
-        try expectGolden("plain", RuntimeSpec(plain(), files: Self.files))
+        try expectSpec("plain", RuntimeSpec(plain(), files: Self.files))
     }
 
     @Test func aHardenedContainer() throws {
@@ -21,7 +21,7 @@ import Testing
             .init(.tmpfs(size: ByteCount(compose: "64m"), mode: 0o700), target: "/tmp"),
             .init(.tmpfs(size: nil, mode: nil), target: "/run"),
         ]
-        try expectGolden("hardened", RuntimeSpec(spec, files: Self.files))
+        try expectSpec("hardened", RuntimeSpec(spec, files: Self.files))
     }
 
     @Test func aContainerWithLimits() throws {
@@ -41,7 +41,7 @@ import Testing
             .init(name: "core", soft: 0, hard: nil), .init(name: "nofile", soft: 1024, hard: 4096),
         ]
         spec.limits = limits
-        try expectGolden("limits", RuntimeSpec(spec))
+        try expectSpec("limits", RuntimeSpec(spec))
     }
 
     @Test func nestedMounts() throws {
@@ -53,7 +53,7 @@ import Testing
             .init(.bind(source: "/src/app"), target: "/data/app"),
             .init(.bind(source: "/volumes/etc"), target: "/etc"),
         ]
-        try expectGolden("nested-mounts", RuntimeSpec(spec, files: Self.files))
+        try expectSpec("nested-mounts", RuntimeSpec(spec, files: Self.files))
     }
 
     @Test func anInitAndAUserWithGroups() throws {
@@ -63,7 +63,7 @@ import Testing
             user: 1000, group: 1001, additionalGroups: [20, 44], hostname: "app.example.org")
         spec.initProgram = "/usr/libexec/podman/catatonit"
         spec.terminal = true
-        try expectGolden("init-user", RuntimeSpec(spec))
+        try expectSpec("init-user", RuntimeSpec(spec))
     }
 
     private static let nodes: [String: [DeviceNode]] = [
@@ -100,7 +100,7 @@ import Testing
         block.writes = [.init(path: "/dev/vda", value: 200)]
         limits.blockDevices = block
         spec.limits = limits
-        try expectGolden("all-limits", whole(spec))
+        try expectSpec("all-limits", whole(spec))
     }
 
     @Test func aPrivilegedContainer() throws {
@@ -108,7 +108,7 @@ import Testing
         spec.capabilities = Capabilities.named(in: 0x1ff_ffff_ffff).sorted()
         spec.confinement = Confinement()
         spec.confinement?.isPrivileged = true
-        try expectGolden("privileged", whole(spec, profile: SeccompProfile.refusing("mkdir")))
+        try expectSpec("privileged", whole(spec, profile: SeccompProfile.refusing("mkdir")))
     }
 
     @Test func devicesRulesAndParameters() throws {
@@ -125,7 +125,7 @@ import Testing
         spec.confinement?.writesCgroups = true
         spec.sysctls = ["net.core.somaxconn": "1024", "net.ipv4.ip_unprivileged_port_start": "80"]
         spec.hasCgroupNamespace = true
-        try expectGolden("devices", whole(spec))
+        try expectSpec("devices", whole(spec))
     }
 
     @Test func aProfileOfOnesOwnTakesThePlaceOfTheUsualOne() throws {

@@ -1,6 +1,6 @@
 import EscaleCore
 import EscaleOCI
-import EscaleSystem
+import EscaleTestExpectations
 import FoundationEssentials
 import Testing
 
@@ -85,12 +85,7 @@ struct ReadSpec: Decodable {
     }
 }
 
-/// Compares with `Tests/Golden/runtime/<name>.json`; `UPDATE_GOLDEN=1` writes it.
-func expectGolden(_ name: String, _ spec: RuntimeSpec, location: SourceLocation = #_sourceLocation) throws {
-    let root = #filePath.split(separator: "/").dropLast(2).reduce("") { "\($0)/\($1)" }
-    let path = "\(root)/Golden/runtime/\(name).json"
-    let text = try json(spec)
-    if ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] == "1" { try Files.replace(path, text.utf8) }
-    let expected = (try? Files.readText(path)) ?? ""
-    #expect(text == expected, "Tests/Golden/runtime/\(name).json is another one", sourceLocation: location)
+/// Compares with `Tests/Golden/runtime/NAME.json`.
+func expectSpec(_ name: String, _ spec: RuntimeSpec, sourceLocation: SourceLocation = #_sourceLocation) throws {
+    try expectGolden(try json(spec), "Tests/Golden/runtime/\(name).json", sourceLocation: sourceLocation)
 }
