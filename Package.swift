@@ -184,6 +184,9 @@ let testTargets: [Target] = [
             "EscaleTestSupport", "EscaleCore", "EscaleAPI", "EscaleOCI", "EscaleSystem", "EscaleCrypto", "EscaleArchive",
             "EscaleHTTP", "EscaleImages", "EscaleRegistry",
         ]),
+    tests(
+        "EscaleClusterTests",
+        ["EscaleTestExpectations", "EscaleTestSupport", "EscaleCore", "EscaleYAML", "EscaleSystem", "EscaleHTTP", "EscaleCluster"]),
     tests("EscaleDaemonTests", ["EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleDaemon"]),
     tests("EscaleYAMLTests", ["EscaleTestSupport", "EscaleCore", "EscaleYAML"]),
     tests(

@@ -35,6 +35,16 @@ import Testing
             #expect(Timestamp(text)?.nanoseconds == nanoseconds, "\(text)")
         }
         #expect(Timestamp("2000-02-29T01:00:00+01:00")?.description == "2000-02-29T00:00:00.000000000Z")
+        // Go's zero, "for ever" and what is just too far: from strangers, who must not end the daemon.
+        for text in ["0001-01-01T00:00:00Z", "0000-01-01T00:00:00+23:59", "1677-09-21T00:12:43.1Z"] {
+            #expect(Timestamp(text)?.nanoseconds == .min, "\(text)")
+        }
+        for text in ["9999-12-31T23:59:59.999999999Z", "9999-12-31T23:59:59-23:59", "2262-04-11T23:47:16.9Z"] {
+            #expect(Timestamp(text)?.nanoseconds == .max, "\(text)")
+        }
+        let (first, last) = (Timestamp(nanoseconds: .min), Timestamp(nanoseconds: .max))
+        #expect(last - first > .seconds(18_000_000_000) && first - last < .zero)
+        #expect(last + .seconds(1) == last && first + .seconds(-1) == first && first + .seconds(1) > first)
         #expect(Timestamp("2000-02-29") == nil)
         #expect(Timestamp("2000-13-29T00:00:00Z") == nil)
     }

@@ -56,4 +56,16 @@ import Testing
         }
         for text in ["a:", "a:0", "a:65536", "a:b", "[::1]5000", "::1"] { #expect(HTTPURL.hostAndPort(text) == nil, "\(text)") }
     }
+
+    @Test func proxies() {
+        for (text, description) in [
+            ("http://p", "http://p:80"), ("HTTPS://p/", "https://p:443"), ("socks5://[::1]", "socks5://[::1]:1080"),
+            ("socks5h://p:5", "socks5://p:5"), ("http://ana:a%40b@p:3128", "http://p:3128"), ("http://a@b@p?x", "http://p:80"),
+        ] {
+            #expect(HTTPProxy(text)?.description == description, "\(text)")
+        }
+        for text in ["", "p", "p:80", "ftp://p", "socks4://p", "http://", "http://a@", "http://p:x", "http://p\r\n", "http:/p"] {
+            #expect(HTTPProxy(text) == nil, "\(text)")
+        }
+    }
 }

@@ -54,6 +54,16 @@ import Testing
         #expect(result.text.hasSuffix("line 19998\nline 19999\n"))
     }
 
+    @Test func errorsCanBeKeptApart() async throws {
+        let result = try await shell("echo out; echo err >&2; head -c 300000 /dev/zero >&2; echo end; exit 3").run(separatesErrors: true)
+        #expect(result.text == "out\nend\n")
+        #expect(result.errors.count == 300_004 && result.errors.starts(with: Array("err\n".utf8)))
+        #expect(result.status == 3)
+        #expect(try await shell("echo err >&2").run().errors == [])
+        let killed = try await shell("echo begun >&2; exec sleep 600").run(separatesErrors: true, timeout: .seconds(1))
+        #expect(killed.timedOut && killed.errors == Array("begun\n".utf8))
+    }
+
     @Test func everythingIsKeptUnderTheLimit() async throws {
         let result = try await Command("/usr/bin/head", ["-c", "900000", "/dev/zero"]).run()
         #expect(result.output.count == 900_000)

@@ -8,10 +8,11 @@ package struct Timestamp: Hashable, Codable, Sendable, Comparable, CustomStringC
 
     package static func < (left: Self, right: Self) -> Bool { left.nanoseconds < right.nanoseconds }
     package static func + (left: Self, right: Duration) -> Self {
-        Self(nanoseconds: left.nanoseconds &+ right.nanoseconds)
+        let (sum, overflows) = left.nanoseconds.addingReportingOverflow(right.nanoseconds)
+        return Self(nanoseconds: overflows ? (right < .zero ? .min : .max) : sum)
     }
     package static func - (left: Self, right: Self) -> Duration {
-        .nanoseconds(left.nanoseconds &- right.nanoseconds)
+        .nanoseconds(left.nanoseconds) - .nanoseconds(right.nanoseconds)
     }
 
     /// `2026-11-20T22:54:01.123456789Z`
@@ -24,6 +25,8 @@ package struct Timestamp: Hashable, Codable, Sendable, Comparable, CustomStringC
     }
 
     /// Reads RFC 3339 with up to nine digits of fraction and `Z` or an offset; `nil` for anything else.
+    ///
+    /// What is before 1677 or after 2262, such as the year 1 for "never", becomes the first or the last moment there is.
     package init?(_ text: some StringProtocol) {
         let bytes = Array(text.utf8)
         func number(_ range: Range<Int>) -> Int64? {
@@ -62,7 +65,10 @@ package struct Timestamp: Hashable, Codable, Sendable, Comparable, CustomStringC
         default: return nil
         }
         let day0 = days(fromCivil: year, month, day)
-        nanoseconds = (day0 * 86400 + hour * 3600 + minute * 60 + second - offset) * 1_000_000_000 + fraction
+        let seconds = day0 * 86400 + hour * 3600 + minute * 60 + second - offset
+        let (whole, overflows) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, overflowsToo) = whole.addingReportingOverflow(fraction)
+        nanoseconds = overflows || overflowsToo ? (seconds < 0 ? .min : .max) : sum
     }
 
     package init(from decoder: any Decoder) throws {

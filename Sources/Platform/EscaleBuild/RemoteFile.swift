@@ -83,7 +83,7 @@ struct RemoteFile: Sendable {
                 url.isSecure
                     ? .tls(host: url.host, port: url.port, TLSTrust()) : .tcp(host: url.host, port: url.port),
                 connectTimeout: .seconds(10),
-                usesProxies: true
+                route: .byEnvironment
             )
             let response = try await client.stream(HTTPRequest(.get, target: url.target), stall: .seconds(60))
             if let location = response.headers["Location"], (300..<400).contains(response.status.rawValue) {

@@ -17,21 +17,28 @@ extension ClusterClient {
     package func list(_ resource: APIResource, namespace: String?, labels: [String: String] = [:]) async throws -> [YAMLValue] {
         var found: [YAMLValue] = []
         var next = ""
-        repeat {
+        while true {
             var query = [("limit", "500")]
             if !labels.isEmpty {
                 query.append(("labelSelector", labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")))
             }
             if !next.isEmpty { query.append(("continue", next)) }
-            let page = try await send(.get, resource.path(namespace: namespace), query, to: "list \(resource.plural)")
+            let page: YAMLValue
+            do {
+                page = try await send(.get, resource.path(namespace: namespace), query, to: "list \(resource.plural)")
+            } catch let error as EscaleError where error.code == .clusterExpired && !next.isEmpty {
+                // The server keeps what a list began with for some minutes only.
+                (found, next) = ([], "")
+                continue
+            }
             // Items of a list don't say what they are.
             found += (page["items"]?.items ?? []).map { item in
                 .map([.init("apiVersion", .string(resource.apiVersion)), .init("kind", .string(resource.kind))]
                     + item.members.filter { !["apiVersion", "kind"].contains($0.key) })
             }
             next = page.value(at: "metadata", "continue")?.stringValue ?? ""
-        } while !next.isEmpty
-        return found
+            if next.isEmpty { return found }
+        }
     }
 
     /// Server-side apply: the object is made, or changed so that the fields of the manifest are as it says.

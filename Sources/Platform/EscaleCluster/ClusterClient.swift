@@ -13,6 +13,8 @@ package actor ClusterClient {
     private let environment: [String: String]
     private var http: HTTPClient?
     private var answer: ExecPlugin.Answer?
+    /// One question for all who wait.
+    private var asking: Task<ExecPlugin.Answer, any Error>?
     private var groups: [String: [APIResource]] = [:]
 
     /// How long one request may take.
@@ -36,7 +38,7 @@ package actor ClusterClient {
     ) async throws -> YAMLValue {
         let bytes = try await bytes(method, path, query, body: body, type: type, isRepeatable: isRepeatable, to: deed)
         guard let tree = try? JSONDecoder().decode(YAMLValue.self, from: Data(bytes)) else {
-            throw EscaleError(.init("cluster.answer"), "\(access.server.host) doesn't speak the Kubernetes API", hint: "is \(access.context) the right context?")
+            throw EscaleError.foreignServer(access)
         }
         return tree
     }
@@ -83,6 +85,7 @@ package actor ClusterClient {
     ) async throws -> HTTPClient.Response {
         var headers: HTTPHeaders = ["Accept": "application/json"]
         if let authorization = try await authorization() { headers.add("Authorization", authorization) }
+        for field in access.impersonation?.fields ?? [] { headers.add(field.name, field.value) }
         if body != nil { headers.add("Content-Type", type) }
         var parameters = HTTPQuery()
         for (name, value) in query { parameters.add(name, value) }
@@ -102,7 +105,7 @@ package actor ClusterClient {
             trust.keyText = answer.key ?? trust.keyText
         }
         let endpoint: HTTPClient.Endpoint = server.isSecure ? .tls(host: server.host, port: server.port, trust) : .tcp(host: server.host, port: server.port)
-        let made = try HTTPClient(endpoint, connectTimeout: .seconds(10), usesProxies: true)
+        let made = try HTTPClient(endpoint, connectTimeout: .seconds(10), route: access.proxy.map { .by($0) } ?? .byEnvironment)
         http = made
         return made
     }
@@ -115,14 +118,30 @@ package actor ClusterClient {
         switch access.credential {
         case nil: return nil
         case .token(let token): return "Bearer \(token)"
-        case .tokenFile(let path): return "Bearer \(try Files.readText(path).filter { !$0.isWhitespace })"
+        case .tokenFile(let path):
+            let token = try Files.readText(path).filter { !$0.isWhitespace }
+            if token.isEmpty { throw EscaleError.clusterConfig("there is no token in \(path)") }
+            return "Bearer \(token)"
         case .basic(let user, let password): return "Basic \(Data("\(user):\(password)".utf8).base64EncodedString())"
-        case .exec(let plugin):
-            if let known = answer, known.expires.map({ $0 - .now > .seconds(30) }) ?? true { return known.token.map { "Bearer \($0)" } }
+        case .exec(let plugin): return try await answer(of: plugin).token.map { "Bearer \($0)" }
+        }
+    }
+
+    private func answer(of plugin: ExecPlugin) async throws -> ExecPlugin.Answer {
+        if let answer, answer.isGood { return answer }
+        if let asking { return try await asking.value }
+        let task = Task {
+            defer { asking = nil }
             let fresh = try await plugin.ask(environment)
             if fresh.certificate != nil { http = nil }
             answer = fresh
-            return fresh.token.map { "Bearer \($0)" }
+            return fresh
+        }
+        asking = task
+        return try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
         }
     }
 
@@ -163,7 +182,10 @@ package actor ClusterClient {
                 found.append(
                     APIResource(apiVersion: version, kind: kind, plural: name, isNamespaced: item["namespaced"]?.boolValue ?? true))
             }
-        } catch let error as EscaleError where error.code == .clusterNotFound {}
+        } catch let error as EscaleError where error.code == .clusterNotFound {
+            // Every server has this one.
+            if version == "v1" { throw EscaleError.foreignServer(access) }
+        }
         groups[version] = found
         return found
     }

@@ -7,12 +7,15 @@ package struct CommandResult: Sendable {
     package let status: Int32
     /// Both streams as they came, the last `outputLimit` bytes of them.
     package let output: [UInt8]
+    /// The error stream alone, where it was asked for; then it isn't in the output.
+    package let errors: [UInt8]
     /// Whether it was killed because it took too long.
     package let timedOut: Bool
 
-    package init(status: Int32, output: [UInt8], timedOut: Bool) {
+    package init(status: Int32, output: [UInt8], errors: [UInt8] = [], timedOut: Bool) {
         self.status = status
         self.output = output
+        self.errors = errors
         self.timedOut = timedOut
     }
 
@@ -34,18 +37,23 @@ extension Command {
     /// - Parameters:
     ///   - input: what it reads, at most a pipe's 64 KiB; nothing by default.
     ///   - outputLimit: how many bytes of output to keep, counted from the end.
+    ///   - separatesErrors: whether what it writes to its error stream is kept apart.
     ///   - timeout: when it is killed.
     ///   - onOutput: sees each piece as it comes.
     /// - Throws: where it can't be started; `CancellationError`, after killing it, when the task is cancelled.
     package func run(
         input: [UInt8] = [],
         outputLimit: Int = 1 << 20,
+        separatesErrors: Bool = false,
         timeout: Duration? = nil,
         onOutput: (@Sendable ([UInt8]) async -> Void)? = nil
     ) async throws -> CommandResult {
         let (reading, writing) = try FileDescriptor.pipe()
-        let child = try await blockingSpawn([try source(of: input), writing, writing])
+        let apart = separatesErrors ? try FileDescriptor.pipe() : nil
+        let errorReading = apart?.reading
+        let child = try await blockingSpawn([try source(of: input), writing, apart?.writing ?? writing])
         _ = consume writing
+        _ = consume apart
         return try await withTaskCancellationHandler {
             let collector = Task {
                 do {
@@ -55,11 +63,17 @@ extension Command {
                     throw error
                 }
             }
+            let errorCollector = Task {
+                guard let errorReading else { return [UInt8]() }
+                return try await collect(errorReading, limit: outputLimit, onOutput: nil)
+            }
             let (status, timedOut) = try await supervise(child, timeout: timeout)
             collector.cancel()
+            errorCollector.cancel()
             let output = try await collector.value
+            let errors = try await errorCollector.value
             try Task.checkCancellation()
-            return CommandResult(status: status, output: output, timedOut: timedOut)
+            return CommandResult(status: status, output: output, errors: errors, timedOut: timedOut)
         } onCancel: {
             child.signal(SIGKILL)
         }

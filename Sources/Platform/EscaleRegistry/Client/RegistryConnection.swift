@@ -304,7 +304,7 @@ extension RegistryConnection {
         let client = try HTTPClient(
             url.isSecure ? .tls(host: url.host, port: url.port, trust) : .tcp(host: url.host, port: url.port),
             connectTimeout: .seconds(10),
-            usesProxies: !Self.isLoopback(url.host)
+            route: Self.isLoopback(url.host) ? .direct : .byEnvironment
         )
         clients[key] = client
         return client

@@ -11,7 +11,7 @@ struct TransferRequest: Sendable {
     let connectTimeout: Duration
     let timeout: Duration?
     let stall: Duration?
-    let usesProxies: Bool
+    let route: HTTPClient.Route
     let incoming: IncomingResponse
 }
 
@@ -21,6 +21,8 @@ final class CurlTransfer {
     let easy: UnsafeMutableRawPointer
     private let body: UnsafeMutableRawBufferPointer
     private var fields: UnsafeMutablePointer<curl_slist>?
+    /// Where to connect to, if not to the URL's host.
+    private var places: UnsafeMutablePointer<curl_slist>?
     private var head: IncomingResponse.Head?
     /// How much of the upload was read so far.
     private var uploaded: Int64 = 0
@@ -43,6 +45,7 @@ final class CurlTransfer {
     deinit {
         curl_easy_cleanup(easy)
         curl_slist_free_all(fields)
+        curl_slist_free_all(places)
         body.deallocate()
     }
 
@@ -55,12 +58,22 @@ final class CurlTransfer {
         case .tcp(let host, let port):
             base = "http://" + Self.authority(host, port)
         case .tls(let host, let port, let trust):
-            base = "https://" + Self.authority(host, port)
+            base = "https://" + Self.authority(trust.serverName ?? host, port)
             configure(trust)
+            if trust.serverName != nil {
+                places = curl_slist_append(nil, "::" + Self.authority(host, port))
+                c_curl_set_pointer(easy, CURLOPT_CONNECT_TO, places)
+            }
         }
         c_curl_set_string(easy, CURLOPT_URL, base + request.request.target)
         c_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
-        if !request.usesProxies { c_curl_set_string(easy, CURLOPT_PROXY, "") }
+        switch request.route {
+        case .direct: c_curl_set_string(easy, CURLOPT_PROXY, "")
+        case .byEnvironment: break
+        case .by(let proxy):
+            c_curl_set_string(easy, CURLOPT_PROXY, proxy.text)
+            c_curl_set_string(easy, CURLOPT_NOPROXY, "")
+        }
         c_curl_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
         c_curl_set_long(easy, CURLOPT_PATH_AS_IS, 1)
         c_curl_set_long(easy, CURLOPT_NOSIGNAL, 1)
@@ -118,6 +131,9 @@ final class CurlTransfer {
         // A name with a colon and nothing else removes the field that libcurl would send.
         var lines = ["Expect:"]
         if message.headers["Content-Type"] == nil { lines.append("Content-Type:") }
+        if case .tls(let host, let port, let trust) = request.endpoint, trust.serverName != nil, message.headers["Host"] == nil {
+            lines.append("Host: \(Self.authority(host, port))")
+        }
         // An empty value is written with a semicolon.
         lines += message.headers.fields.map { $0.value.isEmpty ? "\($0.name);" : "\($0.name): \($0.value)" }
         for line in lines { fields = curl_slist_append(fields, line) }
@@ -183,7 +199,7 @@ final class CurlTransfer {
     func outcome(_ result: CURLcode) -> Result<Void, any Error> {
         if result == CURLE_OK { return .success(()) }
         let systemError = Int32(clamping: c_curl_get_long(easy, CURLINFO_OS_ERRNO))
-        return .failure(EscaleError.transfer(result, systemError, request))
+        return .failure(EscaleError.transfer(result, systemError, proxyStatus: c_curl_get_long(easy, CURLINFO_HTTP_CONNECTCODE), request))
     }
 
     private static func milliseconds(_ duration: Duration) -> Int {

@@ -4,13 +4,21 @@ package import EscaleSystem
 /// An HTTP/1.1 client of one server, on a Unix socket, TCP or TLS; keeps connections open between requests.
 ///
 /// libcurl runs on one thread of the client's own. It doesn't follow redirects or decompress, and sends nothing twice but
-/// a GET or HEAD whose kept connection turns out to be closed. It uses the proxies that the environment names
-/// (`HTTPS_PROXY` and its like) only if asked.
+/// a GET or HEAD whose kept connection turns out to be closed. It uses proxies only if asked.
 package final class HTTPClient: Sendable {
     package enum Endpoint: Hashable, Sendable {
         case unix(path: String)
         case tcp(host: String, port: UInt16)
         case tls(host: String, port: UInt16, TLSTrust)
+    }
+
+    /// The way to the server.
+    package enum Route: Hashable, Sendable {
+        case direct
+        /// By the proxies that the environment names (`HTTPS_PROXY` and its like), if there are any.
+        case byEnvironment
+        /// By this proxy, whatever the environment says.
+        case by(HTTPProxy)
     }
 
     /// A body that is a part of a file and is read as it is sent.
@@ -51,7 +59,7 @@ package final class HTTPClient: Sendable {
 
     private let endpoint: Endpoint
     private let connectTimeout: Duration
-    private let usesProxies: Bool
+    private let route: Route
     private let thread: CurlThreadOwner
 
     /// Makes no connection yet.
@@ -61,7 +69,7 @@ package final class HTTPClient: Sendable {
     package init(
         _ endpoint: Endpoint,
         connectTimeout: Duration = .seconds(5),
-        usesProxies: Bool = false
+        route: Route = .direct
     ) throws(EscaleError) {
         if case .unix(let path) = endpoint, path.utf8.count > UnixAddress.longestPath {
             throw EscaleError(
@@ -72,7 +80,7 @@ package final class HTTPClient: Sendable {
         }
         self.endpoint = endpoint
         self.connectTimeout = connectTimeout
-        self.usesProxies = usesProxies
+        self.route = route
         thread = try CurlThreadOwner()
     }
 
@@ -129,7 +137,7 @@ package final class HTTPClient: Sendable {
             connectTimeout: connectTimeout,
             timeout: timeout,
             stall: stall,
-            usesProxies: usesProxies,
+            route: route,
             incoming: incoming
         )
         thread.submit(.start(transfer))

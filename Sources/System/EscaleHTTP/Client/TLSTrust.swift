@@ -14,5 +14,8 @@ package struct TLSTrust: Hashable, Sendable {
     package var certificateText: [UInt8]?
     package var keyText: [UInt8]?
 
+    /// The name that the server's certificate is for, where that isn't the host's.
+    package var serverName: String?
+
     package init() {}
 }

@@ -5,23 +5,40 @@ import Glibc
 extension EscaleError {
     /// What a failed transfer means.
     ///
-    /// - Parameter systemError: the last `errno` of connecting, 0 for none.
-    static func transfer(_ result: CURLcode, _ systemError: Int32, _ transfer: TransferRequest) -> Self {
+    /// - Parameters:
+    ///   - systemError: the last `errno` of connecting, 0 for none.
+    ///   - proxyStatus: what a proxy answered when it was asked for a way through, 0 for nothing.
+    static func transfer(_ result: CURLcode, _ systemError: Int32, proxyStatus: Int, _ transfer: TransferRequest) -> Self {
         let request = "\(transfer.request.method) \(transfer.request.path)"
         let peer = transfer.endpoint.description
         let reason = systemError != 0 ? strerror(systemError) : nil
         let cause = String(cString: reason ?? UnsafeMutablePointer(mutating: curl_easy_strerror(result)))
+        // Whom the connection is made to.
+        let next = if case .by(let proxy) = transfer.route { "the proxy \(proxy)" } else { peer }
         switch result {
+        case _ where proxyStatus >= 300:
+            return Self(
+                .httpFailed,
+                "the proxy answered \(proxyStatus) when it was asked for a way to \(peer)",
+                hint: proxyStatus == 407 ? "the proxy's URL needs a name and a password" : nil
+            )
+        case CURLE_COULDNT_RESOLVE_PROXY: return Self(.httpConnectFailed, "cannot connect to \(next): its name is not known")
+        case CURLE_PROXY: return Self(.httpFailed, "\(next) found no way to \(peer)")
+        case CURLE_SSL_CERTPROBLEM:
+            return Self(
+                .httpOwnCertificate,
+                "the client's own certificate and key can't be used: they must be PEM texts that belong together"
+            )
         case CURLE_COULDNT_CONNECT where [ENOENT, ECONNREFUSED].contains(systemError):
-            return Self(.httpUnreachable, "nobody listens at \(peer): \(cause)")
+            return Self(.httpUnreachable, "nobody listens at \(next): \(cause)")
         case CURLE_COULDNT_CONNECT where [EACCES, EPERM].contains(systemError):
             return Self(
                 .httpConnectFailed,
-                "cannot connect to \(peer): \(cause)",
+                "cannot connect to \(next): \(cause)",
                 hint: "use a user that may open the socket, such as root"
             )
         case CURLE_COULDNT_CONNECT, CURLE_COULDNT_RESOLVE_HOST:
-            return Self(.httpConnectFailed, "cannot connect to \(peer): \(cause)")
+            return Self(.httpConnectFailed, "cannot connect to \(next): \(cause)")
         case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE:
             let reason = String(cString: curl_easy_strerror(result))
             return Self(.httpUntrusted, "\(peer) is not trusted: \(reason)")

@@ -10,6 +10,8 @@ extension EscaleError.Code {
     package static let httpTimeout = Self("http.timeout")
     /// The server's certificate is not to be believed.
     package static let httpUntrusted = Self("http.untrusted")
+    /// The certificate that the client was told to show is none.
+    package static let httpOwnCertificate = Self("http.own-certificate")
     /// The server and this client find no way to speak TLS; perhaps the server speaks plain HTTP.
     package static let httpNoTLS = Self("http.no-tls")
     /// The peer went away in the middle of an answer.

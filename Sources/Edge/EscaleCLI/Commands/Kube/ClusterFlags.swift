@@ -30,8 +30,9 @@ extension Flag where Options: ClusterProjectOptions {
 
 extension Session {
     func cluster(_ selection: Kubeconfig.Selection) throws -> ClusterClient {
-        ClusterClient(
-            try Kubeconfig.access(selection, environment: environment, workingDirectory: workingDirectory), environment: environment)
+        let access = try Kubeconfig.access(selection, environment: environment, workingDirectory: workingDirectory)
+        access.warnings.forEach(warn)
+        return ClusterClient(access, environment: environment)
     }
 
     /// The project in the cluster, without its manifests; by `-p` alone, or by the compose files.
