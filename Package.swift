@@ -186,7 +186,10 @@ let testTargets: [Target] = [
         ]),
     tests(
         "EscaleClusterTests",
-        ["EscaleTestExpectations", "EscaleTestSupport", "EscaleCore", "EscaleYAML", "EscaleSystem", "EscaleHTTP", "EscaleCluster"]),
+        [
+            "EscaleTestExpectations", "EscaleTestSupport", "EscaleCore", "EscaleYAML", "EscaleKubernetes", "EscaleSystem", "EscaleHTTP",
+            "EscaleCluster",
+        ]),
     tests("EscaleDaemonTests", ["EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleDaemon"]),
     tests("EscaleYAMLTests", ["EscaleTestSupport", "EscaleCore", "EscaleYAML"]),
     tests(
