@@ -73,7 +73,7 @@ let model: [Target] = [
     library("Model", "EscaleOCI", ["EscaleCore"]),
     library("Model", "EscalePlan", ["EscaleCore", "EscaleCompose"]),
     library("Model", "EscaleAPI", ["EscaleCore", "EscaleCompose"]),
-    library("Model", "EscaleKubernetes", ["EscaleCore", "EscaleYAML", "EscaleCompose"]),
+    library("Model", "EscaleKubernetes", ["EscaleCore", "EscaleYAML", "EscaleCompose", "EscaleRelease"]),
     library("Model", "EscaleRelease", ["EscaleCore", "EscaleCompose", "EscaleAPI"]),
 ]
 
@@ -96,7 +96,13 @@ let platform: [Target] = [
             "EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleOCI", "EscaleSystem", "EscaleCrypto", "EscaleHTTP",
             "EscaleImages",
         ]),
-    library("Platform", "EscaleCluster", ["EscaleCore", "EscaleYAML", "EscaleKubernetes", "EscaleSystem", "EscaleHTTP"]),
+    library("Platform", "EscaleAnalysis", ["EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleRelease", "EscaleSystem", "EscaleHTTP"]),
+    library(
+        "Platform", "EscaleCluster",
+        [
+            "EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleCompose", "EscaleRelease", "EscaleKubernetes", "EscaleSystem", "EscaleHTTP",
+            "EscaleAnalysis",
+        ]),
     library("Platform", "EscaleNetwork", ["EscaleCore", "EscaleSystem", "EscaleNetlink"]),
     library(
         "Platform", "EscaleGateway",
@@ -115,7 +121,7 @@ let platform: [Target] = [
         [
             "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleOCI", "EscalePlan", "EscaleSystem",
             "EscaleCrypto", "EscaleStore", "EscaleNetlink", "EscaleHTTP", "EscaleImages", "EscaleNetwork", "EscaleEngine",
-            "EscaleRelease", "EscaleGateway", "EscaleArchive",
+            "EscaleRelease", "EscaleAnalysis", "EscaleGateway", "EscaleArchive",
         ]),
 ]
 
@@ -125,7 +131,7 @@ let edge: [Target] = [
         "Edge", "EscaleCLI",
         [
             "EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleClient", "EscaleCompose", "EscaleDockerfile", "EscaleOCI",
-            "EscaleKubernetes", "EscaleCluster", "EscaleCrypto", "EscaleSystem",
+            "EscaleKubernetes", "EscaleRelease", "EscaleCluster", "EscaleCrypto", "EscaleSystem",
         ]),
     library(
         "Edge", "EscaleDaemon",
@@ -187,8 +193,8 @@ let testTargets: [Target] = [
     tests(
         "EscaleClusterTests",
         [
-            "EscaleTestExpectations", "EscaleTestSupport", "EscaleCore", "EscaleYAML", "EscaleKubernetes", "EscaleSystem", "EscaleHTTP",
-            "EscaleCluster",
+            "EscaleTestExpectations", "EscaleTestSupport", "EscaleCore", "EscaleYAML", "EscaleAPI", "EscaleCompose", "EscaleRelease",
+            "EscaleKubernetes", "EscaleSystem", "EscaleHTTP", "EscaleCluster",
         ]),
     tests("EscaleDaemonTests", ["EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleDaemon"]),
     tests("EscaleYAMLTests", ["EscaleTestSupport", "EscaleCore", "EscaleYAML"]),

@@ -13,6 +13,8 @@ step "what is generated, by kubectl, as charts, by the schemas"
 "$ROOT/.build/python/bin/python" "$tests/generated.py" | sed 's/^/    /'
 step "the cluster itself"
 python3 "$tests/selftest.py" | sed 's/^/    /'
+step "blue-green and canary releases, and what comes in between"
+python3 "$tests/releases.py" | sed 's/^/    /'
 step "the examples on the cluster"
 python3 "$tests/examples.py"
 step "every test passed"

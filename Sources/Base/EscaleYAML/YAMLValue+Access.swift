@@ -21,6 +21,15 @@ extension YAMLValue {
         keys.reduce(self as YAMLValue?) { value, key in value?[key] }
     }
 
+    /// The same with every mapping in the order of its keys: equal for equal trees, however they were written.
+    package var sorted: YAMLValue {
+        switch self {
+        case .map(let members): .map(members.map { Member($0.key, $0.value.sorted) }.sorted { $0.key < $1.key })
+        case .list(let items): .list(items.map(\.sorted))
+        case .null, .bool, .int, .double, .string: self
+        }
+    }
+
     package var stringValue: String? {
         if case .string(let text) = self { text } else { nil }
     }

@@ -53,8 +53,7 @@ package struct KubernetesMapping {
         for service in own {
             var found = workload(of: service)
             found.service = names.service(service.name)
-            found.wave = wave(of: service.name, [])
-            found.rollsBack = (service.update?.failureAction ?? .rollback) == .rollback
+            found.plan = plan(of: service)
             workloads.append(found)
         }
         var objects: [KubernetesObject] = [

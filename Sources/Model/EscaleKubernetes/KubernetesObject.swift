@@ -11,10 +11,8 @@ package struct KubernetesObject: Hashable, Sendable {
     package var content: [YAMLValue.Member]
     /// The service that it is for; `nil` for the whole project's.
     package var service: String?
-    /// Objects of a lower wave come first, their Jobs to the end.
-    package var wave = 0
-    /// Whether a release that fails goes back by itself.
-    package var rollsBack = true
+    /// Of workloads that releases wait for.
+    package var plan: WorkloadPlan?
 
     package init(_ apiVersion: String, _ kind: String, _ name: String, _ content: KeyValuePairs<String, YAMLValue?>) {
         self.apiVersion = apiVersion

@@ -29,7 +29,7 @@ package struct MappingOptions: Hashable, Sendable {
 
     /// How replicas are exchanged where a service's release has a strategy that Deployments don't know.
     package enum Strategies: String, CaseIterable, Sendable {
-        /// Rolling ones instead, by Deployments.
+        /// By Deployments, which `escale kube apply` exchanges.
         case escale
         /// By Argo Rollouts: argoproj.io/v1alpha1.
         case argo

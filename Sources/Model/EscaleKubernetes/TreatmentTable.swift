@@ -225,17 +225,21 @@ extension Treatment {
         lost("services.*.x-escale.http.proxy_protocol", "the ingress controller or gateway decides"),
         mapped("services.*.x-escale.release", "what is in it"),
         approximated(
-            "services.*.x-escale.release.strategy", "a Deployment; with `--strategies argo` a Rollout",
-            but: "`escale kube apply` exchanges pods one after the other, whatever it says"),
-        approximated("services.*.x-escale.release.steps", "steps of a Rollout, with `--strategies argo`", but: "a Deployment has none"),
-        approximated("services.*.x-escale.release.promote", "autoPromotionEnabled of a Rollout, with `--strategies argo`", but: "a Deployment has none"),
-        lost("services.*.x-escale.release.analysis", "pods are judged by their probes alone"),
-        lost("services.*.x-escale.release.preview", "a new version gets traffic as soon as it is ready"),
+            "services.*.x-escale.release.strategy", "a second Deployment while `escale kube apply` makes a release; with `--strategies argo` a Rollout",
+            but: "a plain `kubectl apply` exchanges pods one after the other"),
+        approximated(
+            "services.*.x-escale.release.steps", "numbers of pods, and weights of HTTPRoutes; steps of a Rollout",
+            but: "without an HTTPRoute, the versions share connections as their numbers of pods are"),
+        mapped("services.*.x-escale.release.promote", "`escale kube promote`; autoPromotionEnabled of a Rollout"),
+        approximated(
+            "services.*.x-escale.release.analysis", "`escale kube apply` judges, by requests of its own (`probe`), Prometheus and commands",
+            but: "your users' requests aren't counted"),
+        lost("services.*.x-escale.release.preview", "`kubectl port-forward deployment/NAME-next` leads to a new version that waits"),
         lost("services.*.x-escale.release.sticky", "the ingress controller or gateway decides"),
         lost("services.*.x-escale.release.override", "the ingress controller or gateway decides"),
         local("services.*.x-escale.release.shared_volumes", "a service that writes a volume is a StatefulSet, whose pods are replaced one by one"),
         mapped("services.*.x-escale.release.drain", "a preStop hook, 5 seconds at most"),
         mapped("services.*.x-escale.release.min_healthy", "minReadySeconds"),
-        approximated("services.*.x-escale.release.keep", "scaleDownDelaySeconds of a Rollout, with `--strategies argo`", but: "a Deployment's former pods go at once"),
+        mapped("services.*.x-escale.release.keep", "how long the former Deployment is kept; scaleDownDelaySeconds of a Rollout"),
     ]
 }

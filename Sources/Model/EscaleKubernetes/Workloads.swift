@@ -53,15 +53,6 @@ extension KubernetesMapping {
         }
     }
 
-    /// How many services, one after the other, have to be over before this one begins.
-    func wave(of name: ServiceName, _ above: Set<ServiceName>) -> Int {
-        guard let service = project.service(name), !above.contains(name) else { return 0 }
-        return service.dependencies.map { dependency in
-            let wave = wave(of: dependency.service, above.union([name]))
-            return dependency.condition == .completed && dependency.required ? wave + 1 : wave
-        }.max() ?? 0
-    }
-
     // MARK: Long-running
 
     private mutating func deployment(of service: Service, _ name: String) -> KubernetesObject {

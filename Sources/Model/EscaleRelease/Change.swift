@@ -59,18 +59,28 @@ package struct Change: Codable, Hashable, Sendable {
         _ service: Service, kind: Kind, after: Set<ServiceName>, old: Int?, oldSlots: Int, new: Int,
         standing: Set<Instance>, ready: Set<Instance> = [], isChecked: Bool, beginsAt: Timestamp? = nil
     ) {
-        self.service = service.name
+        self.init(
+            service.name, ReleaseTerms(service), kind: kind, after: after, old: old, oldSlots: oldSlots, new: new,
+            newSlots: service.replicas, standing: standing, ready: ready, isChecked: isChecked, beginsAt: beginsAt)
+    }
+
+    /// The same where the service's terms are all that is known of it.
+    package init(
+        _ service: ServiceName, _ terms: ReleaseTerms, kind: Kind, after: Set<ServiceName>, old: Int?, oldSlots: Int, new: Int,
+        newSlots: Int, standing: Set<Instance>, ready: Set<Instance> = [], isChecked: Bool, beginsAt: Timestamp? = nil
+    ) {
+        self.service = service
         self.kind = kind
         self.after = after
         self.old = old
         self.oldSlots = oldSlots
         self.new = new
-        newSlots = service.replicas
-        settings = service.release
-        isExclusive = service.excludesOtherVersions && service.update?.order != .startFirst
-        update = service.resolvedUpdate
-        rollback = service.resolvedRollback
-        settle = service.release.minHealthy ?? (isChecked ? .zero : .milliseconds(500))
+        self.newSlots = newSlots
+        settings = terms.settings
+        isExclusive = terms.isExclusive
+        update = terms.update
+        rollback = terms.rollback
+        settle = settings.minHealthy ?? (isChecked ? .zero : .milliseconds(500))
         readyWithin = kind == .oneShot || beginsAt != nil ? nil : readinessLimit
         allocation = Self.start(standing, ready, kind: kind, old: old, new: new)
         // What an attempt before left is exchanged in its turn.
@@ -361,28 +371,5 @@ package struct Change: Codable, Hashable, Sendable {
         case .withdrawing: "the new replicas to stop"
         case .complete, .undone: nil
         }
-    }
-}
-
-extension Service {
-    /// `update_config` with what the file leaves open: start-first unless a volume is written; where there is no
-    /// `update_config` at all, a failure is undone.
-    package var resolvedUpdate: UpdateConfig {
-        var config = update ?? UpdateConfig()
-        if update == nil { config.failureAction = .rollback }
-        config.order = config.order ?? (excludesOtherVersions ? .stopFirst : .startFirst)
-        return config
-    }
-
-    /// `rollback_config`; where there is none, the way back is as the way there, and goes on as far as it can.
-    package var resolvedRollback: UpdateConfig {
-        guard var config = rollback else {
-            var config = resolvedUpdate
-            config.failureAction = .pause
-            config.delay = .zero
-            return config
-        }
-        config.order = config.order ?? resolvedUpdate.order
-        return config
     }
 }

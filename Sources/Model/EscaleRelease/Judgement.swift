@@ -47,7 +47,8 @@ package func judge(_ analysis: Analysis, _ view: ServiceView, new: Int, old: Int
 }
 
 extension Analysis {
-    var hasTrafficLimits: Bool {
+    /// Whether it says anything of requests.
+    package var hasTrafficLimits: Bool {
         maxErrorRate != nil || maxErrorRateIncrease != nil || maxP50 != nil || maxP95 != nil || maxP99 != nil
             || maxP95Ratio != nil
     }

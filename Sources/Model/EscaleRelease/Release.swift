@@ -241,11 +241,12 @@ package struct Release: Codable, Hashable, Sendable {
         note("resumed", now: now)
     }
 
-    package mutating func abort(now: Timestamp) throws(EscaleError) {
+    /// - Parameter why: for the record.
+    package mutating func abort(because why: String = "aborted by hand", now: Timestamp) throws(EscaleError) {
         switch state {
         case .running, .paused(.asked), .paused(.failure), .paused(.undecided):
-            note("aborted by hand", now: now)
-            beginBack(because: "aborted by hand", now)
+            note(why, now: now)
+            beginBack(because: why, now)
         case .rollingBack, .paused(.rollbackFailure), .succeeded, .rolledBack, .failed, .superseded:
             throw .releaseOver(number, "aborted")
         }

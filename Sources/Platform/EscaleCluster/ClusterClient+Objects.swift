@@ -58,6 +58,19 @@ extension ClusterClient {
             to: "apply \(resource.kind)/\(name)")
     }
 
+    /// Changes a few fields of an object that is there, as another manager than the one that applies it (RFC 7386).
+    package func merge(_ change: YAMLValue, into resource: APIResource, _ name: String, namespace: String?, manager: String) async throws {
+        _ = try await send(
+            .patch, resource.path(namespace: namespace, name: name), [("fieldManager", manager)], body: change,
+            type: "application/merge-patch+json", to: "change \(resource.kind)/\(name)")
+    }
+
+    /// Asks a pod for a path, by way of the API server. An answer of any status is one; it is asked once.
+    package func ask(pod: String, port: UInt16, path: String, namespace: String) async throws -> Int {
+        let place = "/api/v1/namespaces/\(namespace)/pods/\(pod):\(port)/proxy\(path.hasPrefix("/") ? path : "/\(path)")"
+        return Int(try await exchange(.get, place, [], body: nil, type: "").status.rawValue)
+    }
+
     /// Deletes the object and what belongs to it, if it is still the one of that `uid`. One that isn't there is no error.
     package func delete(_ resource: APIResource, _ name: String, namespace: String?, uid: String? = nil) async throws {
         let options = YAMLValue.object([

@@ -80,7 +80,7 @@ package actor ClusterClient {
         .init("http.interrupted"), .init("http.unreachable"), .init("http.connect-failed"),
     ]
 
-    private func exchange(
+    func exchange(
         _ method: HTTPMethod, _ path: String, _ query: [(String, String)], body: YAMLValue?, type: String
     ) async throws -> HTTPClient.Response {
         var headers: HTTPHeaders = ["Accept": "application/json"]

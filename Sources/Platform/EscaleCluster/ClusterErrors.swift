@@ -11,6 +11,8 @@ extension EscaleError.Code {
     package static let clusterInvalid = Self("cluster.invalid")
     /// The rest of a list is no longer to be had.
     static let clusterExpired = Self("cluster.expired")
+    /// A release that was undone: what was before is back.
+    package static let clusterUndone = Self("cluster.undone")
     package static let clusterUnreachable = Self("cluster.unreachable")
 }
 

@@ -101,6 +101,13 @@ package struct ClusterProject: Sendable {
         return Self.version(before) == Self.version(after) ? .unchanged : .configured
     }
 
+    /// What the object would be.
+    func dryApply(_ item: Placed) async throws -> YAMLValue {
+        try await client.apply(
+            item.object.manifest(namespace: namespace), item.resource, item.object.name, namespace: place(of: item), manager: Self.manager, force: true,
+            isDry: true)
+    }
+
     private static func version(_ object: YAMLValue) -> String? { object.value(at: "metadata", "resourceVersion")?.stringValue }
 
     /// The project's objects that are not among these, but for what holds data. Records of releases are none.
@@ -161,9 +168,7 @@ package struct ClusterProject: Sendable {
                 continue
             }
             if item.object.isOfCluster { continue }
-            let then = try await client.apply(
-                item.object.manifest(namespace: namespace), item.resource, item.object.name, namespace: place(of: item), manager: Self.manager, force: true,
-                isDry: true)
+            let then = try await dryApply(item)
             let isSecret = item.object.kind == "Secret"
             for change in TreeDifference.between(Self.settled(live), Self.settled(then)) {
                 let hides = isSecret && change.path.hasPrefix("data")

@@ -64,21 +64,29 @@ extension ClusterProject {
 
     // MARK: Pods
 
-    /// The pods of a workload's present version.
-    package func pods(of live: YAMLValue) async throws -> [YAMLValue] {
+    /// The pods of a workload's present version, the newest last.
+    ///
+    /// - Parameter includesEnding: with those that were told to go.
+    package func pods(of live: YAMLValue, includesEnding: Bool = false) async throws -> [YAMLValue] {
         guard let resource = try await client.resource("Pod", in: ["v1"]) else { return [] }
-        var labels: [String: String] = [:]
-        for member in live.value(at: "spec", "selector", "matchLabels")?.members ?? [] { labels[member.key] = member.value.stringValue }
+        var labels = Self.selector(of: live)
         guard !labels.isEmpty else { return [] }
-        if let (label, value) = try await version(of: live, labels) { labels[label] = value }
+        if let (label, value) = try await version(of: live) { labels[label] = value }
         return try await client.list(resource, namespace: namespace, labels: labels)
-            .filter { $0.value(at: "metadata", "deletionTimestamp") == nil }.sorted {
+            .filter { includesEnding || $0.value(at: "metadata", "deletionTimestamp") == nil }.sorted {
             ($0.value(at: "metadata", "creationTimestamp")?.stringValue ?? "") < ($1.value(at: "metadata", "creationTimestamp")?.stringValue ?? "")
         }
     }
 
+    static func selector(of live: YAMLValue) -> [String: String] {
+        Dictionary(
+            (live.value(at: "spec", "selector", "matchLabels")?.members ?? []).compactMap { member in member.value.stringValue.map { (member.key, $0) } },
+            uniquingKeysWith: { $1 })
+    }
+
     /// The label of pods of the workload's present version; `nil` where there is none to tell them by.
-    private func version(of live: YAMLValue, _ labels: [String: String]) async throws -> (label: String, value: String)? {
+    func version(of live: YAMLValue) async throws -> (label: String, value: String)? {
+        let labels = Self.selector(of: live)
         switch live["kind"]?.stringValue {
         case "StatefulSet": return live.value(at: "status", "updateRevision")?.stringValue.map { ("controller-revision-hash", $0) }
         case "Deployment":
@@ -86,7 +94,11 @@ extension ClusterProject {
             guard let revision = live.value(at: "metadata", "annotations")?[key], let sets = try await client.resource("ReplicaSet", in: ["apps/v1"])
             else { return nil }
             let present = try await client.list(sets, namespace: namespace, labels: labels)
-                .first { $0.value(at: "metadata", "annotations")?[key] == revision }
+                .first { set in
+                    // Another Deployment's pods may have these labels too.
+                    let owners = set.value(at: "metadata", "ownerReferences")?.items ?? []
+                    return owners.contains { $0["uid"] == live.value(at: "metadata", "uid") } && set.value(at: "metadata", "annotations")?[key] == revision
+                }
             return present?.value(at: "metadata", "labels", "pod-template-hash")?.stringValue.map { ("pod-template-hash", $0) }
         default: return nil
         }
@@ -95,8 +107,7 @@ extension ClusterProject {
     /// What keeps the newest pod from getting ready.
     private func trouble(of live: YAMLValue) async throws -> (text: String, isFinal: Bool)? {
         guard let pod = try await pods(of: live).last else { return nil }
-        let statuses = (pod.value(at: "status", "initContainerStatuses")?.items ?? []) + (pod.value(at: "status", "containerStatuses")?.items ?? [])
-        for status in statuses {
+        for status in Self.statuses(of: pod) {
             let name = status["name"]?.stringValue ?? ""
             let restarts = status["restartCount"]?.intValue ?? 0
             guard let waiting = status.value(at: "state", "waiting"), let reason = waiting["reason"]?.stringValue else { continue }
@@ -114,13 +125,23 @@ extension ClusterProject {
     /// What there is to see of a workload that doesn't get ready: its newest pod's last state, events and output.
     package func evidence(of item: Placed) async throws -> String {
         guard let live = try await client.get(item.resource, item.object.name, namespace: namespace) else { return "" }
-        var lines: [String] = []
-        guard let pod = try await pods(of: live).last, let name = pod.value(at: "metadata", "name")?.stringValue else {
+        guard let pod = try await pods(of: live).last else {
             return try await client.events(kind: item.object.kind, name: item.object.name, namespace: namespace).suffix(5).joined(separator: "\n")
         }
+        return try await evidence(of: pod)
+    }
+
+    /// The containers of a pod, those that come first first.
+    static func statuses(of pod: YAMLValue) -> [YAMLValue] {
+        (pod.value(at: "status", "initContainerStatuses")?.items ?? []) + (pod.value(at: "status", "containerStatuses")?.items ?? [])
+    }
+
+    /// A pod's last state, events and output.
+    func evidence(of pod: YAMLValue) async throws -> String {
+        let name = pod.value(at: "metadata", "name")?.stringValue ?? ""
+        var lines: [String] = []
         for event in try await client.events(kind: "Pod", name: name, namespace: namespace).suffix(6) { lines.append("pod \(name): \(event)") }
-        let statuses = (pod.value(at: "status", "initContainerStatuses")?.items ?? []) + (pod.value(at: "status", "containerStatuses")?.items ?? [])
-        for status in statuses {
+        for status in Self.statuses(of: pod) {
             guard let container = status["name"]?.stringValue else { continue }
             if let ended = status.value(at: "state", "terminated") ?? status.value(at: "lastState", "terminated"), ended["exitCode"]?.intValue != 0 {
                 lines.append("\(container) ended with \(ended["exitCode"]?.intValue ?? -1): \(ended["reason"]?.stringValue ?? "")")

@@ -1,4 +1,5 @@
 import EscaleAPI
+import EscaleAnalysis
 import EscaleCompose
 import EscaleCore
 import EscaleEngine

@@ -29,6 +29,8 @@ enum CommandTable {
         CommandEntry(ImageFsck.self),
         CommandEntry(KubeGenerate.self), CommandEntry(KubeApply.self), CommandEntry(KubeDiff.self), CommandEntry(KubeStatus.self),
         CommandEntry(KubeRollback.self), CommandEntry(KubeDelete.self),
+        CommandEntry(KubeShow.self), CommandEntry(KubePromote.self), CommandEntry(KubePause.self), CommandEntry(KubeResume.self),
+        CommandEntry(KubeAbort.self),
         CommandEntry(RegistryServe.self), CommandEntry(RegistryStop.self), CommandEntry(RegistryStatusCommand.self),
         CommandEntry(SystemDf.self), CommandEntry(SystemPrune.self), CommandEntry(SystemLogs.self),
         CommandEntry(SystemInstall.self), CommandEntry(SystemUninstall.self),

@@ -24,12 +24,12 @@ enum KubeApply: CLICommand {
         right, and one that the manifests say nothing of stays. Services that have to be over before others are waited for first. What \
         the project has no longer is removed, but for volumes. An object of the same name that isn't the project's is never touched: \
         it is an error before anything is changed. A release that doesn't get ready is shown with its reason, and goes back to the one \
-        before unless `update_config` says otherwise. Releases are rolling ones, whatever `x-escale.release` says.
+        before unless `update_config` says otherwise. Blue-green and canary releases are made by a second Deployment while they last; one         that waits for `escale kube promote`, or whose command was ended, goes on with the next command.
         """
     static let flags: [Flag<Options>] =
         [
             .toggle("wait", nil, \.waits, "Wait until everything is ready; --wait=false returns at once"),
-            .value("wait-timeout", nil, "SECONDS", "How long to wait for the release; 600 without it") {
+            .value("wait-timeout", nil, "SECONDS", "How long to wait for what doesn't get ready; 600 without it") {
                 $0.timeout = try Values.seconds($1)
             },
             .toggle("push", nil, \.pushes, "Take images that are built here to --registry first"),
@@ -40,8 +40,9 @@ enum KubeApply: CLICommand {
         try session.tell(mapped, strict: options.strict)
         if options.pushes { try await push(mapped.project, options, in: session) }
         let project = try session.clusterProject(mapped, options)
-        let rollout = ClusterRollout(project: project, kept: mapped.project.keptReleases, waits: options.waits, timeout: options.timeout)
+        let rollout = ClusterRollout(project, keeping: mapped.project.keptReleases, waits: options.waits, timeout: options.timeout)
         let outcome = try await session.withProgress { try await rollout.run(mapped.manifests.objects, report: $0) }
+        if session.conclude(outcome) { return 0 }
         if outcome.changes == 0 { session.console.print("Nothing to change: the cluster is as the project says.") }
         return 0
     }

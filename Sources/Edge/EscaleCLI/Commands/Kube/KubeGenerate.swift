@@ -38,7 +38,7 @@ enum KubeGenerate: CLICommand {
                 }
                 $0.overlays.append((String(parts[0]), parts[1].split(separator: ",").map(String.init)))
             },
-            .choice("strategies", \.mapping.strategies, "What becomes of blue-green and canary releases: rolling ones, or Argo Rollouts"),
+            .choice("strategies", \.mapping.strategies, "Who makes blue-green and canary releases: `escale kube apply`, or Argo Rollouts"),
             .toggle("report", nil, \.report, "Print what becomes of every key of the file, and no manifests"),
         ] + Flag.mapping
 

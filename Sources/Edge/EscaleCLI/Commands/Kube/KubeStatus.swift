@@ -1,6 +1,7 @@
 import EscaleCluster
 import EscaleCore
 import EscaleKubernetes
+import EscaleRelease
 
 /// `escale kube status`
 enum KubeStatus: CLICommand {
@@ -47,6 +48,11 @@ enum KubeStatus: CLICommand {
             var releases = Table("RELEASE", "STATE", "AT", "IMAGES")
             for record in records.suffix(5) { releases.add("\(record.number)", record.state, record.at, record.images.joined(separator: ", ")) }
             session.console.write("\n" + releases.rendered())
+        }
+        if let open = records.last(where: \.isOpen), let release = open.progress?.release {
+            for change in release.changes where change.waitsFor != nil {
+                session.console.print("\nrelease \(release.number), \(change.service): \(change.stepText), waits for \(change.waitsFor ?? "")")
+            }
         }
         return troubled.isEmpty ? 0 : 1
     }
