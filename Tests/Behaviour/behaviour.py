@@ -26,7 +26,7 @@ import table  # noqa: E402, the path is set above
 from bed import BUSYBOX, Bed, Failure, expect, one_line  # noqa: E402
 from bench import Bench, Subject  # noqa: E402
 
-AREAS = ("process", "resources", "security", "mounts", "namespaces", "hooks", "network", "ipv6", "firewall", "isolation", "logs", "verbs")
+AREAS = ("process", "resources", "security", "mounts", "namespaces", "hooks", "network", "ipv6", "firewall", "isolation", "external", "logs", "verbs")
 #: services in one project; more would only wait for each other
 BATCH = 40
 

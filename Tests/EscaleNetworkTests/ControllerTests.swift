@@ -38,6 +38,53 @@ import Testing
         }
     }
 
+    @Test func aHostOutsideIsFoundByTheServicesNameWhereverItMoves() async throws {
+        try await World.with { w in
+            let front = try await w.addNetwork("front")
+            let a = try await w.addContainer(["a"], on: [front])
+            let c = try await w.addContainer(["c"], on: [try await w.addNetwork("back")])
+            func moves(to address: String, _ name: String = "db") async throws -> Bool {
+                for _ in 0..<500 {
+                    if try await w.ask(from: a, name) == "ok \(address)" { return true }
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+                return false
+            }
+            w.hosts["db.example.org"] = HostAnswer(ipv4: [address("192.0.2.1")])
+            let outside = [
+                OutsideService(network: front, names: ["db", "db.shop"], host: "db.example.org"),
+                OutsideService(network: front, names: ["cache"], host: "192.0.2.50"),
+                OutsideService(network: front, names: ["late"], host: "late.example.org"),
+            ]
+            await w.change { $0.outside = outside }
+            try await w.apply()
+            // At once, and for those on the network alone; of IPv6 there is nothing, rather than no such name.
+            #expect(try await w.ask(from: a, "db") == "ok 192.0.2.1")
+            #expect(try await w.ask(from: a, "db.shop") == "ok 192.0.2.1")
+            #expect(try await w.ask(from: a, "db.shop", type: 28) == "ok")
+            #expect(try await w.ask(from: a, "cache") == "ok 192.0.2.50")
+            #expect(try await w.ask(from: a, "late") == "nxdomain")
+            #expect(try await w.ask(from: c, "db") == "nxdomain")
+
+            w.hosts["db.example.org"] = HostAnswer(ipv4: [address("192.0.2.2")])
+            #expect(try await moves(to: "192.0.2.2"))
+            w.hosts["late.example.org"] = HostAnswer(ipv4: [address("192.0.2.60")])
+            #expect(try await moves(to: "192.0.2.60", "late"))
+            // What was true last is better than nothing, for the next daemon too.
+            w.hosts["db.example.org"] = nil
+            try await Task.sleep(for: .milliseconds(100))
+            try await w.restart()
+            try await w.apply()
+            #expect(try await w.ask(from: a, "db") == "ok 192.0.2.2")
+            w.hosts["db.example.org"] = HostAnswer(ipv4: [address("192.0.2.3")])
+            #expect(try await moves(to: "192.0.2.3"))
+
+            await w.change { $0.outside = [] }
+            try await w.apply()
+            #expect(try await w.ask(from: a, "db") == "nxdomain")
+        }
+    }
+
     @Test func theNextDaemonAdoptsAndRepairsWhatItFinds() async throws {
         try await World.with { w in
             let front = try await w.addNetwork("front")

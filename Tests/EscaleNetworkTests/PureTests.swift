@@ -53,6 +53,31 @@ import Testing
         #expect(NameFiles.records(of: network("shop_back"), in: state) == "10.210.4.4 web-2\n")
     }
 
+    @Test func aHostOutsideIsRecordedUnderTheServicesNames() {
+        var state = Sample.state
+        var database = OutsideService(network: network("shop_front"), names: ["db", "db.shop"], host: "db.example.org")
+        let before = NameFiles.records(of: network("shop_front"), in: state)
+        state.outside = [database]
+        #expect(NameFiles.records(of: network("shop_front"), in: state) == before)
+        #expect(NameFiles.fullNames(of: [network("shop_front")], in: state) == ["db.shop"])
+        database.answer = HostAnswer(ipv4: [address("192.0.2.8"), address("192.0.2.9")], ipv6: [address6("2001:db8::8")])
+        state.outside = [database]
+        #expect(
+            NameFiles.records(of: network("shop_front"), in: state)
+                == before + "192.0.2.8 db db.shop\n192.0.2.9 db db.shop\n")
+        #expect(NameFiles.records(of: network("shop_back"), in: state) == NameFiles.records(of: network("shop_back"), in: Sample.state))
+        var wide = Sample.withIPv6()
+        wide.outside = [database]
+        #expect(NameFiles.records(of: network("shop_front"), in: wide).contains("\n2001:db8::8 db db.shop\n"))
+    }
+
+    @Test func anAddressStandsForItselfAndNobodyForThemselves() async throws {
+        #expect(await HostLookup.answer(of: "192.0.2.7", within: .seconds(1)) == HostAnswer(ipv4: [address("192.0.2.7")]))
+        #expect(await HostLookup.answer(of: "2001:db8::7", within: .seconds(1)) == HostAnswer(ipv6: [address6("2001:db8::7")]))
+        // In every host's /etc/hosts, and of no use to a container.
+        #expect(await HostLookup.answer(of: "localhost", within: .seconds(5)) == nil)
+    }
+
     @Test func aContainerKnowsItselfAndItsResolver() {
         let hosts = NameFiles.hosts(
             hostname: "web.shop.test", address: address("10.210.0.3"), extra: [("db", "192.0.2.9")])

@@ -112,6 +112,7 @@ extension Reason {
         case .replaced: "replaced"
         case .surplus: "surplus"
         case .orphan: "orphan"
+        case .elsewhere: "elsewhere"
         case .requested: "requested"
         case .ended(let code, let restart): "ended \(code), restart \(restart)"
         case .goingDown: "going down"

@@ -115,6 +115,16 @@ import Testing
         #expect(planned(desired, observed) == ["stop old-1 (orphan)"])
     }
 
+    @Test func whatSomebodyElseRunsGoesAndIsNotWaitedFor() {
+        let waiting = service("web", after: [Dependency("db", condition: .healthy), Dependency("cache")])
+        var desired = up(waiting)
+        desired.elsewhere = ["db", "cache"]
+        let observed = seen(container("web", .created), container("db", .up), container("old", .up))
+        #expect(planned(desired, observed) == ["start web-1 (ready)", "stop db-1 (elsewhere)"])
+        desired.elsewhere = ["cache"]
+        #expect(planned(desired, observed) == ["web-1 waits for db to be healthy"])
+    }
+
     @Test func ofTwoContainersForOneReplicaTheRightOneStays() {
         let desired = up(service("web"))
         let wrong = container("web", .up, fingerprint: "0")

@@ -1,4 +1,5 @@
 import EscaleAPI
+import EscaleCompose
 import EscaleCore
 import EscaleEngine
 import EscaleHTTP
@@ -13,6 +14,7 @@ extension API {
         if let service = selection.services.first(where: { service in !containers.contains { $0.service == service } }),
             !(await supervisor.containers(of: name)).contains(where: { $0.service == service })
         {
+            if let external = await supervisor.elsewhere(service, of: name) { throw EscaleError.serviceElsewhere(external) }
             throw EscaleError(
                 .init("service.unknown"), "project \(name) has no container of a service \(service)",
                 hint: "`escale ps -a` shows what there is")

@@ -21,11 +21,13 @@ package struct DesiredProject: Codable, Hashable, Sendable {
     package var removeOrphans: Bool
     /// Services of the file that no active profile has: what runs of them is no orphan. `nil` for none.
     package var leftOut: [ServiceName]?
+    /// Services that somebody else runs: containers of theirs go, and nothing waits for them. `nil` for none.
+    package var elsewhere: [ServiceName]?
 
     package init(
         goal: Goal, requestedAt: Timestamp, networks: [NetworkName] = [], volumes: [VolumeName] = [],
         services: [DesiredService] = [], removeOrphans: Bool = false,
-        leftOut: [ServiceName]? = nil
+        leftOut: [ServiceName]? = nil, elsewhere: [ServiceName]? = nil
     ) {
         self.goal = goal
         self.requestedAt = requestedAt
@@ -34,12 +36,15 @@ package struct DesiredProject: Codable, Hashable, Sendable {
         self.services = services
         self.removeOrphans = removeOrphans
         self.leftOut = leftOut
+        self.elsewhere = elsewhere
     }
 
     package func service(_ name: ServiceName) -> DesiredService? { services.first { $0.name == name } }
 
     /// Whether the file has no such service, active or not.
     func isOrphan(_ name: ServiceName) -> Bool { service(name) == nil && leftOut?.contains(name) != true }
+
+    func isElsewhere(_ name: ServiceName) -> Bool { elsewhere?.contains(name) == true }
 
     /// When the user last asked for the service.
     func requestTime(of service: DesiredService) -> Timestamp { service.requestedAt ?? requestedAt }

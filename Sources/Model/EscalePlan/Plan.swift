@@ -65,6 +65,8 @@ package enum Reason: Codable, Hashable, Sendable, CustomStringConvertible {
     case replaced
     case surplus
     case orphan
+    /// Somebody else runs its service (`x-escale.external`).
+    case elsewhere
     case requested
     case ended(code: Int32, restart: Int)
     case goingDown
@@ -82,6 +84,7 @@ package enum Reason: Codable, Hashable, Sendable, CustomStringConvertible {
         case .replaced: "another version takes its place"
         case .surplus: "more replicas than wanted"
         case .orphan: "its service is no longer in the file"
+        case .elsewhere: "somebody else runs its service now"
         case .requested: "requested"
         case .ended(let code, let restart): "ended with exit code \(code), restart \(restart)"
         case .goingDown: "the project goes down"

@@ -59,6 +59,9 @@ private struct Planner {
                 dismiss(container, isReplaced ? .replaced : .surplus, drain: service.drain)
             }
         }
+        for container in observed.containers where desired.isElsewhere(container.replica.service) {
+            dismiss(container, .elsewhere)
+        }
         guard desired.removeOrphans else { return }
         for container in observed.containers where desired.isOrphan(container.replica.service) {
             dismiss(container, .orphan)
@@ -167,7 +170,9 @@ private struct Planner {
 
     private func unmetDependency(of service: DesiredService) -> Dependency? {
         service.dependencies.first { dependency in
-            guard let other = desired.service(dependency.service) else { return dependency.required }
+            guard let other = desired.service(dependency.service) else {
+                return dependency.required && !desired.isElsewhere(dependency.service)
+            }
             switch standing(of: other, for: dependency.condition) {
             case .met: return false
             case .pending: return true

@@ -9,11 +9,16 @@ package enum NameFiles {
     package static func records(of network: NetworkName, in state: NetworkState) -> String {
         let services = state.services.filter { $0.network == network }
         let endpoints = state.endpoints.flatMap(\.addresses).filter { $0.network == network }
+        let outside = state.outside.filter { $0.network == network }
+        // Nobody on a network without IPv6 gets to such an address.
+        let outside6 = state.networks.contains { $0.name == network && $0.ipv6 != nil } ? outside : []
         return lines(
-            services.flatMap { service in service.answers.map { ($0, service.names) } } + endpoints.map { ($0.address, $0.names) })
+            services.flatMap { service in service.answers.map { ($0, service.names) } } + endpoints.map { ($0.address, $0.names) }
+                + outside.flatMap { service in service.answer.ipv4.map { ($0, service.names) } })
             + lines(
                 services.flatMap { service in service.answers6.map { ($0, service.names) } }
-                    + endpoints.compactMap { endpoint in endpoint.ipv6.map { ($0, endpoint.names) } })
+                    + endpoints.compactMap { endpoint in endpoint.ipv6.map { ($0, endpoint.names) } }
+                    + outside6.flatMap { service in service.answer.ipv6.map { ($0, service.names) } })
     }
 
     /// dnsmasq takes one line for an address.
@@ -25,7 +30,8 @@ package enum NameFiles {
     package static func fullNames(of networks: Set<NetworkName>, in state: NetworkState) -> [String] {
         let services = state.services.filter { networks.contains($0.network) }.flatMap(\.names)
         let endpoints = state.endpoints.flatMap(\.addresses).filter { networks.contains($0.network) }.flatMap(\.names)
-        return Set((services + endpoints).filter { $0.contains(".") && isName($0) && !$0.contains("/") }).sorted()
+        let outside = state.outside.filter { networks.contains($0.network) }.flatMap(\.names)
+        return Set((services + endpoints + outside).filter { $0.contains(".") && isName($0) && !$0.contains("/") }).sorted()
     }
 
     /// A container's `/etc/hosts`: the usual entries, its own names, then `extra_hosts` as they are given.

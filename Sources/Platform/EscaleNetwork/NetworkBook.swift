@@ -18,6 +18,8 @@ struct NetworkBook: Codable, Hashable, Sendable {
     /// The same of IPv6.
     var territory6: Set<IPv6Subnet>?
     var gateways6: Set<IPv6Address>?
+    /// What hosts outside were last found to be, so that their names stay when the daemon is replaced.
+    var hosts: [String: HostAnswer]?
 
     subscript(scope: ResolverScope) -> IPv4Address? { resolvers.first { $0.scope == scope }?.address }
 

@@ -11,7 +11,9 @@ package actor NetworkController {
     let log: Log
     private let routing: HostRouting
     private let names: NameService
-    private var book: NetworkBook
+    let lookup: @Sendable (String) async -> HostAnswer?
+    let lookupInterval: Duration
+    var book: NetworkBook
     let tables: NFTables
     let watch: TableWatch
     private var mtu: Int?
@@ -23,19 +25,29 @@ package actor NetworkController {
     private var turns: [CheckedContinuation<Void, Never>] = []
 
     /// The latest state asked for, in force or not, the one in force, and the rules made from that.
-    private var latest: NetworkState?
+    private(set) var latest: NetworkState?
     private var current: NetworkState?
     private var rules: [PacketTable]?
+
+    /// Who asks for the addresses of hosts outside, by host, and those that have none.
+    var followers: [String: Task<Void, Never>] = [:]
+    var unanswered: Set<String> = []
 
     private var bookFile: String { "\(directory)/network.json" }
 
     /// - Parameters:
     ///   - runtimeDirectory: for what vanishes with a reboot; made here if need be.
     ///   - upstreamFile: names the servers that names outside are asked of.
+    ///   - lookup: finds the addresses of hosts outside, which are asked for again and again: a managed database's name has
+    ///     another address within seconds when another machine takes over.
     package init(
-        instance: NetworkInstance, runtimeDirectory: String, upstreamFile: String = "/etc/resolv.conf", log: Log
+        instance: NetworkInstance, runtimeDirectory: String, upstreamFile: String = "/etc/resolv.conf",
+        lookup: @escaping @Sendable (String) async -> HostAnswer? = { await HostLookup.answer(of: $0) },
+        lookupInterval: Duration = .seconds(5), log: Log
     ) throws(EscaleError) {
         self.instance = instance
+        self.lookup = lookup
+        self.lookupInterval = lookupInterval
         self.log = log
         directory = runtimeDirectory
         try Files.createDirectories(runtimeDirectory)
@@ -134,6 +146,13 @@ package actor NetworkController {
         }
     }
 
+    /// Makes the state in force true with what has become known since.
+    func enforceAgain() async throws {
+        try await inTurn {
+            if let current { try await enforce(current) }
+        }
+    }
+
     /// Removes everything of this instance but the containers' interfaces, which go with the containers.
     package func tearDown() async throws {
         try await inTurn {
@@ -162,6 +181,7 @@ package actor NetworkController {
     // MARK: -
 
     private func enforceWanted() async {
+        await followHosts(of: wanted)
         do {
             try await inTurn {
                 guard let state = wanted else { return }
@@ -183,7 +203,7 @@ package actor NetworkController {
     private func enforce(_ wanted: NetworkState) async throws {
         let isCut = !hasIPv6 && wanted.networks.contains { $0.ipv6 != nil }
         if isCut { log.warning("containers have no IPv6", ["because": "this host has it switched off"]) }
-        let state = isCut ? wanted.withoutIPv6 : wanted
+        let state = answered(isCut ? wanted.withoutIPv6 : wanted)
         let before = book
         var resolvers: [ResolverScope: IPv4Address] = [:]
         let scopes = Self.scopes(of: state)
@@ -300,7 +320,7 @@ package actor NetworkController {
     }
 
     /// At once, so that saves keep their order: it is a small file in memory.
-    private func saveBook() throws { try book.save(bookFile) }
+    func saveBook() throws { try book.save(bookFile) }
 
     /// Runs the work alone: applying and tearing down never overlap.
     private func inTurn(_ work: () async throws -> Void) async throws {

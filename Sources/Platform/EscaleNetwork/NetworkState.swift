@@ -7,15 +7,17 @@ package struct NetworkState: Hashable, Codable, Sendable {
     package var endpoints: [Endpoint]
     package var services: [VirtualService]
     package var ports: [PublishedPort]
+    package var outside: [OutsideService]
 
     package init(
         networks: [AttachedNetwork] = [], endpoints: [Endpoint] = [], services: [VirtualService] = [],
-        ports: [PublishedPort] = []
+        ports: [PublishedPort] = [], outside: [OutsideService] = []
     ) {
         self.networks = networks
         self.endpoints = endpoints
         self.services = services
         self.ports = ports
+        self.outside = outside
     }
 
     /// The addresses that the host has on the networks.
@@ -173,6 +175,22 @@ package struct VirtualService: Hashable, Codable, Sendable {
     package var answers6: [IPv6Address] {
         guard let ipv6 else { return [] }
         return answersWithReplicas ? backends.filter { $0.weight > 0 }.compactMap(\.ipv6) : [ipv6]
+    }
+}
+
+/// A host outside that is known on a network by a service's names.
+package struct OutsideService: Hashable, Codable, Sendable {
+    package var network: NetworkName
+    package var names: [String]
+    /// A name that this host's resolver knows, or an address.
+    package var host: String
+    /// What it was last found to be.
+    package var answer = HostAnswer()
+
+    package init(network: NetworkName, names: [String], host: String) {
+        self.network = network
+        self.names = names
+        self.host = host
     }
 }
 

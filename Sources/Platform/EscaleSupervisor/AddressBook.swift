@@ -37,6 +37,8 @@ actor AddressBook {
         var shares: [ServiceName: ReleaseShare]
         /// Services that shall run, whether or not they have a container right now.
         var expected: Set<ServiceName>
+        /// Services that somebody else runs, and what they are called on which network.
+        var outside: [ServiceName: [OutsideService]]
     }
 
     init(
@@ -161,7 +163,8 @@ actor AddressBook {
     /// - Parameter number: grows with every publication of the project, in the order in which they were true.
     func publish(
         _ project: ProjectName, number: Int, containers: [ContainerRecord], services: [Service],
-        shares: [ServiceName: ReleaseShare], expected: Set<ServiceName> = []
+        shares: [ServiceName: ReleaseShare], expected: Set<ServiceName> = [],
+        outside: [ServiceName: [OutsideService]] = [:]
     ) async throws {
         // Overtaken by a newer one: what that says is waited for, it may not be in force yet.
         guard number > newest[project, default: 0] else { return try await settle() }
@@ -172,7 +175,8 @@ actor AddressBook {
         }
         projects[project] =
             containers.isEmpty && expected.isEmpty
-            ? nil : Published(containers: containers, services: services, shares: shares, expected: expected)
+            ? nil : Published(
+                containers: containers, services: services, shares: shares, expected: expected, outside: outside)
         for container in containers {
             for address in container.addresses {
                 try giveVirtualAddresses(to: container.replica.service, project: project, on: address)
@@ -256,7 +260,9 @@ actor AddressBook {
         for (project, published) in projects.sorted(by: { $0.key < $1.key }) {
             let containers = published.containers.sorted { ($0.replica, $0.id) < ($1.replica, $1.id) }
             state.endpoints += containers.map { endpoint($0) }
-            for (service, replicas) in Dictionary(grouping: containers.filter(\.servesService), by: \.replica.service).sorted(by: { $0.key < $1.key }) {
+            state.outside += published.outside.sorted { $0.key < $1.key }.flatMap(\.value)
+            let serving = containers.filter { $0.servesService && published.outside[$0.replica.service] == nil }
+            for (service, replicas) in Dictionary(grouping: serving, by: \.replica.service).sorted(by: { $0.key < $1.key }) {
                 let spec = published.services.first { $0.name == service }
                 let share = published.shares[service]
                 let weights = TrafficShare.weights(
@@ -368,6 +374,22 @@ actor AddressBook {
             PortKey(address: "127.0.0.1", port: port, transport: .tcp),
             isShown ? PublishedPort.Backend(address: address, port: target) : nil
         )
+    }
+}
+
+extension Project {
+    /// The services that somebody else runs, as names on the host's networks.
+    var outside: [ServiceName: [OutsideService]] {
+        let pairs = elsewhere.map { external in
+            let places = (external.networks ?? []).compactMap { attachment in
+                networks.first { $0.key == attachment.network }.map { network in
+                    OutsideService(
+                        network: network.name, names: [external.service.rawValue] + attachment.aliases, host: external.host)
+                }
+            }
+            return (external.service, places)
+        }
+        return Dictionary(pairs, uniquingKeysWith: +)
     }
 }
 

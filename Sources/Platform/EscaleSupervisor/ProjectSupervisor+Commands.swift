@@ -4,6 +4,7 @@ import EscaleCore
 import EscaleEngine
 import EscaleImages
 import EscaleNetlink
+import EscaleNetwork
 import EscaleOCI
 import EscalePlan
 import EscaleRelease
@@ -18,13 +19,14 @@ extension ProjectSupervisor {
         let project = request.project
         let wanted = try selection(request)
         try await checkGround(project, project.services.filter { wanted.contains($0.name) })
-        let known = Set(project.services.map(\.name) + (project.disabledServices ?? []))
+        let known = Set(project.services.map(\.name) + (project.disabledServices ?? []) + project.elsewhere.map(\.service))
         let orphans = containers.values.filter { !known.contains($0.replica.service) }.map(\.name).sorted()
         let (next, recipes) = try draft(request, wanted)
         // All of the host's rules are read for it: not for a project that is up already.
         if !isThere(next), let warning = try await platform.network.firewallWarning() {
             observer(ProgressEvent("Host firewall", .warning, "Closed", reason: warning, at: .now))
         }
+        for external in project.elsewhere { observer(await announcement(of: external)) }
         if request.isDryRun { return try preview(next, orphans: orphans, observer) }
         try tellChanges(to: next, recipes, observer)
         try await unpauseForUp(wanted, observer)
@@ -32,6 +34,14 @@ extension ProjectSupervisor {
         let made = try await bring(request, wanted, next, recipes, counter.observe)
         return UpResult(
             changed: counter.changed, orphans: request.removeOrphans ? [] : orphans, release: made.flatMap(protectedSummary(of:)))
+    }
+
+    /// Where the service runs; a warning where the name would stand for nothing.
+    private func announcement(of external: ExternalService) async -> ProgressEvent {
+        let isKnown = await HostLookup.answer(of: external.host, within: .seconds(2)) != nil
+        return ProgressEvent(
+            "Service \(external.service)", isKnown ? .done : .warning, "Elsewhere",
+            reason: isKnown ? "at \(external.address)" : "this host's resolver knows no address of \(external.host)", at: .now)
     }
 
     /// Whether nothing is to be done for the draft.
@@ -219,7 +229,8 @@ extension ProjectSupervisor {
             project: project,
             desired: DesiredProject(
                 goal: .up, requestedAt: now, services: untouched + kept,
-                removeOrphans: request.removeOrphans, leftOut: project.disabledServices),
+                removeOrphans: request.removeOrphans, leftOut: project.disabledServices,
+                elsewhere: project.elsewhere.isEmpty ? nil : project.elsewhere.map(\.service)),
             salts: record?.salts ?? [:])
         var recipes: [ServiceName: Recipe] = [:]
         for service in next.desired.services { next.images[service.name] = record?.images[service.name] }
@@ -309,6 +320,7 @@ extension ProjectSupervisor {
     /// The services asked for and what they depend on.
     private func selection(_ request: UpRequest) throws -> Set<ServiceName> {
         if let unknown = request.services.first(where: { request.project.service($0) == nil }) {
+            if let external = request.project.elsewhere(unknown) { throw EscaleError.serviceElsewhere(external) }
             throw EscaleError.serviceUnknown(unknown, project: request.project.name)
         }
         return request.wanted

@@ -35,6 +35,7 @@ extension ProjectSupervisor {
         let here = Set(record.desired.services.map(\.name)).union(present.map(\.replica.service))
         let services = request.services
         for service in services where !here.contains(service) {
+            if let external = record.project.elsewhere(service) { throw EscaleError.serviceElsewhere(external) }
             guard record.project.service(service) != nil else { throw EscaleError.serviceUnknown(service, project: name) }
             throw EscaleError(
                 .init("service.no-containers"), "service \(service) has no container",

@@ -385,7 +385,8 @@ actor ProjectSupervisor {
         try await platform.network.publish(
             name, number: publications, containers: Array(containers.values),
             services: record?.project.services ?? [], shares: shares,
-            expected: Set(desired?.services.filter { $0.replicas > 0 }.map(\.name) ?? []))
+            expected: Set(desired?.services.filter { $0.replicas > 0 }.map(\.name) ?? []),
+            outside: record?.project.outside ?? [:])
         for container in leaving where containers[container.id]?.drainingSince == container.drainingSince {
             if secluded[container.id] == nil { secluded[container.id] = .now }
         }

@@ -1,6 +1,6 @@
 package import EscaleAPI
 import EscaleArchive
-import EscaleCompose
+package import EscaleCompose
 package import EscaleCore
 import EscaleEngine
 import EscaleGateway
@@ -297,6 +297,11 @@ package actor Supervisor {
         await projects[name]?.containerSummaries ?? []
     }
 
+    /// Who runs the service, where its project has none of its containers for that.
+    package func elsewhere(_ service: ServiceName, of name: ProjectName) async -> ExternalService? {
+        await projects[name]?.record?.project.elsewhere(service)
+    }
+
     /// Containers whose output is not kept.
     package func containersWithoutLog(of name: ProjectName) throws -> Set<ContainerID> {
         Set(
@@ -341,6 +346,7 @@ package actor Supervisor {
     /// The runtime's command that runs something in a running container.
     package func exec(_ name: ProjectName, _ request: ExecRequest) async throws -> ExecPlan {
         guard let container = await projects[name]?.runningContainer(request.service, slot: request.index) else {
+            if let external = await elsewhere(request.service, of: name) { throw EscaleError.serviceElsewhere(external) }
             throw EscaleError.replicaMissing(ReplicaID(service: request.service, slot: request.index))
         }
         var words = ContainerCommand(

@@ -3,6 +3,7 @@ import EscaleNetlink
 import EscaleNetwork
 import EscaleSystem
 import Glibc
+import Synchronization
 import Testing
 
 /// A process in a network namespace of its own, standing for a container (or for a machine outside).
@@ -15,10 +16,22 @@ struct Box: Sendable {
     func address(_ index: Int = 0) -> String { endpoint?.addresses[index].address.description ?? "none" }
 }
 
+/// The hosts that the resolver of a test's machine knows.
+final class HostDirectory: Sendable {
+    private let hosts = Mutex<[String: HostAnswer]>([:])
+
+    subscript(host: String) -> HostAnswer? {
+        get { hosts.withLock { $0[host] } }
+        set { hosts.withLock { $0[host] = newValue } }
+    }
+}
+
 /// An instance of Escale's network with containers on it. Everything it makes is gone when the body is over.
 actor World {
     let scratch: String
     let instance: NetworkInstance
+    /// What hosts outside are.
+    nonisolated let hosts = HostDirectory()
     private(set) var controller: NetworkController
     var state = NetworkState()
     private var cleanUp: [@Sendable () async -> Void] = []
@@ -51,13 +64,15 @@ actor World {
         self.instance = instance
         for (name, text) in Scripts.all { try Files.write("\(scratch)/\(name)", text.utf8) }
         try Files.write("\(scratch)/upstream.conf", "nameserver 198.51.100.2\n".utf8)
-        controller = try Self.controller(scratch, instance)
+        controller = try Self.controller(scratch, instance, hosts)
     }
 
-    private static func controller(_ scratch: String, _ instance: NetworkInstance) throws -> NetworkController {
+    private static func controller(
+        _ scratch: String, _ instance: NetworkInstance, _ directory: HostDirectory
+    ) throws -> NetworkController {
         try NetworkController(
             instance: instance, runtimeDirectory: "\(scratch)/run", upstreamFile: "\(scratch)/upstream.conf",
-            log: Log(level: .error))
+            lookup: { directory[$0] }, lookupInterval: .milliseconds(20), log: Log(level: .error))
     }
 
     private func end() async {
@@ -87,7 +102,7 @@ actor World {
     }
 
     /// A new daemon in place of the old one, which was killed.
-    func restart() throws { controller = try Self.controller(scratch, instance) }
+    func restart() throws { controller = try Self.controller(scratch, instance, hosts) }
 
     // MARK: Building
 

@@ -82,7 +82,7 @@ enum Build: CLICommand {
         -> [BuildRequest.Item]
     {
         let project = try session.project(selecting: operands)
-        let named = try Session.Target(name: project.name, project: project).services(operands)
+        let named = try Session.Target(name: project.name, project: project).ownServices(operands)
         var wanted = options.withDependencies && !named.isEmpty ? project.closure(of: named) : Set(named)
         // What an image is built from is built first, asked for or not.
         var open = Array(wanted)

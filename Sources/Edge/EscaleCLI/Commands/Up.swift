@@ -147,7 +147,7 @@ enum Up: CLICommand {
         let target = Session.Target(name: project.name, project: project)
         var request = UpRequest(
             project: project,
-            services: try target.services(operands),
+            services: try target.ownServices(operands),
             wait: options.wait,
             waitTimeout: options.waitTimeout,
             build: options.build,
@@ -234,7 +234,7 @@ enum Up: CLICommand {
     }
 
     private static func ending(_ options: Options, _ target: Session.Target) throws -> Attachment.Ending {
-        if let name = options.exitCodeFrom { return .withFirst(codeOf: try target.services([name])[0]) }
+        if let name = options.exitCodeFrom { return .withFirst(codeOf: try target.ownServices([name])[0]) }
         if options.abortOnExit { return .withFirst(codeOf: nil) }
         return options.abortOnFailure ? .withFirstFailure : .withLast
     }
@@ -242,6 +242,7 @@ enum Up: CLICommand {
     private static func scale(_ project: inout Project, _ counts: [ServiceName: Int]) throws(EscaleError) {
         for (name, count) in counts {
             guard let index = project.services.firstIndex(where: { $0.name == name }) else {
+                if let external = project.elsewhere(name) { throw EscaleError.serviceElsewhere(external) }
                 throw EscaleError(
                     .usage, "--scale: there is no service \(name)", hint: "`escale config --services` lists them")
             }

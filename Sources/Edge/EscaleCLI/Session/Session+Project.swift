@@ -20,7 +20,7 @@ extension Session {
         return loader
     }
 
-    /// The project that the compose files describe. Prints its warnings.
+    /// The project that the compose files describe, without the services that somebody else runs. Prints its warnings.
     ///
     /// - Parameters:
     ///   - services: Those that the command names, whose profiles are active then.
@@ -34,7 +34,7 @@ extension Session {
         let isTold = commandLine != nil && loaded.project != nil
         show(loaded.diagnostics.filter { !isTold || $0.position?.file == "command line" }, sources: loaded.sources)
         guard let project = loaded.project else { throw EscaleError.invalidProject(loaded.diagnostics) }
-        return project
+        return project.runHere
     }
 
     /// Prints problems of the files with the lines that they are about, to standard error.
@@ -65,18 +65,30 @@ extension Session {
         /// `nil` where only the name was given.
         let project: Project?
 
-        /// The services of that name; also those that are left out for want of an active profile, since they may run.
+        /// The services of that name; also those that are left out for want of an active profile or that somebody else runs,
+        /// since they may have run here before.
         ///
         /// - Throws: `service.unknown` for one that the project doesn't have.
         func services(_ names: [String]) throws -> [ServiceName] {
             try names.map { name in
                 let service = try ServiceName(validating: name)
-                let isLeftOut = project?.disabledServices?.contains(service) == true
+                let isLeftOut = project?.disabledServices?.contains(service) == true || project?.elsewhere(service) != nil
                 if let project, project.service(service) == nil, !isLeftOut {
                     throw EscaleError.unknownService(name, in: project)
                 }
                 return service
             }
+        }
+
+        /// The same, for what makes containers.
+        ///
+        /// - Throws: `service.elsewhere` for one that somebody else runs.
+        func ownServices(_ names: [String]) throws -> [ServiceName] {
+            let services = try services(names)
+            if let external = services.lazy.compactMap({ project?.elsewhere($0) }).first {
+                throw EscaleError.serviceElsewhere(external)
+            }
+            return services
         }
 
         /// What its containers are called, without the project's name.

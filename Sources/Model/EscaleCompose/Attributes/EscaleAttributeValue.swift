@@ -49,7 +49,7 @@ package struct EscaleAttributeValue: Hashable, Sendable {
             .external,
             required: ["host", "port"],
             [
-                "host": (.text(matching: "^[!-.0-~]+$"), "The name or the address of the host that runs it."),
+                "host": (.text(matching: "^([!-.0-9;-~]+|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)$"), "The name or the address of the host that runs it."),
                 "port": (.port, "The port that it listens at there."),
                 "secret": (.text, "The secret with its password; in a cluster it is expected to be there."),
             ]

@@ -6,8 +6,7 @@ extension ComposeAttribute {
 
     /// Attributes of `x-escale` and its `release`: Escale's own.
     static let releaseAttributes: [ComposeAttribute] =
-        executed(.fileEscale, "release", "registry")
-        + warned(.fileEscale, "external", instead: "on one machine the service runs here all the same; Kubernetes goes by it")
+        executed(.fileEscale, "release", "registry", "external")
         + executed(.external, "host", "port", "secret")
         + executed(.fileRegistry, "listen", "htpasswd", "tls_certificate", "tls_key")
         + executed(.fileRelease, "keep")

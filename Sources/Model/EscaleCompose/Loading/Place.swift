@@ -6,6 +6,8 @@ enum Place: Hashable {
     case resource(Resource, String)
     case dependency(of: String, on: String)
     case use(Resource, String, by: String)
+    /// A service's member of `x-escale.external`.
+    case external(String)
     /// An attribute of a service by its path in it, such as `x-escale.http`.
     case attribute(String, of: String)
 

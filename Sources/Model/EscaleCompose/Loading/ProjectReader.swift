@@ -72,6 +72,8 @@ struct ProjectReader {
         project.registry = escale?["registry"].flatMap(registry)
         let external = (escale?["external"]?.members() ?? []).compactMap { externalService($0, of: project) }
         project.external = external.isEmpty ? nil : external.sorted { $0.service < $1.service }
+        // Nobody listens there.
+        context.publishedPorts.removeAll { port in external.contains { $0.service == port.service } }
     }
 
     private func externalService(_ member: Field.Member, of project: Project) -> ExternalService? {
@@ -92,10 +94,19 @@ struct ProjectReader {
             }
             return nil
         }
-        guard host.utf8.allSatisfy({ $0 > 32 && $0 < 127 }), !host.contains("/") else {
+        guard host.utf8.allSatisfy({ $0 > 32 && $0 < 127 }), !host.contains("/"),
+            !host.contains(":") || HostAddress.isValid(host)
+        else {
             section["host"]?.error("compose.value", "\(member.value.path).host: \"\(host)\" is no host's name or address", hint: example)
             return nil
         }
+        guard host != "localhost", !HostAddress.isLoopback(host) else {
+            section["host"]?.error(
+                "compose.external.host", "\(member.value.path).host: for a container \(host) is the container itself",
+                hint: "write the host's name or its address on the network")
+            return nil
+        }
+        context.places[.external(name.rawValue)] = member.position
         var external = ExternalService(service: name, host: host, port: port)
         if let field = section["secret"], let key = field.filledText() {
             if project.secrets.contains(where: { $0.key == key }) {

@@ -120,6 +120,40 @@ extension Validation {
         )
     }
 
+    /// What others can't have of a service that somebody else runs.
+    func check(_ external: ExternalService) {
+        guard let service = project.service(external.service) else { return }
+        for other in project.services where other.name != service.name {
+            var shared = (other.namespaces?.services ?? []).filter { $0.name == service.name }.map(\.attribute)
+            if other.volumesFrom?.contains(where: { $0.owner == .service(service.name) }) == true { shared.append("volumes_from") }
+            if other.build?.options?.serviceContexts.contains(service.name) == true { shared.append("build.additional_contexts") }
+            for attribute in shared {
+                context.error(
+                    "compose.external",
+                    "services.\(other.name).\(attribute) names \(service.name), which has no container: somebody else runs it",
+                    at: place(.dependency(of: other.name.rawValue, on: service.name.rawValue))
+                        ?? place(.external(service.name.rawValue)),
+                    hint: "remove \(attribute), or \(service.name) from x-escale.external"
+                )
+            }
+        }
+        let internals = Set(project.networks.filter(\.isInternal).map(\.key))
+        let known = Set(service.networks.map(\.network))
+        let cut = project.services.filter { other in
+            let networks = Set(other.networks.map(\.network))
+            return other.name != service.name && project.external?.contains { $0.service == other.name } == false
+                && !networks.isDisjoint(with: known) && networks.isSubset(of: internals)
+        }
+        guard let first = cut.first else { return }
+        context.warning(
+            "compose.external.internal",
+            "x-escale.external.\(service.name): from an internal network nobody gets to \(external.host), and "
+                + "\(cut.map(\.name.rawValue).joined(separator: ", ")) \(cut.count == 1 ? "is" : "are") on no other",
+            at: place(.external(service.name.rawValue)),
+            hint: "put \(first.name) on a network that is not `internal` too"
+        )
+    }
+
     /// Volumes in memory, which are each container's own.
     func checkVolumes() {
         for volume in project.volumes where volume.options?.driverOptions?["type"] == "tmpfs" {

@@ -17,6 +17,7 @@ struct Validation {
         }
         DependencyCycles(context: context, services: project.services).report()
         checkWaiting()
+        for external in project.external ?? [] { check(external) }
         checkAddresses()
         checkVolumes()
         checkPorts()

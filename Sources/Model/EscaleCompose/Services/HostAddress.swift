@@ -12,6 +12,12 @@ enum HostAddress {
     /// Whether both are the same address, however it is written.
     static func isSame(_ left: String, _ right: String) -> Bool { bytes(of: left).map { $0 == bytes(of: right) } ?? false }
 
+    /// Whether it is an address by which everybody reaches themselves.
+    static func isLoopback(_ text: String) -> Bool {
+        guard let bytes = bytes(of: text) else { return false }
+        return bytes.count == 4 ? bytes[0] == 127 : bytes == Array(repeating: 0, count: 15) + [1]
+    }
+
     /// The 4 or 16 bytes of the address, the highest first.
     static func bytes(of text: String) -> [UInt8]? {
         var storage = in6_addr()

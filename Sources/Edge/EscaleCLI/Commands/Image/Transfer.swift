@@ -24,6 +24,9 @@ struct TransferTargets {
         }
         let project = try session.project(selecting: hasFile ? operands.filter(ServiceName.accepts) : [])
         let names = Set(project.services.map(\.name.rawValue))
+        if let external = project.elsewhere.first(where: { operands.contains($0.service.rawValue) }) {
+            throw EscaleError.serviceElsewhere(external)
+        }
         let services = operands.filter { names.contains($0) }.map { ServiceName(rawValue: $0) }
         let wanted =
             operands.isEmpty

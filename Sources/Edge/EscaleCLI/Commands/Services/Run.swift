@@ -94,7 +94,7 @@ enum Run: CLICommand {
     ) async throws -> RunRequest {
         let project = try session.project(selecting: [name])
         let target = Session.Target(name: project.name, project: project)
-        let serviceName = try target.services([name])[0]
+        let serviceName = try target.ownServices([name])[0]
         let changed = try session.project(
             selecting: [name],
             commandLine: try changes.overlay(serviceName, in: session))

@@ -30,7 +30,7 @@ enum Watch: CLICommand {
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
         let project = try session.project(selecting: operands)
         let target = Session.Target(name: project.name, project: project)
-        let services = Set(try target.services(operands))
+        let services = Set(try target.ownServices(operands))
         let watched = project.services.filter { service in
             (services.isEmpty || services.contains(service.name)) && !(service.develop?.watch ?? []).isEmpty
         }
