@@ -42,6 +42,8 @@ final class FakeAPI: Sendable {
             outcome = .failure(error)
         }
         await server.stop(grace: .zero)
+        // The server's handler holds the API, and nothing may hold the directory.
+        api.server.withLock { $0 = nil }
         try outcome.get()
     }
 
