@@ -85,7 +85,9 @@ package struct DaemonLauncher: Sendable {
                     tail: tail
                 )
             }
-            if ContinuousClock.now > deadline {
+            // On a machine that is too busy to tell with what code it ended, that is worth waiting for.
+            let hasEnded = ProcessIdentity(pid: child.pid) == nil
+            if ContinuousClock.now > deadline + (hasEnded ? Self.patience : .zero) {
                 child.signal(SIGTERM)
                 throw EscaleError.daemonDidNotStart(
                     "it didn't answer within \(Self.patience.composeText)",
