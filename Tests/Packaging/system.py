@@ -7,6 +7,8 @@ As root, with the programs that ESCALE_BIN names or .build/release, and .build/i
 """
 
 import argparse
+import contextlib
+import json
 import os
 import re
 import shutil
@@ -199,6 +201,102 @@ def state_of_an_older_version_is_taken_up(bench):
     with sqlite3.connect(path) as database:
         expect(database.execute("PRAGMA user_version").fetchone()[0] == version, "the state was not brought up to date")
     project.end()
+    engine.reset()
+
+
+@case
+def a_record_that_cannot_be_read_keeps_its_own_project_alone(bench):
+    """Its containers run on and nothing is deleted, until somebody puts it right or gives the project up."""
+    engine = bench.bed.engine("damaged")
+    engine.start()
+    engine.escale("image", "import", BUSYBOX, "base:1")
+    own = Bench(bench.bed, engine)
+    compose = 'services: {a: {image: "base:1", command: [sleep, "9999"], stop_signal: SIGKILL}}'
+    kinds = ("project", "container", "network", "release")
+    bad = {kind: own.project(f"bad-{kind}", compose) for kind in kinds}
+    well = own.project("well", compose)
+    for project in (*bad.values(), well):
+        project.up()
+    before = {kind: project.ps()[0] for kind, project in bad.items()}
+    path = engine.root / "state/escale.db"
+
+    def record(kind, text=None):
+        """The stored record of the kind of thing that its project is named for; writes it where there is a text."""
+        place = f"{kind} WHERE {'name' if kind == 'project' else 'project'} = 'bad-{kind}'"
+        with contextlib.closing(sqlite3.connect(path, timeout=10)) as database, database:
+            if text is not None:
+                database.execute(f"UPDATE {place.replace(' WHERE', ' SET record = ? WHERE')}", (text,))
+            return database.execute(f"SELECT record FROM {place}").fetchone()
+
+    def damage():
+        """Half of the records end too early, the others lack something."""
+        engine.end_all()
+        whole = {kind: record(kind)[0] for kind in kinds}
+        damaged = {kind: whole[kind][:len(whole[kind]) // 2] if number % 2 else "{}" for number, kind in enumerate(kinds)}
+        for kind in kinds:
+            record(kind, damaged[kind])
+        engine.start()
+        return whole, damaged
+
+    def failures():
+        rows = json.loads(engine.escale("ls", "-a", "--format", "json").stdout)
+        return {row["name"]: row.get("failure") for row in rows}
+
+    def runs(kind):
+        """Whether its process is there, and not only waits for somebody to ask how it ended."""
+        try:
+            return Path(f"/proc/{before[kind]['pid']}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+
+    whole, damaged = damage()
+    told = failures()
+    for kind, project in bad.items():
+        expect(f"the record of {kind} " in (told.get(project.name) or ""), f"{project.name} is shown as {told.get(project.name)!r}")
+        expect(runs(kind), f"the container of {project.name} has ended")
+        for words in (("up", "-d"), ("stop",), ("restart", "a")):
+            done = project.escale(*words, check=False)
+            expect(done.returncode == 1 and "can't be read" in done.stderr and f"escale -p {project.name} down" in done.stderr,
+                   f"{words[0]} says {done.stderr}")
+    expect(told.get("well", "") is None and states(well) == {"a": "running"}, f"the other project is {told.get('well', '')}")
+    well.up("--force-recreate")
+    beside = own.project("beside", compose)
+    beside.up()
+    places = [address for project in (well, beside) for address in project.ps()[0]["addresses"].values()]
+    expect(not set(places) & {address for one in before.values() for address in one["addresses"].values()}, f"taken twice: {places}")
+    beside.end()
+    done = engine.escale("image", "prune", "-a", "-f", check=False)
+    expect(done.returncode == 1 and "can't be read" in done.stderr, f"images that may be needed are pruned: {done.stderr}")
+    engine.escale("system", "prune", "-f", check=False)
+    for kind in kinds:
+        expect(record(kind) == (damaged[kind],), f"the record of {kind} was changed")
+
+    # Put right while the daemon runs.
+    for kind in kinds:
+        record(kind, whole[kind])
+    wait_until("what was put right to be taken up", lambda: not any(failures().values()), 20)
+    for kind, project in bad.items():
+        now = project.ps()
+        expect([one["id"] for one in now] == [before[kind]["id"]] and now[0]["state"] == "running", f"{project.name} has {now}")
+        done = project.up()
+        expect("Container" not in done.stderr, f"up of {project.name} does something: {done.stderr}")
+
+    # Given up.
+    _, damaged = damage()
+    for kind, project in bad.items():
+        engine.escale("-p", project.name, "down", "-t", "1")
+        wait_until(f"the container of {project.name} to end", lambda kind=kind: not runs(kind), 5)
+        expect(record(kind) is None, f"there is {record(kind)}")
+        kept = list((engine.root / "state").glob(f"escale.db.unreadable/bad-{kind}-{kind}-*"))
+        expect([one.read_text() for one in kept] == [damaged[kind]], f"kept of {kind} is {kept}")
+    expect(set(failures()) == {"well"}, f"left is {failures()}")
+    left = {one.name for one in (engine.root / "state/containers").iterdir()}
+    expect(left == {one["id"] for one in well.ps()}, f"files of {left} are there")
+    for project in bad.values():
+        project.up()
+        expect(states(project) == {"a": "running"}, f"made anew, {project.name} is {states(project)}")
+        project.end()
+    well.end()
     engine.reset()
 
 

@@ -36,7 +36,7 @@ struct NameService: Sendable {
             for (scope, address) in wanted {
                 let process = process(address)
                 let config = ResolverConfig(
-                    address: address, recordDirectories: scope.networks.map(self.records), territory: territory,
+                    address: address, recordDirectories: scope.networks.filter { records[$0] != nil }.map(self.records), territory: territory,
                     territory6: territory6, upstream: upstream(of: scope, in: state), user: user, pidFile: process.pidFile,
                     localNamesFile: process.localNamesFile)
                 let localNames = ResolverConfig.localNames(NameFiles.fullNames(of: scope.networks, in: state))

@@ -86,6 +86,7 @@ extension AddressBook {
     }
 
     private func record(of name: NetworkName) throws -> NetworkRecord {
+        if let record = unreadable[name] { throw EscaleError.recordUnreadable(record) }
         guard let network = networks[name] else { throw EscaleError.externalMissing("network", name) }
         return network
     }

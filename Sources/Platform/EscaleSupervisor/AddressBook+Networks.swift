@@ -9,12 +9,13 @@ extension AddressBook {
     /// Makes a network, with a subnet of its own where the file names none; one that exists stays as it is.
     func create(_ spec: Network, of project: ProjectName) async throws {
         if networks[spec.name] != nil { return }
+        if let record = unreadable[spec.name] { throw EscaleError.recordUnreadable(record) }
         let plan = spec.plan
         if let plan { try await checkFree(plan.subnet, for: spec.name, except: instance.pool, own: instance.reserved, .ipv4) }
         let ipv6 = spec.hasIPv6 ? try await newIPv6(for: spec) : nil
         // Another project may have made it meanwhile.
         if networks[spec.name] != nil { return }
-        guard let subnet = plan?.subnet ?? instance.freeNetwork(excluding: networks.values.map(\.subnet)) else {
+        guard let subnet = plan?.subnet ?? instance.freeNetwork(excluding: occupied(.ipv4)) else {
             throw Self.poolExhausted("\(instance.pool)")
         }
         var record = NetworkRecord(
@@ -24,6 +25,13 @@ extension AddressBook {
         record.ipv6 = try ipv6.map { try settled($0) }
         try store.save(record)
         networks[spec.name] = record
+    }
+
+    /// The networks' blocks, and the addresses of containers on those of which more isn't known.
+    private func occupied<Address: IPAddress>(_ kind: AddressKind<Address>) -> [IPSubnet<Address>] {
+        let strangers = projects.values.flatMap(\.containers).flatMap(\.addresses).filter { unreadable[$0.network] != nil }
+        return networks.values.compactMap { $0[keyPath: kind.block]?.subnet }
+            + strangers.compactMap { $0[keyPath: kind.own] }.map { IPSubnet(containing: $0, prefixLength: Address.Number.bitWidth) }
     }
 
     private static func poolExhausted(_ pool: String) -> EscaleError {
@@ -88,7 +96,7 @@ extension AddressBook {
         switch new {
         case .planned(let plan): return AddressBlock(subnet: plan.subnet, plan: plan)
         case .chosen(let others):
-            guard let subnet = instance.freeNetwork6(excluding: others + networks.values.compactMap(\.ipv6?.subnet)) else {
+            guard let subnet = instance.freeNetwork6(excluding: others + occupied(.ipv6)) else {
                 throw Self.poolExhausted("\(instance.pool6)")
             }
             return AddressBlock(subnet: subnet, plan: AddressPlan(subnet))

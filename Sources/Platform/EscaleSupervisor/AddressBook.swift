@@ -17,6 +17,8 @@ actor AddressBook {
     let instance: NetworkInstance
     let store: StateStore
     var networks: [NetworkName: NetworkRecord]
+    /// Networks that exist and whose records can't be read: nothing can be done with them.
+    var unreadable: [NetworkName: UnreadableRecord]
     /// Addresses of containers by the time they are made, before the projects publish them.
     var reserved: [ContainerID: [ContainerRecord.NetworkAddress]] = [:]
     var projects: [ProjectName: Published] = [:]
@@ -43,18 +45,28 @@ actor AddressBook {
 
     init(
         controller: any HostNetwork, gateway: any HostGateway, instance: NetworkInstance, store: StateStore,
-        records: [NetworkRecord]
+        stored: StoredRecords<NetworkRecord>
     ) {
         self.controller = controller
         self.gateway = gateway
         self.instance = instance
         self.store = store
-        networks = Dictionary(records.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        networks = Dictionary(stored.records.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        unreadable = Dictionary(
+            stored.unreadable.map { (NetworkName(rawValue: $0.name), $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     // MARK: Networks
 
-    func exists(_ network: NetworkName) -> Bool { networks[network] != nil }
+    func exists(_ network: NetworkName) -> Bool { networks[network] != nil || unreadable[network] != nil }
+
+    /// Takes up networks whose records can be read by now.
+    func read(_ records: [NetworkRecord]) {
+        for record in records where unreadable.removeValue(forKey: record.name) != nil { networks[record.name] = record }
+    }
+
+    /// That the network is no more, of which nothing was known.
+    func giveUp(_ network: NetworkName) { unreadable[network] = nil }
 
     func remove(_ network: NetworkName) async throws {
         try store.remove(network)
@@ -178,7 +190,8 @@ actor AddressBook {
             ? nil : Published(
                 containers: containers, services: services, shares: shares, expected: expected, outside: outside)
         for container in containers {
-            for address in container.addresses {
+            // On one whose record can't be read, services have none.
+            for address in container.addresses where networks[address.network] != nil {
                 try giveVirtualAddresses(to: container.replica.service, project: project, on: address)
             }
         }

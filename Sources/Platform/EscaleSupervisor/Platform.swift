@@ -42,7 +42,7 @@ package struct Platform: Sendable {
         }
         meter = TrafficMeter(accessLog: gateway.accessLogFile, clock: store.clock)
         network = AddressBook(
-            controller: controller, gateway: gateway, instance: instance, store: store, records: try store.networks())
+            controller: controller, gateway: gateway, instance: instance, store: store, stored: try store.networks())
         events = EventLog(store: store, log: log)
     }
 }

@@ -15,6 +15,7 @@ import Synchronization
 extension ProjectSupervisor {
     /// Brings the project to what its file says: by a release where that changes a version of a service.
     func up(_ given: UpRequest, observer: @escaping @Sendable (ProgressEvent) -> Void) async throws -> UpResult {
+        try await requireTakenUp()
         let request = try withOwnContainers(given)
         let project = request.project
         let wanted = try selection(request)
@@ -177,6 +178,7 @@ extension ProjectSupervisor {
     private func turnRound(
         _ current: ReleaseRecord, _ before: Release, _ observer: @escaping @Sendable (ProgressEvent) -> Void
     ) async throws -> UpResult {
+        try await requireTakenUp()
         guard let record else { throw EscaleError.projectUnknown(name) }
         try keep(current, before)
         try await pursue(record, stopTimeout: nil, timeout: nil, observer: observer) { _, _ in
@@ -302,12 +304,13 @@ extension ProjectSupervisor {
 
     /// Removes containers and networks, and, if asked, volumes.
     func down(_ request: DownRequest, observer: @escaping @Sendable (ProgressEvent) -> Void) async throws {
+        let isGivenUp = try await giveUpUnreadable()
         var next =
             record
             ?? ProjectRecord(
                 project: Project(name: name, workingDirectory: "/"),
                 desired: DesiredProject(goal: .stopped, requestedAt: now))
-        guard exists || (request.removeVolumes && !volumes.isEmpty) else { return }
+        guard exists || isGivenUp || (request.removeVolumes && !volumes.isEmpty) else { return }
         next.desired.goal = .down(removeVolumes: request.removeVolumes)
         next.desired.requestedAt = now
         try await pursue(next, stopTimeout: request.timeout, timeout: nil, observer: observer) { _, _ in !self.exists }

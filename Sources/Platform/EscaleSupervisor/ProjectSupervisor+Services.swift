@@ -13,6 +13,7 @@ extension ProjectSupervisor {
     func perform(
         _ request: ServicesRequest, observer: @escaping @Sendable (ProgressEvent) -> Void
     ) async throws -> ServicesResult {
+        try await requireTakenUp()
         guard let record else { throw EscaleError.projectUnknown(name) }
         let chosen = try chosen(request, in: record)
         try refuseDuringRelease(chosen, record)

@@ -28,9 +28,9 @@ extension ProjectSupervisor {
     }
 
     var summary: ProjectSummary? {
-        guard let record else { return nil }
+        guard exists else { return nil }
         return ProjectSummary(
-            name: name, files: record.project.files, containers: containers.count,
+            name: name, files: lastKnown?.files ?? [], containers: containers.count + unreadable.count { $0.kind == .container },
             running: containers.values.filter { $0.processes != nil }.count, failure: failure?.message)
     }
 

@@ -42,6 +42,7 @@ extension ProjectSupervisor {
 
     /// Running containers are watched again, half-begun starts undone. Can be done again where it was cut short.
     private func takeUp() async throws {
+        try await readAgain()
         // One that was only written down is made now.
         for volume in volumes.sorted() {
             do { try await platform.volumes.create(volume) } catch {
@@ -75,6 +76,43 @@ extension ProjectSupervisor {
                 if container.isRemovedAtExit == true { try await remove(container.id, because: .requested) }
             }
         }
+    }
+
+    /// Reads again what could not be read: somebody may have put it right.
+    private func readAgain() async throws {
+        guard !unreadable.isEmpty else { return }
+        let stored = try platform.store.stored(name)
+        unreadable = stored.missed
+        if let first = unreadable.first { throw EscaleError.recordUnreadable(first, others: unreadable.count - 1) }
+        record = stored.record
+        for container in stored.containers where containers[container.id] == nil { containers[container.id] = container }
+        networks = Set(stored.networks.map(\.name))
+        kept = Dictionary(stored.releases.map { ($0.number, $0) }, uniquingKeysWith: { $1 })
+        release = record.flatMap { kept[$0.release] }
+        await platform.network.read(stored.networks)
+        restoreRecipes()
+    }
+
+    /// Gives up what can't be read: containers and networks of which nothing is known go, the records are kept as files.
+    ///
+    /// - Returns: whether there was any.
+    func giveUpUnreadable() async throws -> Bool {
+        if !unreadable.isEmpty { await adopt() }
+        let given = unreadable
+        for record in given {
+            if record.kind == .container { try await platform.engine.discard(ContainerID(rawValue: record.name)) }
+            try platform.store.setAside(record, at: .now)
+            if record.kind == .network { await platform.network.giveUp(NetworkName(rawValue: record.name)) }
+            platform.log.warning(
+                "an unreadable record was set aside",
+                ["project": name.rawValue, "kind": record.kind.rawValue, "name": record.name])
+        }
+        guard !given.isEmpty else { return false }
+        unreadable = []
+        // Nothing is begun for what is about to go.
+        record?.desired.goal = .stopped
+        await adopt()
+        return true
     }
 
     /// Waits for the container's end, and probes it meanwhile.

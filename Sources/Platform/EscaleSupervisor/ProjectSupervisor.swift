@@ -25,6 +25,8 @@ actor ProjectSupervisor {
     var containers: [ContainerID: ContainerRecord] = [:]
     var networks: Set<NetworkName> = []
     var volumes: Set<VolumeName> = []
+    /// What is stored of it and can't be read, as far as it can't do without.
+    var unreadable: [UnreadableRecord] = []
     /// What a step is being performed on.
     var busy: Set<Step.Subject> = []
     /// Replicas that a step is starting.
@@ -77,25 +79,25 @@ actor ProjectSupervisor {
     private static let stepLimit = 16
 
     init(
-        name: ProjectName, platform: Platform, record: ProjectRecord? = nil, containers: [ContainerRecord] = [],
-        networks: Set<NetworkName> = [], volumes: Set<VolumeName> = [], releases: [ReleaseRecord] = []
+        name: ProjectName, platform: Platform, stored: StoredProject = StoredProject(), volumes: Set<VolumeName> = []
     ) {
         self.name = name
         self.platform = platform
-        self.record = record
-        self.containers = Dictionary(uniqueKeysWithValues: containers.map { ($0.id, $0) })
-        self.networks = networks
+        record = stored.record
+        containers = Dictionary(stored.containers.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
+        networks = Set(stored.networks.map(\.name))
         self.volumes = volumes
-        let kept = Dictionary(releases.map { ($0.number, $0) }, uniquingKeysWith: { $1 })
+        let kept = Dictionary(stored.releases.map { ($0.number, $0) }, uniquingKeysWith: { $1 })
         self.kept = kept
-        release = record.flatMap { kept[$0.release] }
+        release = stored.record.flatMap { kept[$0.release] }
+        unreadable = stored.missed
     }
 
     /// For all that is recorded and compared; what is only shown has the wall clock's time.
     var now: Timestamp { platform.clock.now }
 
     /// Whether it is a project at all, or only volumes of a former one.
-    var exists: Bool { record != nil }
+    var exists: Bool { record != nil || !unreadable.isEmpty }
 
     // MARK: Commands
 
@@ -111,8 +113,7 @@ actor ProjectSupervisor {
         observer: @escaping @Sendable (ProgressEvent) -> Void,
         until isDone: (DesiredProject, ObservedProject) async throws -> Bool
     ) async throws {
-        if failure != nil { await adopt() }
-        if let failure { throw EscaleError.notTakenUp(name, failure) }
+        try await requireTakenUp()
         command += 1
         let own = command
         observers[own] = observer
@@ -154,6 +155,12 @@ actor ProjectSupervisor {
             if let deadline, ContinuousClock.now >= deadline { throw EscaleError.waitedTooLong(name, for: pendingReasons) }
         }
         throw CancellationError()
+    }
+
+    /// Tries again where it couldn't be taken up.
+    func requireTakenUp() async throws {
+        if failure != nil { await adopt() }
+        if let failure { throw EscaleError.notTakenUp(name, failure) }
     }
 
     var observed: ObservedProject {
@@ -378,15 +385,18 @@ actor ProjectSupervisor {
         }
     }
 
+    /// The project, or, where its record can't be read, what its newest release made of it.
+    var lastKnown: Project? { record?.project ?? kept.values.max { $0.number < $1.number }?.project }
+
     private func publishOnce() async throws {
         publications += 1
         let leaving = containers.values.filter { $0.drainingSince != nil }
         let desired = record.flatMap { $0.desired.goal == .up ? $0.desired : nil }
         try await platform.network.publish(
             name, number: publications, containers: Array(containers.values),
-            services: record?.project.services ?? [], shares: shares,
+            services: lastKnown?.services ?? [], shares: shares,
             expected: Set(desired?.services.filter { $0.replicas > 0 }.map(\.name) ?? []),
-            outside: record?.project.outside ?? [:])
+            outside: lastKnown?.outside ?? [:])
         for container in leaving where containers[container.id]?.drainingSince == container.drainingSince {
             if secluded[container.id] == nil { secluded[container.id] = .now }
         }

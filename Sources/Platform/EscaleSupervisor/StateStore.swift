@@ -76,8 +76,44 @@ package struct StateStore: Sendable {
 
     // MARK: Projects
 
-    func projects() throws -> [ProjectRecord] {
-        try database.query("SELECT record FROM project ORDER BY name").map { try decode($0) }
+    func projectNames() throws -> Set<ProjectName> {
+        Set(try database.query("SELECT name FROM project").map { ProjectName(rawValue: try $0.text("name")) })
+    }
+
+    /// All that there is of a project.
+    func stored(_ project: ProjectName) throws -> StoredProject {
+        let name = project.rawValue
+        let records: StoredRecords<ProjectRecord> = try read(
+            .project, of: project, database.query("SELECT record, name FROM project WHERE name = ?", name))
+        let networks: StoredRecords<NetworkRecord> = try read(
+            .network, of: project, database.query("SELECT record, name FROM network WHERE project = ? ORDER BY name", name))
+        let containers: StoredRecords<ContainerRecord> = try read(
+            .container, of: project,
+            database.query("SELECT record, id AS name FROM container WHERE project = ? ORDER BY id", name))
+        let releases: StoredRecords<ReleaseRecord> = try read(
+            .release, of: project,
+            database.query(
+                "SELECT record, CAST(number AS TEXT) AS name FROM release WHERE project = ? ORDER BY number", name))
+        return StoredProject(
+            record: records.records.first, networks: networks.records, containers: containers.records,
+            releases: releases.records,
+            unreadable: records.unreadable + networks.unreadable + containers.unreadable + releases.unreadable)
+    }
+
+    /// Keeps a record that can't be read as a file beside the database, and removes it from there.
+    func setAside(_ record: UnreadableRecord, at now: Timestamp) throws {
+        let table = record.kind.rawValue
+        let owner = record.kind == .project ? "name" : "project"
+        let place = "FROM \(table) WHERE \(owner) = ? AND \(record.kind.key) = ?"
+        let rows = try database.query("SELECT CAST(record AS BLOB) AS record \(place)", record.project.rawValue, record.name)
+        let directory = "\(database.path).unreadable"
+        for row in rows {
+            try Files.createDirectories(directory, mode: 0o700)
+            let name = "\(record.project)-\(table)-\(record.name)-\(now)".replacing("/", with: "_")
+            // It may hold secrets.
+            try Files.replace("\(directory)/\(name)", try row.blob("record"), mode: 0o600, sync: true)
+        }
+        try writable.execute("DELETE \(place)", record.project.rawValue, record.name)
     }
 
     func save(_ project: ProjectRecord) throws {
@@ -112,15 +148,9 @@ package struct StateStore: Sendable {
         CrashPoint.reached()
     }
 
-    /// Oldest first.
-    func releases(of project: ProjectName) throws -> [ReleaseRecord] {
-        try database.query("SELECT record FROM release WHERE project = ? ORDER BY number", project.rawValue)
-            .map { try decode($0) }
-    }
-
     /// Those of every project.
-    func releases() throws -> [ReleaseRecord] {
-        try database.query("SELECT record FROM release").map { try decode($0) }
+    func releases() throws -> StoredRecords<ReleaseRecord> {
+        try read(.release, database.query("SELECT record, CAST(number AS TEXT) AS name, project FROM release"))
     }
 
     func removeRelease(_ number: Int, of project: ProjectName) throws {
@@ -129,6 +159,7 @@ package struct StateStore: Sendable {
 
     /// Forgets the project, its networks, containers, releases and journal; its volumes and events stay.
     func forget(_ project: ProjectName) throws {
+        for record in try stored(project).unreadable { try setAside(record, at: .now) }
         for table in ["network", "container", "release", "journal"] {
             try writable.execute("DELETE FROM \(table) WHERE project = ?", project.rawValue)
         }
@@ -137,8 +168,8 @@ package struct StateStore: Sendable {
 
     // MARK: Networks and volumes
 
-    func networks() throws -> [NetworkRecord] {
-        try database.query("SELECT record FROM network ORDER BY name").map { try decode($0) }
+    func networks() throws -> StoredRecords<NetworkRecord> {
+        try read(.network, database.query("SELECT record, name, project FROM network ORDER BY name"))
     }
 
     func save(_ network: NetworkRecord) throws {
@@ -168,8 +199,12 @@ package struct StateStore: Sendable {
 
     // MARK: Containers
 
-    func containers() throws -> [ContainerRecord] {
-        try database.query("SELECT record FROM container ORDER BY id").map { try decode($0) }
+    func containers() throws -> StoredRecords<ContainerRecord> {
+        try read(.container, database.query("SELECT record, id AS name, project FROM container ORDER BY id"))
+    }
+
+    func containerIDs() throws -> Set<ContainerID> {
+        Set(try database.query("SELECT id FROM container").map { ContainerID(rawValue: try $0.text("id")) })
     }
 
     func save(_ container: ContainerRecord) throws {
@@ -216,14 +251,40 @@ package struct StateStore: Sendable {
     }
 
     func events(of project: ProjectName) throws -> [Event] {
+        // One that can't be read keeps nobody from the others.
         try database.query("SELECT record FROM event WHERE project = ? ORDER BY id", project.rawValue)
-            .map { try decode($0) }
+            .compactMap { try? decode($0) }
     }
 
     // MARK: JSON
 
     private func encode(_ value: some Encodable) throws -> String {
         String(decoding: try JSONEncoder().encode(value), as: UTF8.self)
+    }
+
+    private func read<Record: Decodable & Sendable>(
+        _ kind: UnreadableRecord.Kind, _ rows: [Row]
+    ) throws -> StoredRecords<Record> {
+        try rows.reduce(into: StoredRecords()) { found, row in
+            let one: StoredRecords<Record> = try read(kind, of: ProjectName(rawValue: row.text("project")), [row])
+            found.records += one.records
+            found.unreadable += one.unreadable
+        }
+    }
+
+    private func read<Record: Decodable & Sendable>(
+        _ kind: UnreadableRecord.Kind, of project: ProjectName, _ rows: [Row]
+    ) throws -> StoredRecords<Record> {
+        var found = StoredRecords<Record>()
+        for row in rows {
+            do { found.records.append(try decode(row)) } catch {
+                found.unreadable.append(
+                    UnreadableRecord(
+                        kind: kind, project: project, name: try row.text("name"),
+                        reason: EscaleError.reason(unreadable: error)))
+            }
+        }
+        return found
     }
 
     private func decode<Value: Decodable>(_ row: Row) throws -> Value {

@@ -21,10 +21,11 @@ extension Supervisor {
         volumes: Bool, observer: @escaping @Sendable (ProgressEvent) -> Void
     ) async throws -> Pruned {
         var pruned = Pruned()
-        for summary in await summaries() {
+        // What can't be taken up is for a person to decide on.
+        for summary in await summaries() where summary.failure == nil {
             let containers = await self.containers(of: summary.name)
             guard !containers.isEmpty, containers.allSatisfy({ $0.state == .exited }) else { continue }
-            let networks = try platform.store.networks().filter { $0.project == summary.name }.map(\.name.rawValue)
+            let networks = try platform.store.networks().records.filter { $0.project == summary.name }.map(\.name.rawValue)
             let engine = platform.engine
             let taken = try await blocking { containers.reduce(0) { $0 + engine.diskUsage(of: $1.id).rawValue } }
             try await down(summary.name, DownRequest(), observer: observer)
@@ -46,7 +47,7 @@ extension Supervisor {
 
     /// What containers and volumes take on the disk.
     package func diskUsage() async throws -> (containers: DiskUsage.Item, volumes: DiskUsage.Item) {
-        let containers = try platform.store.containers()
+        let containers = try platform.store.containers().records
         let volumes = try platform.store.volumes()
         let used = Set(containers.map(\.project))
         let platform = platform
@@ -81,7 +82,7 @@ extension ProjectSupervisor {
     ///
     /// - Returns: whether it did.
     fileprivate func removeUnused(_ volume: VolumeName) async throws -> Bool {
-        guard record == nil, containers.isEmpty, volumes.contains(volume) else { return false }
+        guard !exists, containers.isEmpty, volumes.contains(volume) else { return false }
         try await removeVolume(volume)
         return true
     }

@@ -22,19 +22,19 @@ package actor Supervisor {
 
     /// Takes up what a former daemon left, and removes what it left half done.
     package func adopt() async throws {
-        let containers = try platform.store.containers()
-        try await platform.engine.sweep(keeping: Set(containers.map(\.id)))
+        let store = platform.store
+        try await platform.engine.sweep(keeping: try store.containerIDs())
         try await builds.disconnectIfIdle()
-        let records = try platform.store.projects()
-        let networks = Dictionary(grouping: try platform.store.networks(), by: \.project)
-        let volumes = Dictionary(grouping: try platform.store.volumes(), by: \.project)
-        let byProject = Dictionary(grouping: containers, by: \.project)
-        for name in Set(records.map(\.project.name)).union(volumes.keys) {
+        let volumes = Dictionary(grouping: try store.volumes(), by: \.project)
+        for name in try store.projectNames().union(volumes.keys) {
+            let stored = try store.stored(name)
+            for record in stored.unreadable {
+                platform.log.error(
+                    "a record can't be read",
+                    ["project": name.rawValue, "kind": record.kind.rawValue, "name": record.name, "reason": record.reason])
+            }
             let project = ProjectSupervisor(
-                name: name, platform: platform, record: records.first { $0.project.name == name },
-                containers: byProject[name] ?? [], networks: Set((networks[name] ?? []).map(\.name)),
-                volumes: Set((volumes[name] ?? []).map(\.name)),
-                releases: try platform.store.releases(of: name))
+                name: name, platform: platform, stored: stored, volumes: Set((volumes[name] ?? []).map(\.name)))
             projects[name] = project
             await project.restoreRecipes()
         }
@@ -280,7 +280,7 @@ package actor Supervisor {
     /// Removes what the host has of Escale beyond containers, if there are none.
     private func tidy() async throws {
         try await builds.disconnectIfIdle()
-        if try platform.store.containers().isEmpty { await platform.engine.tidy() }
+        if try platform.store.containerIDs().isEmpty { await platform.engine.tidy() }
     }
 
     // MARK: Questions
@@ -305,20 +305,20 @@ package actor Supervisor {
     /// Containers whose output is not kept.
     package func containersWithoutLog(of name: ProjectName) throws -> Set<ContainerID> {
         Set(
-            try platform.store.containers().filter { container in
+            try platform.store.containers().records.filter { container in
                 container.project == name && container.blueprint.logging?.isKept == false
             }.map(\.id))
     }
 
     /// Images that containers are made from, or that a kept release would make them from.
     package func imagesInUse() throws -> Set<Digest> {
-        Set(try platform.store.containers().flatMap { [$0.imageID] + ($0.mountedImages ?? []) })
-            .union(try platform.store.releases().flatMap { $0.images.values })
+        Set(try platform.store.containers().complete().flatMap { [$0.imageID] + ($0.mountedImages ?? []) })
+            .union(try platform.store.releases().complete().flatMap { $0.images.values })
     }
 
     /// What the gateway counted, in Prometheus' text format.
     package func metrics() async throws -> String {
-        GatewayMetrics(try await platform.gateway.counters(), containers: try platform.store.containers()).text
+        GatewayMetrics(try await platform.gateway.counters(), containers: try platform.store.containers().records).text
     }
 
     package func releases(of name: ProjectName) async throws -> [ReleaseSummary] {
