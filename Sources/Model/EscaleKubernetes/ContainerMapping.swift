@@ -80,7 +80,7 @@ extension KubernetesMapping {
 
     // MARK: Variables
 
-    private func environment(of service: Service) -> YAMLValue? {
+    func environment(of service: Service) -> YAMLValue? {
         let secret = Self.secretVariables(of: service)
         let items = service.environment.sorted { $0.key < $1.key }.map { name, value -> YAMLValue in
             guard secret[name] != nil else {

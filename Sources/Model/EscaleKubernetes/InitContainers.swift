@@ -5,7 +5,7 @@ import EscaleYAML
 /// What happens in a pod before its service's own container: volumes are filled, dependencies waited for.
 extension KubernetesMapping {
     mutating func initContainers(of service: Service, _ volumes: PodVolumes) -> [YAMLValue] {
-        waiting(of: service) + filling(of: service, volumes)
+        waiting(of: service) + filling(of: service, volumes) + preparing(of: service, volumes)
     }
 
     /// The headless Service whose name exists while some pod of the service is ready.
@@ -41,6 +41,35 @@ extension KubernetesMapping {
                     "image": .string(image(of: service)),
                     "command": .strings(["/bin/sh", "-c", line]),
                     "securityContext": containerSecurity(of: service),
+                ]))
+        }
+        return containers
+    }
+
+    /// `pre_start`: commands that have to end well before the service's own container begins, in its image or another.
+    private mutating func preparing(of service: Service, _ volumes: PodVolumes) -> [YAMLValue] {
+        var containers: [YAMLValue] = []
+        for (index, hook) in (service.hooks?.preStart ?? []).enumerated() {
+            var runner = service
+            if let user = hook.user { runner.user = user }
+            if let isPrivileged = hook.isPrivileged {
+                var security = runner.security ?? ServiceSecurity()
+                security.isPrivileged = isPrivileged
+                runner.security = security
+            }
+            let own = (environment(of: service)?.items ?? []).filter { item in hook.environment[item["name"]?.stringValue ?? ""] == nil }
+            let others = hook.environment.sorted { $0.key < $1.key }.map { name, value in
+                YAMLValue.object(["name": .string(name), "value": .string(Self.literal(value))])
+            }
+            containers.append(
+                .object([
+                    "name": .string("before-\(index + 1)"),
+                    "image": .string(hook.image ?? image(of: service)),
+                    "command": .strings(hook.command.map(Self.literal)),
+                    "workingDir": (hook.workingDirectory ?? service.workingDirectory).map { .string($0) },
+                    "env": YAMLValue.list(own + others).unlessEmpty,
+                    "volumeMounts": YAMLValue.list(volumes.mounts).unlessEmpty,
+                    "securityContext": containerSecurity(of: runner),
                 ]))
         }
         return containers

@@ -43,7 +43,8 @@ extension Treatment {
         mapped("services.*.stop_signal", "a preStop hook that sends it, where the image's own is another"),
         mapped("services.*.post_start", "lifecycle.postStart"),
         mapped("services.*.pre_stop", "lifecycle.preStop, after the time that the cluster needs to stop sending requests"),
-        lost("services.*.pre_start", "do this work in a service of its own and depend on it with service_completed_successfully"),
+        mapped("services.*.pre_start", "initContainers, after those that wait and fill volumes"),
+        approximated("services.*.pre_start.*.per_replica", "initContainers", but: "they run before each pod, whatever it says"),
         mapped("services.*.healthcheck", "readinessProbe, livenessProbe, startupProbe"),
         mapped("services.*.healthcheck.start_period", "startupProbe, for as long as it says"),
         approximated(

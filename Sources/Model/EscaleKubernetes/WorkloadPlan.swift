@@ -6,6 +6,7 @@ package import EscaleRelease
 package struct WorkloadPlan: Codable, Hashable, Sendable {
     package var service: ServiceName
     package var terms: ReleaseTerms
+    /// Where an autoscaler decides: to begin with.
     package var replicas: Int
     /// Services that come first where both are new.
     package var after: Set<ServiceName>
@@ -41,7 +42,7 @@ extension KubernetesMapping {
             project.service(dependency.service) != nil && !project.externalServices.contains { $0.service == dependency.service }
         }
         return WorkloadPlan(
-            service: service.name, terms: terms, replicas: service.replicas, after: Set(dependencies.map(\.service)),
+            service: service.name, terms: terms, replicas: max(service.replicas, service.autoscale?.least ?? 0), after: Set(dependencies.map(\.service)),
             awaited: Set(dependencies.filter { $0.condition == .completed && $0.required }.map(\.service)),
             port: httpPort(of: service) ?? ports(of: service).first { !$0.isUDP }?.number)
     }

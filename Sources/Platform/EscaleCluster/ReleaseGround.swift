@@ -85,7 +85,10 @@ package actor ReleaseGround {
         let live = try await project.client.get(item.resource, object.name, namespace: project.namespace)
         switch try await project.apply(item, over: live) {
         case .unchanged: break
-        case .created: tell(key, .done, "Created")
+        case .created:
+            tell(key, .done, "Created")
+            // An autoscaler takes its time, and begins with what is there.
+            if let plan = object.plan, object.kind == "Deployment", !Self.counts(object) { try await scale(object.name, to: plan.replicas) }
         case .configured: tell(key, .done, "Configured")
         }
         applied[key] = form

@@ -71,7 +71,11 @@ struct ReleasePlanner {
         let name = "\(item.object)"
         let old = base?.number ?? 0
         let isChecked = true
-        guard plan.shiftsTraffic, item.object.kind == "Deployment", let standing = live[name] else {
+        let replicas = Int(live[name]?.value(at: "spec", "replicas")?.intValue ?? 0)
+        let counts = item.object.content.first { $0.key == "spec" }?.value["replicas"] != nil
+        let wanted = counts ? plan.replicas : replicas
+        // Where nobody serves, or shall, there is no traffic to shift.
+        guard plan.shiftsTraffic, item.object.kind == "Deployment", replicas > 0, wanted > 0 else {
             let isThere = live[name] != nil && item.object.kind != "Job"
             let kind: Change.Kind = item.object.kind == "Job" ? .oneShot : isThere ? .rolling : .added
             let change = Change(
@@ -81,11 +85,9 @@ struct ReleasePlanner {
             return (.init(workload: name, places: nil), change)
         }
         let warmPlaces = places(of: item)
-        let replicas = max(1, Int(standing.value(at: "spec", "replicas")?.intValue ?? 1))
-        let wanted = item.object.content.first { $0.key == "spec" }?.value["replicas"] == nil ? replicas : plan.replicas
         let oldReplicas = warmPlaces == nil ? replicas : wanted
         var instances = Set((1...oldReplicas).map { Instance(generation: old, slot: $0) })
-        if warmPlaces != nil { instances.formUnion((1...max(1, wanted)).map { Instance(generation: number, slot: $0) }) }
+        if warmPlaces != nil { instances.formUnion((1...wanted).map { Instance(generation: number, slot: $0) }) }
         let change = Change(
             plan.service, plan.terms, kind: plan.terms.settings.strategy == .canary ? .canary : .blueGreen, after: after, old: old,
             oldSlots: oldReplicas, new: number, newSlots: wanted, standing: instances, ready: instances, isChecked: isChecked)

@@ -36,9 +36,12 @@ enum KubeApply: CLICommand {
         ] + Flag.mapping + Flag.cluster
 
     static func run(_ options: Options, _ operands: [String], in session: Session) async throws -> Int32 {
-        let mapped = try await session.mappedProject(options.mapping)
+        var mapped = try await session.mappedProject(options.mapping)
         try session.tell(mapped, strict: options.strict)
-        if options.pushes { try await push(mapped.project, options, in: session) }
+        if options.pushes {
+            try await push(mapped.project, options, in: session)
+            mapped.manifests = try await session.manifests(of: mapped.project, options.mapping)
+        }
         let project = try session.clusterProject(mapped, options)
         let rollout = ClusterRollout(project, keeping: mapped.project.keptReleases, waits: options.waits, timeout: options.timeout)
         let outcome = try await session.withProgress { try await rollout.run(mapped.manifests.objects, report: $0) }

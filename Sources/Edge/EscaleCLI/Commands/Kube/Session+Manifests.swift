@@ -8,7 +8,7 @@ import FoundationEssentials
 /// A project with what it is in Kubernetes.
 struct MappedProject {
     let project: Project
-    let manifests: ManifestSet
+    var manifests: ManifestSet
     let coverage: Coverage
     let loaded: LoadResult
 }
@@ -30,10 +30,14 @@ extension Session {
         }
         let notThere: Set<EscaleError.Code> = [.init("compose.attribute.unsupported"), .init("compose.attribute.ignored")]
         show(loaded.diagnostics.filter { !notThere.contains($0.code) }, sources: loaded.sources)
-        let manifests = KubernetesMapping.manifests(
-            project, options: options, images: try await imageFacts(of: project), files: .host)
+        let manifests = try await manifests(of: project, options)
         let coverage = Coverage(tree, disabled: Set(loaded.disabledServices), notes: manifests.notes)
         return MappedProject(project: project, manifests: manifests, coverage: coverage, loaded: loaded)
+    }
+
+    /// The objects, with what is known of images by now: a registry's digests are known once they were pushed.
+    func manifests(of project: Project, _ options: MappingOptions) async throws -> ManifestSet {
+        KubernetesMapping.manifests(project, options: options, images: try await imageFacts(of: project), files: .host)
     }
 
     /// Tells what is lost and what differs.
