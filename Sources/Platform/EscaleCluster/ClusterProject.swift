@@ -95,6 +95,7 @@ package struct ClusterProject: Sendable {
     /// - Parameter before: the object as it is there; `nil` where it isn't.
     package func apply(_ item: Placed, over before: YAMLValue?) async throws -> Change {
         if item.object.isOfCluster, before != nil { return .unchanged }
+        if let before { try await leaveReplicas(item, as: before) }
         let after = try await client.apply(
             item.object.manifest(namespace: namespace), item.resource, item.object.name, namespace: place(of: item), manager: Self.manager, force: true)
         guard let before else { return .created }
@@ -106,6 +107,24 @@ package struct ClusterProject: Sendable {
         try await client.apply(
             item.object.manifest(namespace: namespace), item.resource, item.object.name, namespace: place(of: item), manager: Self.manager, force: true,
             isDry: true)
+    }
+
+    /// The manifest no longer says how many replicas there are, since an autoscaler is to decide: that field is given to another manager
+    /// before. Else there would be one until the autoscaler has seen it.
+    private func leaveReplicas(_ item: Placed, as before: YAMLValue) async throws {
+        guard item.object.kind == "Deployment" || item.object.kind == "StatefulSet", let plan = item.object.plan,
+            item.object.content.first(where: { $0.key == "spec" })?.value["replicas"] == nil, let present = before.value(at: "spec", "replicas")?.intValue
+        else { return }
+        let isOurs = before.value(at: "metadata", "managedFields")?.items.contains { entry in
+            entry["manager"]?.stringValue == Self.manager && entry.value(at: "fieldsV1", "f:spec", "f:replicas") != nil
+        }
+        guard isOurs == true || present == 0 else { return }
+        let change = YAMLValue.object([
+            "apiVersion": .string(item.object.apiVersion), "kind": .string(item.object.kind),
+            "metadata": .object(["name": .string(item.object.name), "namespace": .string(namespace)]),
+            "spec": .object(["replicas": .number(present > 0 ? Int(present) : plan.replicas)]),
+        ])
+        _ = try await client.apply(change, item.resource, item.object.name, namespace: place(of: item), manager: "escale-release", force: true)
     }
 
     private static func version(_ object: YAMLValue) -> String? { object.value(at: "metadata", "resourceVersion")?.stringValue }
