@@ -65,6 +65,38 @@ struct VersionTests {
         #expect(planned(desired, ObservedProject(containers: [made])) == ["start web-1 (ready)"])
     }
 
+    @Test("a slot has two versions at most: a third one waits until one of them has ended")
+    func isNoThird() {
+        // A release took over from one that wasn't over: the replica of before drains, and the one of that release has only
+        // just been started.
+        var desired = service([1])
+        desired.services[0].generation = 3
+        var made = running(1, generation: 3)
+        made.phase = .created
+        let former = running(1, generation: 1, drainingSince: after(59))
+        var interim = running(1, generation: 2, drainingSince: after(59))
+        func plan() -> [String] { planned(desired, ObservedProject(containers: [made, former, interim])) }
+        #expect(plan() == [])
+        interim.phase = .created
+        interim.isStarting = true
+        #expect(plan() == ["remove web-1 (replaced)"])
+        interim.isStarting = false
+        #expect(plan() == ["start web-1 (ready)", "remove web-1 (replaced)"])
+    }
+
+    @Test("what ended by itself is no third one either when its policy starts it again") func returnsAsNoThird() {
+        var desired = service([1], others: [former([1])])
+        desired.services[0].generation = 3
+        var ended = running(1, generation: 1)
+        ended.phase = .exited(code: 1, at: after(2))
+        let new = running(1, generation: 3)
+        let interim = running(1, generation: 2, drainingSince: after(59))
+        #expect(planned(desired, ObservedProject(containers: [ended, new, interim])) == [])
+        #expect(planned(desired, ObservedProject(containers: [ended, new])) == ["start web-1 (ended 1, restart 1)"])
+        let elsewhere = running(2, generation: 2, drainingSince: after(59))
+        #expect(planned(desired, ObservedProject(containers: [ended, new, elsewhere])) == ["start web-1 (ended 1, restart 1)"])
+    }
+
     @Test("the plan looks again when the drain's time is over")
     func wakes() {
         let observed = ObservedProject(

@@ -86,8 +86,8 @@ private struct Planner {
             if let unmet, container.isRunning { return wait(replica, unmet) }
             return dismiss(container, .changed)
         }
-        // Its turn comes when the other version has ended.
-        if !container.isRunning, service.isExclusive == true, hasCompany(container) { return }
+        // Its turn comes when the other version has ended, or one of the two that have its slot.
+        if !container.isRunning, service.isExclusive == true ? hasCompany(container) : isThird(container) { return }
         switch container.phase {
         case .running:
             if container.isStranded, unmet == nil { return add(.stop(container.id, container.replica), .stranded) }
@@ -140,15 +140,22 @@ private struct Planner {
     }
 
     /// Whether another version of the service runs, or is about to.
-    private func hasCompany(_ container: ObservedContainer) -> Bool {
-        func isOther(_ replica: ReplicaID) -> Bool {
-            replica.service == container.replica.service && replica.generation != container.replica.generation
+    private func hasCompany(_ container: ObservedContainer) -> Bool { !company(of: container).isEmpty }
+
+    /// Whether two other versions of the replica run, or are about to, such as one on its way out and one that is only just
+    /// being started for a release that nobody wants any more.
+    private func isThird(_ container: ObservedContainer) -> Bool {
+        company(of: container).count { $0.slot == container.replica.slot } > 1
+    }
+
+    /// The service's replicas of other versions that run, or are about to.
+    private func company(of container: ObservedContainer) -> Set<ReplicaID> {
+        let present = (byService[container.replica.service] ?? []).filter { $0.isRunning || $0.isStarting }.map(\.replica)
+        let coming = plan.steps.compactMap { step -> ReplicaID? in
+            guard case .start(_, let replica) = step.action, replica.service == container.replica.service else { return nil }
+            return replica
         }
-        if observed.containers.contains(where: { isOther($0.replica) && ($0.isRunning || $0.isStarting) }) { return true }
-        return plan.steps.contains { step in
-            guard case .start(_, let replica) = step.action else { return false }
-            return isOther(replica)
-        }
+        return Set(present + coming).filter { $0.generation != container.replica.generation }
     }
 
     private mutating func start(_ container: ObservedContainer, unmet: Dependency?, _ reason: Reason) {
