@@ -205,7 +205,12 @@ let testTargets: [Target] = [
         "EscaleReleaseTests",
         ["EscaleTestExpectations", "EscaleTestSupport", "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleRelease"]),
     tests("EscalePlanTests", ["EscaleTestSupport", "EscaleCore", "EscaleCompose", "EscalePlan"]),
-    tests("EscaleSupervisorTests", ["EscaleTestSupport", "EscaleCore", "EscaleSupervisor"]),
+    tests(
+        "EscaleSupervisorTests",
+        [
+            "EscaleTestSupport", "EscaleCore", "EscaleAPI", "EscaleCompose", "EscaleOCI", "EscaleSystem", "EscaleNetlink",
+            "EscaleImages", "EscaleNetwork", "EscaleGateway", "EscaleEngine", "EscaleSupervisor",
+        ]),
     tests("EscaleRuntimeSpecTests", ["EscaleTestExpectations", "EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleEngine"]),
     tests("EscaleSystemTests", ["EscaleTestSupport", "EscaleCore", "EscaleSystem"]),
     tests("EscaleEngineTests", ["EscaleTestSupport", "EscaleCore", "EscaleOCI", "EscaleSystem", "EscaleEngine"]),

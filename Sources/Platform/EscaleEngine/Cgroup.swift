@@ -62,6 +62,18 @@ struct Cgroup: Sendable {
         }
     }
 
+    /// Whether somebody froze it, by whichever hierarchy does that here; `nil` where none tells.
+    var isFrozen: Bool? { Self.isFrozen(directories) }
+
+    /// By what was asked of the group itself: one above it may be frozen, too, and only there go on again.
+    static func isFrozen(_ directories: [String]) -> Bool? {
+        let states = directories.flatMap { directory in
+            // One hierarchy at most has such a file: v2's, or the freezer's.
+            ["cgroup.freeze", "freezer.self_freezing"].compactMap { try? Files.readText("\(directory)/\($0)") }
+        }
+        return states.isEmpty ? nil : states.contains { $0.hasPrefix("1") }
+    }
+
     /// Kills what is in it until nothing is, for a second at most. Blocks.
     func endProcesses() {
         for _ in 0..<200 {

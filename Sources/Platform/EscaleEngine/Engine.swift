@@ -223,8 +223,43 @@ package struct Engine: Sendable {
     /// Freezes the container's processes where they are. Throws `container.runtime-failed` with the runtime's words.
     package func pause(_ id: ContainerID, name: String) async throws { try await tell("pause", id, name) }
 
-    /// Lets frozen processes go on. Throws `container.runtime-failed` with the runtime's words.
-    package func resume(_ id: ContainerID, name: String) async throws { try await tell("resume", id, name) }
+    /// Lets frozen processes go on; those of one that isn't frozen do already. Throws `container.runtime-failed` with the
+    /// runtime's words.
+    package func resume(_ id: ContainerID, name: String) async throws {
+        if try await blocking({ isFrozen(id) }) == false { return }
+        try await tell("resume", id, name)
+    }
+
+    /// Whether the container's processes are frozen; `nil` where nothing tells, since an OCI runtime other than crun and
+    /// runc may have another way. Blocks.
+    package func isFrozen(_ id: ContainerID) -> Bool? {
+        let runtime = bundle(id).placement.runtime ?? facts.runtime
+        guard let program = runtime.split(separator: "/").last, Self.runtimes.contains(String(program)) else { return nil }
+        return cgroup(id).isFrozen
+    }
+
+    /// Ends what a killed daemon's OCI runtime is still about to do to a container that runs: to freeze it, or to let it go
+    /// on. After that ``isFrozen(_:)`` doesn't change by itself.
+    package func settle(_ id: ContainerID) async throws {
+        let tellers = try await blocking {
+            try Files.list("/proc").compactMap { Int32($0).flatMap(ProcessIdentity.init(pid:)) }.filter { isTelling($0, id) }
+        }
+        for process in tellers {
+            guard let handle = ProcessHandle(process) else { continue }
+            handle.signal(SIGKILL)
+            try await handle.ended()
+        }
+    }
+
+    /// Whether the process is a runtime that pauses the container or lets it go on.
+    private func isTelling(_ process: ProcessIdentity, _ id: ContainerID) -> Bool {
+        // One that has ended has no words.
+        let words = ((try? Files.readText("/proc/\(process.pid)/cmdline")) ?? "").split(separator: "\0").suffix(3).map(String.init)
+        return words.count == 3 && ["pause", "resume"].contains(words[1]) && words[2] == id.rawValue
+    }
+
+    /// Those that freeze a container by its control group.
+    private static let runtimes = ["crun", "runc"]
 
     private func tell(_ verb: String, _ id: ContainerID, _ name: String) async throws {
         let result = try await runtimeCommand([verb, id.rawValue], of: id).run(timeout: patience)
@@ -299,7 +334,7 @@ package struct Engine: Sendable {
         let makers = ((try? Files.list("/proc")) ?? []).compactMap { Int32($0) }.filter { pid in
             guard pid != getpid(), let line = try? Files.readText("/proc/\(pid)/cmdline") else { return false }
             let program = line.prefix { $0 != "\0" }.split(separator: "/").last ?? ""
-            return ["conmon", "crun", "runc"].contains(program) && condition(line)
+            return (runtimes + ["conmon"]).contains(String(program)) && condition(line)
         }
         return makers + makers.flatMap(descendants)
     }

@@ -23,6 +23,10 @@ package protocol ContainerEngine: Sendable {
     func signal(_ processes: ContainerProcesses, _ signal: Int32)
     func pause(_ id: ContainerID, name: String) async throws
     func resume(_ id: ContainerID, name: String) async throws
+    /// Whether the container's processes are frozen; `nil` where nothing tells. Blocks.
+    func isFrozen(_ id: ContainerID) -> Bool?
+    /// Ends what was begun and not ended to freeze the container, or to let it go on.
+    func settle(_ id: ContainerID) async throws
     func attachDirectory(of id: ContainerID) -> String
     func usage(of id: ContainerID, pid: Int32) -> ContainerUsage
     func processes(of id: ContainerID) -> [ContainerProcess]

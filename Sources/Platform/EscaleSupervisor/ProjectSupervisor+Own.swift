@@ -105,8 +105,7 @@ extension ProjectSupervisor {
             platform.engine.signal(processes, try Signals.number(request.signal ?? "KILL"))
         case .pause:
             guard container.processes != nil else { throw EscaleError.containerNotRunning(container.name) }
-            try await platform.engine.pause(id, name: container.name)
-            try update(id) { $0.isPaused = true }
+            try await freeze(id)
         case .unpause: if container.isPaused == true { try await resume(id) }
         case .remove:
             guard container.processes == nil || request.stopsFirst else { throw Self.stillRuns(container) }

@@ -185,14 +185,9 @@ extension ProjectSupervisor {
         _ touched: [ContainerRecord], _ observer: @escaping @Sendable (ProgressEvent) -> Void
     ) async throws {
         for container in touched.sorted(by: { $0.replica < $1.replica })
-        where container.processes != nil && container.isPaused != true {
+        where containers[container.id]?.processes != nil && containers[container.id]?.isPaused != true {
             observer(ProgressEvent(title(container.replica), .working, "Pausing", at: .now))
-            try await platform.engine.pause(container.id, name: container.name)
-            try update(container.id) { container in
-                container.isPaused = true
-                container.readySince = nil
-            }
-            platform.events.record("container.paused", container.name, of: name)
+            try await freeze(container.id)
             observer(ProgressEvent(title(container.replica), .done, "Paused", at: .now))
         }
         try await publish()
@@ -202,7 +197,7 @@ extension ProjectSupervisor {
         _ touched: [ContainerRecord], _ observer: @escaping @Sendable (ProgressEvent) -> Void
     ) async throws {
         let paused = touched.filter { $0.isPaused == true }.sorted { $0.replica < $1.replica }
-        for container in paused {
+        for container in paused where containers[container.id]?.isPaused == true {
             observer(ProgressEvent(title(container.replica), .working, "Unpausing", at: .now))
             try await resume(container.id)
             observer(ProgressEvent(title(container.replica), .done, "Unpaused", at: .now))
@@ -217,15 +212,61 @@ extension ProjectSupervisor {
         try await unpause(containers.values.filter { services.contains($0.replica.service) }, observer)
     }
 
+    /// Freezes a container's processes where they are.
+    func freeze(_ id: ContainerID) async throws {
+        try await setPaused(id, true) { try await platform.engine.pause(id, name: $0) }
+    }
+
     /// Lets a paused container's processes go on.
     func resume(_ id: ContainerID) async throws {
+        try await setPaused(id, false) { try await platform.engine.resume(id, name: $0) }
+    }
+
+    /// Written down first: what can't be written is not done. Where it then comes to nothing, or the daemon is killed,
+    /// the kernel knows how it is.
+    private func setPaused(
+        _ id: ContainerID, _ isPaused: Bool, by change: (_ name: String) async throws -> Void
+    ) async throws {
         guard let container = containers[id] else { return }
-        try await platform.engine.resume(id, name: container.name)
-        try update(id) { container in
-            container.isPaused = nil
-            container.readySince = container.isReady ? now : nil
+        try record(id, isPaused: isPaused)
+        do { try await change(container.name) } catch {
+            // Where that can't be written either, the next command or the next daemon puts it right.
+            try? await recordFreezer(of: id, unknown: !isPaused)
+            throw error
         }
-        platform.events.record("container.unpaused", container.name, of: name)
+        platform.events.record(isPaused ? "container.paused" : "container.unpaused", container.name, of: name)
+    }
+
+    /// Records of a running container what the kernel says: somebody else may have frozen it or let it go on, or a daemon
+    /// was killed while it did.
+    func adoptPause(of id: ContainerID) async throws {
+        let engine = platform.engine
+        guard let container = containers[id], let isFrozen = try await blocking({ engine.isFrozen(id) }),
+            isFrozen != (container.isPaused == true)
+        else { return }
+        // What was begun may be under way still.
+        try await engine.settle(id)
+        try await recordFreezer(of: id, unknown: isFrozen)
+        guard let found = containers[id], found.isPaused != container.isPaused, found.processes != nil else { return }
+        platform.events.record(
+            found.isPaused == true ? "container.paused" : "container.unpaused", found.name, of: name, ["reason": "found so"])
+    }
+
+    /// - Parameter unknown: how it is where nothing tells.
+    private func recordFreezer(of id: ContainerID, unknown: Bool) async throws {
+        let engine = platform.engine
+        let isFrozen = try await blocking { engine.isFrozen(id) } ?? unknown
+        guard let container = containers[id], isFrozen != (container.isPaused == true) else { return }
+        try record(id, isPaused: isFrozen)
+    }
+
+    /// What has ended meanwhile isn't paused any more.
+    private func record(_ id: ContainerID, isPaused: Bool) throws {
+        guard containers[id]?.processes != nil else { return }
+        try update(id) { container in
+            container.isPaused = isPaused ? true : nil
+            container.readySince = container.isReady ? container.readySince ?? now : nil
+        }
     }
 
     // MARK: Remove

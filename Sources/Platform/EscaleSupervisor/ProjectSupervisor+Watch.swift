@@ -60,6 +60,7 @@ extension ProjectSupervisor {
                     try await removeIfFinished(container.id)
                     continue
                 }
+                try await adoptPause(of: container.id)
                 if exits[container.id] == nil { watch(container.id) }
                 if container.drainingSince != nil { watchDrains() }
             case .starting:

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 from bed import BINARIES, Failure, expect, one_line, processes_of
 from table import Area
@@ -238,6 +239,39 @@ def _(bench):
         same("states", states(project), {**ALL_RUN, "api-1": "paused"})
         project.up()
         same("after up", states(project), ALL_RUN)
+
+
+def set_frozen(project, name, frozen):
+    """Freezes a container past the daemon, or lets it go on, as a pause that was cut short leaves it."""
+    pid = states(project, "pid")[name]
+    kill_daemon(project)
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "freezer":
+            Path(f"/sys/fs/cgroup/freezer{path}/freezer.state").write_text("FROZEN" if frozen else "THAWED")
+            return
+    Path(f"/sys/fs/cgroup{path}/cgroup.freeze").write_text("1" if frozen else "0")
+
+
+@area.scenario("a daemon believes the kernel: what was frozen before it began is paused, and what goes on is not")
+def _(bench):
+    with bench.project("v-frozen", SHOP) as project:
+        project.up()
+        set_frozen(project, "api-1", True)
+        same("frozen", states(project), {**ALL_RUN, "api-1": "paused"})
+        project.escale("unpause", "api")
+        same("after unpause", states(project), ALL_RUN)
+        same("a command in it", project.escale("exec", "-T", "api", "echo", "awake").stdout.strip(), "awake")
+        set_frozen(project, "api-1", True)
+        project.up()
+        same("after up", states(project), ALL_RUN)
+        set_frozen(project, "api-1", True)
+        project.escale("stop", "api")
+        same("after stop", states(project), {**ALL_RUN, "api-1": "exited"})
+        project.up()
+        project.escale("pause", "api")
+        set_frozen(project, "api-1", False)
+        same("let go on", states(project), ALL_RUN)
 
 
 @area.scenario("rm removes what is stopped, and asks first")

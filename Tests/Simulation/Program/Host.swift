@@ -112,6 +112,14 @@ final class Host: @unchecked Sendable {
         containers[id]?.waiting.append(resume)
     }
 
+    /// Somebody freezes containers, or lets them go on, without asking anybody.
+    func meddle() {
+        for container in running where random.chance(30) {
+            containers[container.id]?.isPaused.toggle()
+            note("somebody \(container.isPaused ? "unfreezes" : "freezes") \(container.title)")
+        }
+    }
+
     /// What `crun delete --force` does.
     func release(_ id: ContainerID) {
         guard let container = containers[id] else { return }
@@ -188,6 +196,8 @@ struct SimulatedContainer {
     var startedAt: Int64 = 0
     /// Changes when whoever makes it is killed: what they had begun comes to nothing.
     var makers = 0
+    /// The same of whoever freezes it or lets it go on.
+    var tellers = 0
     var waiting: [() -> Void] = []
 
     var isRunning: Bool { phase == .running }

@@ -35,6 +35,9 @@ struct Rest {
     private func checkAgreement(_ answer: Answer) throws {
         let running = Set(answer.containers.filter { $0.state == .running }.map(\.id))
         try demand(running == Set(host.running.map(\.id)), "the daemon thinks that \(running.map(host.title)) runs, and \(host.running.map(\.title)) does")
+        let paused = Set(answer.containers.filter { $0.state == .paused }.map(\.id))
+        let frozen = Set(host.running.filter(\.isPaused).map(\.id))
+        try demand(paused == frozen, "the daemon thinks that \(paused.map(host.title)) is paused, and \(frozen.map(host.title)) is")
         let half = host.containers.values.filter { $0.phase == .created }.map(\.title)
         try demand(half.isEmpty, "\(half) is half made")
         let known = Set(answer.containers.map(\.id))

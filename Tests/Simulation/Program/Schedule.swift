@@ -118,6 +118,7 @@ final class Schedule: @unchecked Sendable {
         let pause = random.time(0...(random.chance(50) ? 50 : 20_000))
         let limit = time.uptime + pause.nanoseconds
         while time.step(until: limit) {}
+        if host.trouble(5) { host.meddle() }
         try begin()
     }
 

@@ -128,14 +128,31 @@ struct SimulatedEngine: ContainerEngine {
     }
 
     func pause(_ id: ContainerID, name: String) async throws {
-        try await daemon.call(within: 1...30) { [host] in
-            guard host.containers[id]?.isRunning == true else { throw Self.failed(name, "it does not run") }
-            host.containers[id]?.isPaused = true
-        }
+        try await tell(id, name) { $0.isPaused = true }
     }
 
     func resume(_ id: ContainerID, name: String) async throws {
-        try await daemon.call(within: 1...30) { [host] in host.containers[id]?.isPaused = false }
+        try await tell(id, name) { $0.isPaused = false }
+    }
+
+    /// What the OCI runtime does to a container that runs, also when the daemon is killed meanwhile.
+    private func tell(_ id: ContainerID, _ name: String, _ change: @escaping @Sendable (inout SimulatedContainer) -> Void) async throws {
+        let tellers = host.containers[id]?.tellers
+        let fails = host.trouble(2)
+        try await daemon.call(within: 1...30) { [host] in
+            guard var container = host.containers[id], container.isRunning else { throw Self.failed(name, "it does not run") }
+            guard container.tellers == tellers else { throw Self.failed(name, "the runtime was killed") }
+            if fails && !host.isBenign { throw Self.failed(name, "the runtime refuses") }
+            change(&container)
+            host.containers[id] = container
+            host.note("\(container.title) is \(container.isPaused ? "frozen" : "no longer frozen")")
+        }
+    }
+
+    func isFrozen(_ id: ContainerID) -> Bool? { host.containers[id]?.isPaused }
+
+    func settle(_ id: ContainerID) async throws {
+        try await daemon.call(within: 0...5) { [host] in host.containers[id]?.tellers += 1 }
     }
 
     func attachDirectory(of id: ContainerID) -> String { "/dev/null" }
