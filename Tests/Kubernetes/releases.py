@@ -319,6 +319,31 @@ def overtaken(app):
     app.is_home()
 
 
+def withdrawn(app):
+    """The former file is applied while the release of another one waits, and once while the other's `apply` was killed at its end."""
+    app.write("two", release={"strategy": "blue-green", "promote": "manual", "keep": "0s"})
+    with app.callers() as callers:
+        app.apply()
+        app.write("one")
+        app.apply()
+        wait_until("the first version alone", lambda: app.deployments() == {"web": 4}, 60)
+    nothing_lost(callers)
+    expect(set(callers.answers) == {"one"}, f"answers are {callers.answers}")
+    app.is_home()
+    with app.callers() as callers:
+        app.write("two")
+        release = app.start("apply", "--publish", "nodeport")
+        wait_until("version two", lambda: callers.has("two"), 60)
+        wait_until("its second Deployment to be the only one", lambda: app.deployments().get("web", 4) < 4, 60)
+        release.kill()
+        release.communicate()
+        app.write("one")
+        app.apply()
+        wait_until("version one", lambda: callers.has("one"), 60)
+    nothing_lost(callers)
+    app.is_home()
+
+
 def killed(app):
     """`apply` is killed at any moment, again and again; the next one goes on, and nobody notices."""
     generator = random.Random(8)
@@ -352,7 +377,7 @@ def mended(app):
 
 
 CASES = [blue_green, by_hand, aborted, back_while_warm, canary, pods_die, it_dies, it_never_comes, judged_by_probes, judged_by_a_command,
-         overtaken, killed, mended]
+         overtaken, withdrawn, killed, mended]
 
 
 def run_case(cluster, case):

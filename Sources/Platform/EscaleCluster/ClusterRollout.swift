@@ -46,7 +46,7 @@ package struct ClusterRollout: Sendable {
         report: @escaping Report
     ) async throws -> Outcome {
         let placed = try await project.placed(objects)
-        let live = try await project.live(placed)
+        var live = try await project.live(placed)
         var outcome = Outcome()
         var records = try await ledger.records()
         var warm: ReleaseLedger.Record?
@@ -57,24 +57,25 @@ package struct ClusterRollout: Sendable {
             }
             warm = try await makeRoom(for: objects, open, records, report)
             records = try await ledger.records()
+            live = try await project.live(placed)
         }
         let base = warm ?? records.last(where: \.isGood)
-        let plan = try await ReleasePlanner(project, live: live, base: base, warm: warm)
-            .plan(placed, number: (records.last?.number ?? 0) + 1, trigger: trigger, isRollback: isRollback)
-        guard let progress = plan.progress else {
+        let number = nextNumber(after: records)
+        let planner = ReleasePlanner(project, live: live, base: base, warm: warm)
+        guard let progress = try await planner.plan(placed, number: number, trigger: trigger, isRollback: isRollback) else {
             try await applyShared(placed, live, except: [], &outcome, report)
             try await applyWorkloads(placed, live, besides: [], &outcome, report)
             try await removeLeftovers(besides: placed.map(\.object) + others, &outcome, report)
             if waits { try await waitUntilReady(placed.filter { $0.object.plan != nil }, report) }
             if outcome.changes > 0 || records.last?.isGood != true {
-                outcome.release = progress(after: records)
-                try await ledger.save(try ledger.draft(progress(after: records), objects, state: ReleaseLedger.Record.succeeded))
+                outcome.release = number
+                try await ledger.save(try ledger.draft(number, objects, state: ReleaseLedger.Record.succeeded))
                 try await ledger.prune(keeping: kept)
             }
             return outcome
         }
         try await applyShared(placed, live, except: Set(progress.parts.filter { $0.value.places != nil }.map(\.key)), &outcome, report)
-        let record = try await ledger.save(try ledger.draft(progress.release.number, objects, state: "running", progress))
+        let record = try await ledger.save(try ledger.draft(number, objects, state: "running", progress))
         if var warm {
             // Its two versions are this one's by now.
             warm.state = ReleaseLedger.Record.succeeded
@@ -84,7 +85,7 @@ package struct ClusterRollout: Sendable {
         return try await finish(record, records, objects, keeping: others, outcome, report)
     }
 
-    private func progress(after records: [ReleaseLedger.Record]) -> Int { (records.last?.number ?? 0) + 1 }
+    private func nextNumber(after records: [ReleaseLedger.Record]) -> Int { (records.last?.number ?? 0) + 1 }
 
     private func shifting(_ record: ReleaseLedger.Record) -> Set<ServiceName> {
         Set((record.progress?.parts ?? [:]).filter { $0.value.places != nil }.map(\.key))
@@ -103,7 +104,7 @@ package struct ClusterRollout: Sendable {
         let subject = "Release \(open.number)"
         guard !shifting(open).isEmpty else {
             // Workloads that exchange their pods themselves go on to the next version from wherever they are.
-            progress.release.supersede(by: self.progress(after: records), now: .now)
+            progress.release.supersede(by: nextNumber(after: records), now: .now)
             record.progress = progress
             record.state = ReleaseLedger.Record.superseded
             try await ledger.save(record)

@@ -13,11 +13,6 @@ struct ReleasePlanner {
     /// A release whose former version is still there, and is what is wanted again.
     private let warm: ReleaseLedger.Record?
 
-    struct Plan {
-        /// `nil` where no workload has a new version.
-        var progress: ReleaseProgress?
-    }
-
     /// - Parameter live: what is there, by the objects' descriptions.
     init(_ project: ClusterProject, live: [String: YAMLValue], base: ReleaseLedger.Record?, warm: ReleaseLedger.Record?) {
         self.project = project
@@ -26,7 +21,8 @@ struct ReleasePlanner {
         self.warm = warm
     }
 
-    func plan(_ placed: [ClusterProject.Placed], number: Int, trigger: String, isRollback: Bool) async throws -> Plan {
+    /// The release that makes of what is there what is wanted; `nil` where no workload has a new version.
+    func plan(_ placed: [ClusterProject.Placed], number: Int, trigger: String, isRollback: Bool) async throws -> ReleaseProgress? {
         let workloads = placed.filter { $0.object.plan != nil }
         let isFresh = !workloads.contains { live["\($0.object)"] != nil }
         var changed: [(item: ClusterProject.Placed, plan: WorkloadPlan)] = []
@@ -34,7 +30,7 @@ struct ReleasePlanner {
             guard let plan = item.object.plan, try await hasNewVersion(item) else { continue }
             changed.append((item, plan))
         }
-        guard !changed.isEmpty else { return Plan() }
+        guard !changed.isEmpty else { return nil }
         let now = Timestamp.now
         var parts: [ServiceName: ReleaseProgress.Part] = [:]
         let names = Set(changed.map(\.plan.service))
@@ -47,7 +43,7 @@ struct ReleasePlanner {
         }
         let release = Release(
             number: number, trigger: trigger, changes: changes, hasPredecessor: !isFresh, isRollback: isRollback, now: now)
-        return Plan(progress: ReleaseProgress(release: release, base: base?.number, parts: parts))
+        return ReleaseProgress(release: release, base: base?.number, parts: parts)
     }
 
     /// Whether its pods would be others than those that are there. A Job that isn't over is released too.
@@ -70,7 +66,6 @@ struct ReleasePlanner {
     ) -> (ReleaseProgress.Part, Change) {
         let name = "\(item.object)"
         let old = base?.number ?? 0
-        let isChecked = true
         let replicas = Int(live[name]?.value(at: "spec", "replicas")?.intValue ?? 0)
         let counts = item.object.content.first { $0.key == "spec" }?.value["replicas"] != nil
         let wanted = counts ? plan.replicas : replicas
@@ -81,7 +76,7 @@ struct ReleasePlanner {
             let change = Change(
                 plan.service, plan.terms.ofWorkload, kind: kind, after: after, old: isThere ? old : nil, oldSlots: isThere ? 1 : 0, new: number,
                 newSlots: 1, standing: isThere ? [Instance(generation: old, slot: 1)] : [], ready: isThere ? [Instance(generation: old, slot: 1)] : [],
-                isChecked: isChecked, beginsAt: kind == .oneShot ? nil : beginsAt)
+                isChecked: true, beginsAt: kind == .oneShot ? nil : beginsAt)
             return (.init(workload: name, places: nil), change)
         }
         let warmPlaces = places(of: item)
@@ -90,7 +85,7 @@ struct ReleasePlanner {
         if warmPlaces != nil { instances.formUnion((1...wanted).map { Instance(generation: number, slot: $0) }) }
         let change = Change(
             plan.service, plan.terms, kind: plan.terms.settings.strategy == .canary ? .canary : .blueGreen, after: after, old: old,
-            oldSlots: oldReplicas, new: number, newSlots: wanted, standing: instances, ready: instances, isChecked: isChecked)
+            oldSlots: oldReplicas, new: number, newSlots: wanted, standing: instances, ready: instances, isChecked: true)
         let second = ReleaseProgress.Places(old: item.object.name, new: "\(item.object.name.prefix(54))-next")
         return (.init(workload: name, places: warmPlaces ?? second), change)
     }
