@@ -832,7 +832,7 @@ services:
 
 @area.scenario("two commands on one project: the second waits, says for whom, and can be interrupted")
 def _(bench):
-    slow = """services: {web: {image: base:1, command: "sh -c 'trap \\"echo asked\\" TERM; echo began; while :; do sleep 0.2; done'", stop_grace_period: 6s}}"""
+    slow = """services: {web: {image: base:1, command: "sh -c 'trap \\"echo asked\\" TERM; echo began; while :; do sleep 0.2; done'", stop_grace_period: 15s}}"""
     with bench.project("v-two", slow) as project:
         project.up()
         eventually("it began", lambda: "began" in project.logs("web"), True)
@@ -848,11 +848,11 @@ def _(bench):
         second = begin("up", "-d")
         said = second.stdout.readline()
         second.send_signal(signal.SIGINT)
-        second.communicate(timeout=10)
+        second.communicate(timeout=30)
         same("exit code of the interrupted one", second.returncode, 130)
         expect(re.search(rf"Waiting \(for `escale stop` of process {first.pid}", said), f"it says {said!r}")
         third = project.up()
-        first.communicate(timeout=20)
+        first.communicate(timeout=60)
         same("exit code of stop", first.returncode, 0)
         same("state", states(project), {"web-1": "running"})
         says(third, "Waiting", "Ready")
@@ -861,11 +861,12 @@ def _(bench):
 @area.scenario("a runtime that hangs is ended, said, and leaves nothing")
 def _(bench):
     with bench.project("v-hangs", "services: {}") as project:
-        project.write("hangs", "#!/bin/sh\ncase \"$*\" in *create*) sleep 86399;; esac\nexec /usr/bin/crun \"$@\"\n", mode=0o755)
+        for_long = f"sleep {1_000_000 + os.getpid()}"  # nobody else's
+        project.write("hangs", f"#!/bin/sh\ncase \"$*\" in *create*) {for_long};; esac\nexec /usr/bin/crun \"$@\"\n", mode=0o755)
         project.write("compose.yaml", f"services: {{web: {{image: base:1, command: sleep 9999, runtime: {project.directory}/hangs}}}}")
         said = project.escale("up", "-d", check=False, timeout=60)
         says(said, "the OCI runtime did nothing for 30s", "escale system logs")
-        same("its processes", subprocess.run(["pgrep", "-f", "sleep 86399"], stdout=subprocess.PIPE, text=True).stdout, "")
+        eventually("its processes", lambda: subprocess.run(["pgrep", "-f", for_long], stdout=subprocess.PIPE, text=True).stdout, "")
 
 
 @area.scenario("a project that can't be taken up keeps nobody from it, is shown with the reason, and is tried again")
