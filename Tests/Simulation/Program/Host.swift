@@ -15,6 +15,9 @@ final class Host: @unchecked Sendable {
     var random: Seeded
     /// From some time on nothing goes wrong any more.
     var isBenign = false
+    /// A little before that, nothing ends by itself any more: an end that the daemon hears of after the last command counts as
+    /// one after it.
+    var isCalm = false
     var containers: [ContainerID: SimulatedContainer] = [:]
     var volumes: Set<VolumeName> = []
     var network: NetworkState?
@@ -83,7 +86,7 @@ final class Host: @unchecked Sendable {
     private func crash(_ own: ContainerProcesses, of id: ContainerID, after delay: Duration) {
         let code = random.one(of: [1, 2, 137, 139] as [Int32])
         time.after(delay) { [self] in
-            guard !isBenign else { return }
+            guard !isCalm else { return }
             end(own, of: id, code: code)
         }
     }

@@ -212,6 +212,7 @@ final class Schedule: @unchecked Sendable {
     private func makePeace() throws {
         host.note("peace")
         for ticket in tickets where ticket.outcome == nil { ticket.task?.cancel() }
+        host.isCalm = true
         // What ended before is known by then: it ended before the last command, not after it.
         try go(for: .milliseconds(100))
         host.isBenign = true

@@ -124,7 +124,9 @@ struct SimulatedEngine: ContainerEngine {
         guard daemon.isAlive, let container = host.containers.values.first(where: { $0.processes == processes }) else { return }
         host.note("signal \(signal) to \(container.title)")
         guard container.isRunning, signal == 9 || host.isBenign || container.nature != .stubborn else { return }
-        host.end(processes, of: container.id, after: host.random.time(0...300), code: 128 + signal)
+        host.time.after(host.random.time(0...300)) { [host] in
+            if !host.isCalm { host.end(processes, of: container.id, code: 128 + signal) }
+        }
     }
 
     func pause(_ id: ContainerID, name: String) async throws {
