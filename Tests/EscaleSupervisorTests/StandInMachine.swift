@@ -11,7 +11,7 @@ import EscaleSystem
 import EscaleTestSupport
 import Synchronization
 
-/// A machine on which containers only count as running: enough for what commands write down of them.
+/// A machine on which containers only count as running: enough for what commands make of them, and write down.
 final class StandInMachine: Sendable {
     struct State {
         var running: Set<ContainerID> = []
@@ -24,6 +24,12 @@ final class StandInMachine: Sendable {
         /// What a former daemon's runtime will still do, unless it is ended.
         var late: (@Sendable (inout State) -> Void)?
         var processes: Int32 = 100
+        var owners: [Int32: ContainerID] = [:]
+        /// How often a container was to be started; those whose start fails, by name, and how often it still does.
+        var starts = 0
+        var failures: [String: Int] = [:]
+        /// Whether nobody's start comes to an end.
+        var isSlow = false
     }
 
     let state = Mutex(State())
@@ -82,20 +88,35 @@ private struct StandInEngine: ContainerEngine {
     func create(_ blueprint: ContainerBlueprint, files: [String: String]) async throws -> ContainerProcesses {
         let pid = machine.state.withLock { state in
             state.processes += 2
+            state.owners[state.processes] = blueprint.spec.id
             return state.processes
         }
         return ContainerProcesses(
             container: ProcessIdentity(pid: pid, startTicks: 1), conmon: ProcessIdentity(pid: pid + 1, startTicks: 1))
     }
 
-    func start(_ id: ContainerID, name: String) async throws { machine.state.withLock { _ = $0.running.insert(id) } }
-
-    func exit(of blueprint: ContainerBlueprint, _ processes: ContainerProcesses) async throws -> ContainerExit {
-        try await Task.sleep(for: .seconds(3600))
-        return ContainerExit(code: 0, outOfMemory: false, unseen: false)
+    func start(_ id: ContainerID, name: String) async throws {
+        machine.state.withLock { $0.starts += 1 }
+        while machine.state.withLock(\.isSlow) { try await Task.sleep(for: .milliseconds(5)) }
+        try machine.state.withLock { state in
+            if let failures = state.failures[name], failures > 0 {
+                state.failures[name] = failures - 1
+                throw EscaleError(.init("container.start-failed"), "\(name) can't be started")
+            }
+            state.running.insert(id)
+        }
     }
 
-    func stop(_ processes: ContainerProcesses, signal: Int32, grace: Duration) async throws {}
+    func exit(of blueprint: ContainerBlueprint, _ processes: ContainerProcesses) async throws -> ContainerExit {
+        while machine.state.withLock({ $0.running.contains(blueprint.spec.id) }) { try await Task.sleep(for: .milliseconds(20)) }
+        return ContainerExit(code: 143, outOfMemory: false, unseen: false)
+    }
+
+    func stop(_ processes: ContainerProcesses, signal: Int32, grace: Duration) async throws {
+        machine.state.withLock { state in
+            if let id = state.owners[processes.container.pid] { state.running.remove(id) }
+        }
+    }
     func signal(_ processes: ContainerProcesses, _ signal: Int32) {}
 
     func pause(_ id: ContainerID, name: String) async throws { try machine.tell { _ = $0.frozen.insert(id) } }

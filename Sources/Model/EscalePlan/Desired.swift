@@ -47,7 +47,7 @@ package struct DesiredProject: Codable, Hashable, Sendable {
     func isElsewhere(_ name: ServiceName) -> Bool { elsewhere?.contains(name) == true }
 
     /// When the user last asked for the service.
-    func requestTime(of service: DesiredService) -> Timestamp { service.requestedAt ?? requestedAt }
+    package func requestTime(of service: DesiredService) -> Timestamp { service.requestedAt ?? requestedAt }
 }
 
 /// What a service shall be.

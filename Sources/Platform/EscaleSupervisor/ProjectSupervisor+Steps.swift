@@ -127,6 +127,7 @@ extension ProjectSupervisor {
         let seen = generations(seenBy: service)
         emit(subject, .working, "Starting", reason: reason == .ready ? nil : reason.description)
         let hasRun = container.startedAt != nil
+        let begun = now
         try update(id) { $0.phase = .starting }
         do {
             let processes = try await launch(container, hasRun: hasRun)
@@ -150,7 +151,7 @@ extension ProjectSupervisor {
                 if case .ended = reason { container.restarts += 1 } else { container.failures = 0 }
             }
         } catch {
-            try await startFailed(id, hasRun: hasRun, error: EscaleError(wrapping: error))
+            try await startFailed(id, begun: begun, hasRun: hasRun, error: EscaleError(wrapping: error))
             return
         }
         watch(id)
@@ -181,7 +182,7 @@ extension ProjectSupervisor {
     }
 
     /// A container that never ran keeps its command waiting for better; one that did follows its restart policy.
-    private func startFailed(_ id: ContainerID, hasRun: Bool, error: EscaleError) async throws {
+    private func startFailed(_ id: ContainerID, begun: Timestamp, hasRun: Bool, error: EscaleError) async throws {
         try await platform.engine.discardProcesses(id)
         let updated = try update(id) { container in
             container.reason = error.message
@@ -190,7 +191,10 @@ extension ProjectSupervisor {
                 return
             }
             container.phase = .exited(code: 127)
-            container.finishedAt = now
+            // Who has asked for it meanwhile gets a start of their own.
+            let service = record?.desired.service(container.replica.service)
+            let isAskedFor = service.flatMap { record?.desired.requestTime(of: $0) }.map { $0 > begun } ?? false
+            container.finishedAt = isAskedFor ? begun : now
             container.failures += 1
         }
         guard let updated else { return }

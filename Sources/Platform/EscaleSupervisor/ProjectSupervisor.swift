@@ -173,15 +173,16 @@ actor ProjectSupervisor {
     }
 
     /// What keeps the command from getting there: not what was begun for a former one and is no longer to be done. What
-    /// fails within a release that has something to go back to is for the release to judge.
+    /// fails of a release that has something to go back to is for the release to judge; it doesn't look at other services.
     private var blockade: EscaleError? {
         guard !blocked.isEmpty else { return nil }
-        let isJudged = release.map { $0.isProtected && $0.release.isLive } ?? false
+        let judge = release.flatMap { $0.isProtected && $0.release.isLive ? $0.release : nil }
+        let judged = Set(judge?.changes.map(\.service) ?? [])
         let steps = Dictionary(plannedSteps.map { ($0.subject, $0) }, uniquingKeysWith: { first, _ in first })
         return blocked.filter { subject, block in
             guard block.command == command || steps[subject]?.makes == block.whileMaking else { return false }
-            guard isJudged, case .replica = subject else { return true }
-            return false
+            guard case .replica(let replica) = subject else { return true }
+            return !judged.contains(replica.service)
         }.sorted { "\($0.key)" < "\($1.key)" }.first?.value.error
     }
 
@@ -249,6 +250,8 @@ actor ProjectSupervisor {
     /// Remembers that the step failed. What makes something is tried again by the next command; what takes something away
     /// is tried again by itself, since nobody may be left to ask for it.
     private func block(_ step: Step, _ error: EscaleError, _ command: Int) {
+        // The next command has come meanwhile.
+        if step.makes && command != self.command { return }
         let former = blocked[step.subject].flatMap { $0.whileMaking == step.makes ? $0 : nil }
         let failures = (former?.failures ?? 0) + 1
         let pause = Duration.seconds(min(60, 1 << min(failures - 1, 6)))

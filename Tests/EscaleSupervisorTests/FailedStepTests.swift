@@ -1,0 +1,73 @@
+import EscaleAPI
+import EscaleCompose
+import EscaleCore
+import EscaleSupervisor
+import EscaleTestSupport
+import Synchronization
+import Testing
+
+/// What a command hears of a step that fails.
+@Suite(.timeLimit(.minutes(2))) struct FailedStepTests {
+    private let machine: StandInMachine
+    private let daemon: Supervisor
+
+    init() async throws {
+        machine = try await StandInMachine()
+        daemon = try await machine.daemon()
+    }
+
+    private func up(_ project: Project) async throws { _ = try await daemon.up(UpRequest(project: project)) { _ in } }
+
+    private func running() async -> [String] {
+        await daemon.containers(of: machine.project.name).filter { $0.state == .running }.map(\.name).sorted()
+    }
+
+    @Test("a start that was begun before a command and fails during it is tried again for it", arguments: [false, true])
+    func hasATryOfItsOwn(hasRun: Bool) async throws {
+        if hasRun {
+            try await up(machine.project)
+            _ = try await daemon.perform(machine.project.name, ServicesRequest(.stop)) { _ in }
+        }
+        let before = machine.state.withLock { state in
+            state.isSlow = true
+            state.failures = ["shop-web-1": 1]
+            return state.starts
+        }
+        let first = Task { [machine] in try await up(machine.project) }
+        while machine.state.withLock(\.starts) == before { try await Task.sleep(for: .milliseconds(5)) }
+        first.cancel()
+        await #expect(throws: (any Error).self) { try await first.value }
+        let second = Task { [machine] in try await up(machine.project) }
+        // By then it waits.
+        try await Task.sleep(for: .milliseconds(200))
+        machine.state.withLock { $0.isSlow = false }
+        try await second.value
+        #expect(await running() == ["shop-web-1"])
+        #expect(machine.state.withLock(\.starts) == before + 2)
+    }
+
+    @Test("a step that was begun for the command itself ends it") func endsItsOwn() async throws {
+        machine.state.withLock { $0.failures = ["shop-web-1": 1] }
+        let error = await #expect(throws: EscaleError.self) { try await up(machine.project) }
+        #expect(error?.message == "shop-web-1 can't be started")
+        try await up(machine.project)
+        #expect(await running() == ["shop-web-1"])
+    }
+
+    @Test("what fails of a service that the release doesn't change ends the command") func isNobodyElsesMatter() async throws {
+        var project = machine.project
+        var other = project.services[0]
+        other.name = ServiceName(rawValue: "db")
+        project.services.insert(other, at: 0)
+        try await up(project)
+        // As long as the first release goes on the next one is about all that it is about.
+        while try await daemon.releases(of: project.name).first?.state != .succeeded { try await Task.sleep(for: .milliseconds(20)) }
+        machine.state.withLock { $0.failures = ["shop-db-2": 1] }
+        project.services[0].replicas = 2
+        project.services[1].environment["VERSION"] = "2"
+        let error = await #expect(throws: EscaleError.self) { try await up(project) }
+        #expect(error?.message == "shop-db-2 can't be started")
+        try await up(project)
+        #expect(await running() == ["shop-db-1", "shop-db-2", "shop-web-1"])
+    }
+}
