@@ -153,10 +153,13 @@ def main():
         works += [lambda number=number, row=row: run.one(row, lambda: take_error(run, number, row))
                   for number, row in enumerate(rows) if isinstance(row, table.ErrorRow)]
         works += [lambda row=row: run.one(row, lambda: row.work(bench))
-                  for row in rows if isinstance(row, table.Scenario)]
+                  for row in rows if isinstance(row, table.Scenario) and not row.alone]
         with ThreadPoolExecutor(options.jobs) as pool:
             for one in [pool.submit(work) for work in works]:
                 one.result()
+        for row in rows:
+            if isinstance(row, table.Scenario) and row.alone:
+                run.one(row, lambda row=row: row.work(bench))
     if run.failures:
         print(f"{len(run.failures)} of {len(rows)} rows FAILED:", *sorted(run.failures), sep="\n  ")
     counts = ", ".join(f"{area} {sum(run.counts[area])}" for area in AREAS if area in run.counts)

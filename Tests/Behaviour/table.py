@@ -63,6 +63,8 @@ class ErrorRow(ServiceRow):
 class Scenario(Row):
     """Something that takes more than one service that is up: a function that gets the Bench and raises Failure."""
     work: object = None
+    #: whether no other row runs meanwhile, since it kills the daemon of all
+    alone: bool = False
 
 
 class Area:
@@ -81,10 +83,10 @@ class Area:
         """A service that `config` warns of."""
         ROWS.append(ErrorRow(self.name, name, service, words=words, warns=True, **more))
 
-    def scenario(self, name):
-        """Decorates a function of the Bench: a row with projects and steps of its own."""
+    def scenario(self, name, alone=False):
+        """Decorates a function of the Bench: a row with projects and steps of its own; `alone` for one that kills the daemon."""
         def add(work):
-            ROWS.append(Scenario(self.name, name, work))
+            ROWS.append(Scenario(self.name, name, work, alone))
             return work
         return add
 

@@ -107,7 +107,7 @@ def _(bench):
             project.escale("release", "ls", "--format", "json").stdout)], ["succeeded"])
 
 
-@area.scenario("stop SERVICE stops that one, and it stays stopped when the daemon is killed")
+@area.scenario("stop SERVICE stops that one, and it stays stopped when the daemon is killed", alone=True)
 def _(bench):
     with bench.project("v-stop", SHOP.replace("image:", "restart: always\n    image:")) as project:
         project.up()
@@ -230,7 +230,7 @@ def _(bench):
         same("after stop", states(project), {**ALL_RUN, "web-1": "exited", "web-2": "exited"})
 
 
-@area.scenario("a paused container stays paused when the daemon is killed, and up lets it go on")
+@area.scenario("a paused container stays paused when the daemon is killed, and up lets it go on", alone=True)
 def _(bench):
     with bench.project("v-pause-daemon", SHOP) as project:
         project.up()
@@ -253,7 +253,7 @@ def set_frozen(project, name, frozen):
     Path(f"/sys/fs/cgroup{path}/cgroup.freeze").write_text("1" if frozen else "0")
 
 
-@area.scenario("a daemon believes the kernel: what was frozen before it began is paused, and what goes on is not")
+@area.scenario("a daemon believes the kernel: what was frozen before it began is paused, and what goes on is not", alone=True)
 def _(bench):
     with bench.project("v-frozen", SHOP) as project:
         project.up()
@@ -334,7 +334,7 @@ def _(bench):
         same("states", states(project), {"web-1": "running", "web-2": "running"})
 
 
-@area.scenario("up --no-recreate leaves containers as they are; the next up does not")
+@area.scenario("up --no-recreate leaves containers as they are; the next up does not", alone=True)
 def _(bench):
     with bench.project("v-no-recreate", SHOP) as project:
         project.up()
@@ -869,7 +869,7 @@ def _(bench):
         eventually("its processes", lambda: subprocess.run(["pgrep", "-f", for_long], stdout=subprocess.PIPE, text=True).stdout, "")
 
 
-@area.scenario("a project that can't be taken up keeps nobody from it, is shown with the reason, and is tried again")
+@area.scenario("a project that can't be taken up keeps nobody from it, is shown with the reason, and is tried again", alone=True)
 def _(bench):
     compose = "services: {web: {image: base:1, command: sleep 9999, stop_signal: KILL}}"
     with bench.project("v-stuck", compose) as stuck, bench.project("v-well", compose) as well:
