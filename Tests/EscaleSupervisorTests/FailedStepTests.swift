@@ -46,6 +46,30 @@ import Testing
         #expect(machine.state.withLock(\.starts) == before + 2)
     }
 
+    @Test("a stop for its health that was begun before a command ends nothing of the command's") func outlivesItsIllness() async throws {
+        var project = machine.project
+        var check = Healthcheck(test: .exec(["check"]))
+        check.interval = .milliseconds(50)
+        check.retries = 1
+        project.services[0].healthcheck = check
+        project.services[0].restart = .onFailure(retries: 0)
+        try await up(project)
+        machine.state.withLock { state in
+            state.isSlow = true
+            state.isIll = true
+        }
+        while await daemon.containers(of: project.name).first?.state != .stopping { try await Task.sleep(for: .milliseconds(5)) }
+        let next = Task { [project] in try await up(project) }
+        try await Task.sleep(for: .milliseconds(200))
+        machine.state.withLock { state in
+            state.isSlow = false
+            state.isIll = false
+        }
+        try await next.value
+        while await running().isEmpty { try await Task.sleep(for: .milliseconds(20)) }
+        #expect(machine.state.withLock(\.starts) == 2)
+    }
+
     @Test("a step that was begun for the command itself ends it") func endsItsOwn() async throws {
         machine.state.withLock { $0.failures = ["shop-web-1": 1] }
         let error = await #expect(throws: EscaleError.self) { try await up(machine.project) }

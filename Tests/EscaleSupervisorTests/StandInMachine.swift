@@ -28,8 +28,9 @@ final class StandInMachine: Sendable {
         /// How often a container was to be started; those whose start fails, by name, and how often it still does.
         var starts = 0
         var failures: [String: Int] = [:]
-        /// Whether nobody's start comes to an end.
+        /// Whether nobody's start, or stop, comes to an end.
         var isSlow = false
+        var isIll = false
     }
 
     let state = Mutex(State())
@@ -113,6 +114,7 @@ private struct StandInEngine: ContainerEngine {
     }
 
     func stop(_ processes: ContainerProcesses, signal: Int32, grace: Duration) async throws {
+        while machine.state.withLock(\.isSlow) { try await Task.sleep(for: .milliseconds(5)) }
         machine.state.withLock { state in
             if let id = state.owners[processes.container.pid] { state.running.remove(id) }
         }
@@ -139,7 +141,7 @@ private struct StandInEngine: ContainerEngine {
     func tidy() async {}
 
     func probe(_ arguments: [String], in container: ContainerSpec, timeout: Duration) async throws -> CommandResult {
-        CommandResult(status: 0, output: [], timedOut: false)
+        CommandResult(status: machine.state.withLock(\.isIll) ? 1 : 0, output: [], timedOut: false)
     }
 
     func run(

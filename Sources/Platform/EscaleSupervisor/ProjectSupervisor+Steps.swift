@@ -191,16 +191,20 @@ extension ProjectSupervisor {
                 return
             }
             container.phase = .exited(code: 127)
-            // Who has asked for it meanwhile gets a start of their own.
-            let service = record?.desired.service(container.replica.service)
-            let isAskedFor = service.flatMap { record?.desired.requestTime(of: $0) }.map { $0 > begun } ?? false
-            container.finishedAt = isAskedFor ? begun : now
+            container.finishedAt = isAskedFor(container, since: begun) ? begun : now
             container.failures += 1
         }
         guard let updated else { return }
         platform.events.record("container.start-failed", updated.name, of: name, ["reason": error.message])
         // Nobody who wants it gone needs to know that it did not start.
         if !hasRun, record?.desired.goal == .up { throw error }
+    }
+
+    /// Whether somebody has asked for the container's service since then. What was begun before and went wrong counts as having
+    /// ended before, so that they get a start of their own, whatever the restart policy says.
+    func isAskedFor(_ container: ContainerRecord, since begun: Timestamp) -> Bool {
+        guard let desired = record?.desired, let service = desired.service(container.replica.service) else { return false }
+        return desired.requestTime(of: service) > begun
     }
 
     func stop(_ id: ContainerID, because reason: Reason) async throws {
@@ -210,8 +214,14 @@ extension ProjectSupervisor {
         probes.removeValue(forKey: id)?.cancel()
         let grace = stopTimeout ?? recipes[VersionID(container.replica)]?.service.stopGracePeriod ?? .seconds(10)
         stopping.insert(id)
-        defer { stopping.remove(id) }
-        if reason == .unhealthy { try update(id) { $0.endedUnhealthy = true } }
+        defer {
+            stopping.remove(id)
+            ailing[id] = nil
+        }
+        if reason == .unhealthy {
+            ailing[id] = now
+            try update(id) { $0.endedUnhealthy = true }
+        }
         if container.isPaused == true { try await resume(id) }
         await runPreStop(container, grace: grace)
         try await platform.engine.stop(processes, signal: stopSignal ?? container.stopSignal, grace: grace)

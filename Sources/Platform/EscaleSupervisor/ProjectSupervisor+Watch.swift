@@ -152,7 +152,8 @@ extension ProjectSupervisor {
             exit.outOfMemory ? ContainerRecord.outOfMemory : exit.endedWithHost ? "ended with the machine" : exit.unseen ? "ended unseen" : Signals.spoken(exit.code)
         let updated = try update(id) { container in
             container.phase = .exited(code: exit.code)
-            container.finishedAt = end
+            let begun = ailing[id].flatMap { isAskedFor(container, since: $0) ? $0 : nil }
+            container.finishedAt = begun ?? end
             container.health = nil
             container.isListening = container.isListening.map { _ in false }
             container.readySince = nil

@@ -68,6 +68,8 @@ actor ProjectSupervisor {
     var recentFigures: [ServiceName: [Int: TrafficFigures]] = [:]
     /// Containers that a step is stopping.
     var stopping: Set<ContainerID> = []
+    /// When the stops were begun that are for the containers' health.
+    var ailing: [ContainerID: Timestamp] = [:]
     /// Instead of the services' own grace periods, for the current command.
     private(set) var stopTimeout: Duration?
     /// Instead of the containers' own stop signals, for the current command.
