@@ -28,7 +28,7 @@ final class StandInMachine: Sendable {
         /// How often a container was to be started; those whose start fails, by name, and how often it still does.
         var starts = 0
         var failures: [String: Int] = [:]
-        /// Whether nobody's start, or stop, comes to an end.
+        /// Whether nobody's start, stop or removal comes to an end.
         var isSlow = false
         var isIll = false
     }
@@ -134,7 +134,9 @@ private struct StandInEngine: ContainerEngine {
     func usage(of id: ContainerID, pid: Int32) -> ContainerUsage { ContainerUsage() }
     func processes(of id: ContainerID) -> [ContainerProcess] { [] }
     func release(_ id: ContainerID) async throws {}
-    func remove(_ id: ContainerID) async throws {}
+    func remove(_ id: ContainerID) async throws {
+        while machine.state.withLock(\.isSlow) { try await Task.sleep(for: .milliseconds(5)) }
+    }
     func sweep(keeping known: Set<ContainerID>) async throws {}
     func discard(_ id: ContainerID) async throws {}
     func discardProcesses(_ id: ContainerID) async throws {}

@@ -180,12 +180,16 @@ package actor Supervisor {
     }
 
     package func awaitEnd(of name: String) async throws -> ContainerEnd {
-        // One that goes with its end may have done so before anybody asks.
-        for project in projects.values {
-            if let end = await project.formerEnd(of: name) { return end }
+        do {
+            let (project, container) = try await found(name)
+            return try await project.awaitEnd(of: container.id)
+        } catch {
+            // One that goes with its end may have done so before anybody asks.
+            for project in projects.values {
+                if let end = await project.formerEnd(of: name) { return end }
+            }
+            throw error
         }
-        let (project, container) = try await found(name)
-        return try await project.awaitEnd(of: container.id)
     }
 
     package func attachPlan(_ name: String) async throws -> AttachPlan {
