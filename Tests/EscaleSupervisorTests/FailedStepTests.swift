@@ -94,4 +94,24 @@ import Testing
         try await up(project)
         #expect(await running() == ["shop-db-1", "shop-db-2", "shop-web-1"])
     }
+
+    @Test("a container that failed before a command has all its chances again after it") func startsOver() async throws {
+        var project = machine.project
+        project.services[0].restart = .onFailure(retries: 1)
+        func crash() { machine.state.withLock { $0.running = [] } }
+        func come(to count: Int) async throws {
+            while machine.state.withLock({ $0.starts < count || $0.running.isEmpty }) { try await Task.sleep(for: .milliseconds(5)) }
+            while await running().isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+        }
+        try await up(project)
+        crash()
+        try await come(to: 2)
+        try await up(project)
+        crash()
+        try await come(to: 3)
+        crash()
+        while await daemon.containers(of: project.name).first?.state != .exited { try await Task.sleep(for: .milliseconds(5)) }
+        try await Task.sleep(for: .milliseconds(500))
+        #expect(machine.state.withLock(\.starts) == 3)
+    }
 }

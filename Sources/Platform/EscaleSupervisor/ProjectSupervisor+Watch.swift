@@ -168,7 +168,9 @@ extension ProjectSupervisor {
             container.endedWithHost = exit.endedWithHost ? true : nil
             let ran = container.startedAt.map { end - $0 } ?? .zero
             let wasStable = ailed ? container.wasHealthy == true : ran >= RestartDelay.stableAfter
-            container.failures = wasStable ? 1 : container.failures + 1
+            // Who asks for it gives it all its chances again.
+            let isFirst = wasStable || container.startedAt.map { isAskedFor(container, since: $0) } == true
+            container.failures = isFirst ? 1 : container.failures + 1
         }
         exits[id] = nil
         idle.remove(id)
