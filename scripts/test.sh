@@ -113,15 +113,25 @@ load() {
         --modes keepalive,h2 --layers http
 }
 
+# One group that fails keeps none from running: what else fails is worth as much.
+FAILED=()
+group() {
+    local status
+    set +e # or it would be off within the group too
+    (
+        set -e
+        AT_END=()
+        trap '[ ${#AT_END[@]} -eq 0 ] || "${AT_END[@]}" >/dev/null 2>&1' EXIT
+        trap 'exit 130' INT
+        trap 'exit 143' TERM
+        "$1"
+    )
+    status=$?
+    set -e
+    [ "$status" = 0 ] || FAILED+=("$1")
+}
+
 step "tests"
-swift_tests
-simulation
-compose_files
-kubernetes
-behaviour
-logs
-host
-images
-examples
-load
+for one in swift_tests simulation compose_files kubernetes behaviour logs host images examples load; do group "$one"; done
+[ ${#FAILED[@]} = 0 ] || fail "what failed: ${FAILED[*]}; each says why above"
 step "every test passed"
