@@ -27,6 +27,9 @@ final class StandInMachine: Sendable {
         var owners: [Int32: ContainerID] = [:]
         /// How often a container was to be started; those whose start fails, by name, and how often it still does.
         var starts = 0
+        var started: [String] = []
+        /// The exit codes of those whose program ends by itself, by name.
+        var ends: [String: Int32] = [:]
         var failures: [String: Int] = [:]
         /// Whether nobody's start, stop or removal comes to an end.
         var isSlow = false
@@ -97,20 +100,24 @@ private struct StandInEngine: ContainerEngine {
     }
 
     func start(_ id: ContainerID, name: String) async throws {
-        machine.state.withLock { $0.starts += 1 }
+        machine.state.withLock { state in
+            state.starts += 1
+            state.started.append(name)
+        }
         while machine.state.withLock(\.isSlow) { try await Task.sleep(for: .milliseconds(5)) }
         try machine.state.withLock { state in
             if let failures = state.failures[name], failures > 0 {
                 state.failures[name] = failures - 1
                 throw EscaleError(.init("container.start-failed"), "\(name) can't be started")
             }
-            state.running.insert(id)
+            if state.ends[name] == nil { state.running.insert(id) }
         }
     }
 
     func exit(of blueprint: ContainerBlueprint, _ processes: ContainerProcesses) async throws -> ContainerExit {
         while machine.state.withLock({ $0.running.contains(blueprint.spec.id) }) { try await Task.sleep(for: .milliseconds(20)) }
-        return ContainerExit(code: 143, outOfMemory: false, unseen: false)
+        let code = machine.state.withLock { $0.ends[blueprint.name] } ?? 143
+        return ContainerExit(code: code, outOfMemory: false, unseen: false)
     }
 
     func stop(_ processes: ContainerProcesses, signal: Int32, grace: Duration) async throws {

@@ -59,7 +59,7 @@ extension API {
                     key: registry.key))
         }
         try await pullImages(request, progress)
-        try await pullMountedImages(request, progress)
+        try await pullOtherImages(request, progress)
         var build = EscaleAPI.BuildRequest(items: items)
         build.credentials = request.credentials
         _ = try await self.build(build, progress)
@@ -67,14 +67,14 @@ extension API {
 
     /// Whether images are missing, so that nothing more can be said of what would be done; tells which.
     private func missesImages(_ request: UpRequest, _ progress: Progress) throws -> Bool {
-        let missing = request.project.services.filter {
-            request.wanted.contains($0.name) && !has($0.imageName(in: request.project.name))
-        }
-        for service in missing {
+        let built = Set(request.project.services.filter { $0.build != nil }.map { $0.imageName(in: request.project.name) })
+        var wanted = request.project
+        wanted.services.removeAll { !request.wanted.contains($0.name) }
+        let missing = wanted.imageNames.filter { !has($0) }
+        for image in missing {
             progress(
                 ProgressEvent(
-                    "Image \(service.imageName(in: request.project.name))", .done,
-                    service.build == nil ? "Would pull" : "Would build", reason: "missing", at: .now))
+                    "Image \(image)", .done, built.contains(image) ? "Would build" : "Would pull", reason: "missing", at: .now))
         }
         return !missing.isEmpty
     }

@@ -156,7 +156,7 @@ package struct ContainerSummary: Codable, Hashable, Sendable {
     package var ipv6Addresses: [String: String]?
     /// How often in a row it ended soon after its start, while that goes on.
     package var failures: Int?
-    /// Whether it is no replica, but one that a command was run in (`escale run`).
+    /// Whether it is no replica, but one that a command was run in (`escale run`, `pre_start`).
     package var isOneOff: Bool?
 
     package init(

@@ -59,7 +59,7 @@ extension KubernetesMapping {
     // MARK: Words
 
     /// `command` replaces an image's entrypoint and its command, as `entrypoint` does here; `args` its command alone.
-    private mutating func words(of service: Service) -> (command: YAMLValue?, arguments: YAMLValue?) {
+    mutating func words(of service: Service) -> (command: YAMLValue?, arguments: YAMLValue?) {
         func texts(_ words: [String]) -> YAMLValue? {
             YAMLValue.strings(words.map(Self.literal)).unlessEmpty
         }

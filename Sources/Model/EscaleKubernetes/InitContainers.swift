@@ -50,13 +50,8 @@ extension KubernetesMapping {
     private mutating func preparing(of service: Service, _ volumes: PodVolumes) -> [YAMLValue] {
         var containers: [YAMLValue] = []
         for (index, hook) in (service.hooks?.preStart ?? []).enumerated() {
-            var runner = service
-            if let user = hook.user { runner.user = user }
-            if let isPrivileged = hook.isPrivileged {
-                var security = runner.security ?? ServiceSecurity()
-                security.isPrivileged = isPrivileged
-                runner.security = security
-            }
+            let runner = service.runner(of: hook)
+            let words = words(of: runner)
             let own = (environment(of: service)?.items ?? []).filter { item in hook.environment[item["name"]?.stringValue ?? ""] == nil }
             let others = hook.environment.sorted { $0.key < $1.key }.map { name, value in
                 YAMLValue.object(["name": .string(name), "value": .string(Self.literal(value))])
@@ -65,8 +60,9 @@ extension KubernetesMapping {
                 .object([
                     "name": .string("before-\(index + 1)"),
                     "image": .string(hook.image ?? image(of: service)),
-                    "command": .strings(hook.command.map(Self.literal)),
-                    "workingDir": (hook.workingDirectory ?? service.workingDirectory).map { .string($0) },
+                    "command": words.command,
+                    "args": words.arguments,
+                    "workingDir": runner.workingDirectory.map { .string($0) },
                     "env": YAMLValue.list(own + others).unlessEmpty,
                     "volumeMounts": YAMLValue.list(volumes.mounts).unlessEmpty,
                     "securityContext": containerSecurity(of: runner),

@@ -46,6 +46,12 @@ package struct DesiredProject: Codable, Hashable, Sendable {
 
     func isElsewhere(_ name: ServiceName) -> Bool { elsewhere?.contains(name) == true }
 
+    /// Whether the replica shall run.
+    package func wants(_ replica: ReplicaID) -> Bool {
+        guard goal == .up, let service = service(replica.service), service.hold == nil else { return false }
+        return service.wanted.contains { $0.replica == replica }
+    }
+
     /// When the user last asked for the service.
     package func requestTime(of service: DesiredService) -> Timestamp { service.requestedAt ?? requestedAt }
 }

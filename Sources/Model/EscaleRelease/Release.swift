@@ -44,7 +44,7 @@ package struct Release: Codable, Hashable, Sendable {
     /// Whether there is a project before this release that it can go back to.
     private let hasPredecessor: Bool
     /// Whether it goes back to a former release: if it fails it is not undone in turn.
-    private let isRollback: Bool
+    package let isRollback: Bool
 
     /// - Parameter changes: in an order in which each comes after those it depends on.
     package init(

@@ -19,14 +19,8 @@ extension ProjectSupervisor {
         let hooks = self.hooks(of: container)?.postStart ?? []
         guard !hooks.isEmpty else { return }
         let watch = Task { [engine = platform.engine] in
-            while true {
-                try await Task.sleep(for: .milliseconds(200))
-                let desired = record?.desired
-                let isWanted = desired?.goal == .up && desired?.service(container.replica.service)?.hold == nil
-                guard !isWanted else { continue }
-                try await engine.stop(processes, signal: container.stopSignal, grace: .zero)
-                return
-            }
+            try await awaitUnwanted(container.replica)
+            try await engine.stop(processes, signal: container.stopSignal, grace: .zero)
         }
         defer { watch.cancel() }
         for hook in hooks {
@@ -38,6 +32,11 @@ extension ProjectSupervisor {
                 hint: "the container is stopped again; run the command by hand with `escale exec`",
                 details: result.tail().isEmpty ? [] : [.init("its output", result.tail())])
         }
+    }
+
+    /// Returns when the replica is no longer to run; throws where the task is cancelled.
+    func awaitUnwanted(_ replica: ReplicaID) async throws {
+        while effective?.wants(replica) == true { try await Task.sleep(for: .milliseconds(200)) }
     }
 
     /// Runs what the service does before it is stopped. One that fails or takes too long is told and keeps nothing from being
@@ -63,7 +62,7 @@ extension ProjectSupervisor {
     }
 
     private func hooks(of container: ContainerRecord) -> ServiceHooks? {
-        recipes[VersionID(container.replica)]?.service.hooks
+        container.preparation == nil ? recipes[VersionID(container.replica)]?.service.hooks : nil
     }
 
     private func run(

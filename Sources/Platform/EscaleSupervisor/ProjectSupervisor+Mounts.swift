@@ -169,11 +169,9 @@ extension ProjectSupervisor {
 }
 
 extension Recipe {
-    /// The images whose files the service mounts; `nil` for none.
+    /// The images that the service's containers need besides their own; `nil` for none.
     func mountedImages(_ store: ImageStore) throws -> [Digest]? {
-        let names = service.mounts.compactMap { mount in
-            if case .image(let name) = mount.source { name } else { nil }
-        }
+        let names = service.otherImages
         return names.isEmpty ? nil : try names.map { try store.image($0).id }
     }
 }

@@ -248,7 +248,7 @@ extension ProjectSupervisor {
         }
         for instance in change.allocation.instances where view.replicas[instance] == nil {
             let replica = ReplicaID(service: change.service, slot: instance.slot, generation: instance.generation)
-            if let error = blocked[.replica(replica)]?.error { view.replicas[instance] = .failed(error.message) }
+            if let error = blocked[.replica(replica)]?.error { view.replicas[instance] = .failed(evidence(error)) }
         }
         return view
     }
@@ -256,7 +256,7 @@ extension ProjectSupervisor {
     private func condition(
         _ container: ContainerRecord, _ instance: Instance, _ change: Change
     ) -> ServiceView.Condition {
-        if let block = blocked[.replica(container.replica)], block.whileMaking { return .failed(block.error.message) }
+        if let block = blocked[.replica(container.replica)], block.whileMaking { return .failed(evidence(block.error)) }
         if !change.allocation.instances.contains(instance) || container.drainingSince != nil
             || stopping.contains(container.id)
         {
@@ -294,6 +294,10 @@ extension ProjectSupervisor {
     }
 
     private static let listeningLimit = Duration.seconds(60)
+
+    private func evidence(_ error: EscaleError) -> String {
+        ([error.message] + error.details.map { "\($0.label):\n\($0.text)" }).joined(separator: "\n")
+    }
 
     /// Why a replica is not what it should be: one line, then what it said itself.
     private func evidence(_ container: ContainerRecord, _ what: String) -> String {

@@ -54,9 +54,11 @@ extension ProjectSupervisor {
     /// Slots of replicas are small numbers: these are never taken for one.
     private static let firstOneOffSlot = 1_000_000
 
-    private func freeOneOffSlot(of service: ServiceName) -> Int {
+    /// Another one at each call.
+    func freeOneOffSlot(of service: ServiceName) -> Int {
         let taken = containers.values.filter { $0.replica.service == service && $0.isOneOff == true }.map(\.replica.slot)
-        return max(Self.firstOneOffSlot, (taken.max() ?? 0) + 1)
+        lastOneOffSlot = max(Self.firstOneOffSlot, (taken.max() ?? 0) + 1, lastOneOffSlot + 1)
+        return lastOneOffSlot
     }
 
     // MARK: One container

@@ -321,11 +321,12 @@ extension ProjectSupervisor {
     /// The containers that are replicas of services.
     var replicaContainers: [ContainerRecord] { containers.values.filter { $0.isOneOff != true } }
 
-    /// Whether the planner looks after the container: not after one that a command was run in, until all goes.
+    /// Whether the planner looks after the container: not after one that a command was run in, until all goes, or its service did
+    /// that it was to prepare.
     func isPlanned(_ container: ContainerRecord) -> Bool {
         guard container.isOneOff == true else { return true }
         if case .down = record?.desired.goal { return true }
-        return false
+        return container.preparation != nil && container.processes == nil && record?.desired.service(container.replica.service) == nil
     }
 
     /// Ends a one-off container and removes it.

@@ -59,9 +59,11 @@ extension ProjectSupervisor {
 
     /// Makes a container and doesn't start it.
     ///
-    /// - Parameter adjust: what is different about this one.
+    /// - Parameters:
+    ///   - slot: whose anonymous volumes it has; its own for `nil`.
+    ///   - adjust: what is different about this one.
     func make(
-        _ recipe: Recipe, _ replica: ReplicaID, name containerName: String, fingerprint: String,
+        _ recipe: Recipe, _ replica: ReplicaID, name containerName: String, fingerprint: String, volumesOf slot: Int? = nil,
         adjust: (inout ContainerRecord) -> Void
     ) async throws -> ContainerID {
         let title = self.title(replica, name: containerName)
@@ -98,7 +100,7 @@ extension ProjectSupervisor {
             }
             spec.initProgram = program
         }
-        spec.mounts = try await mounts(of: recipe, slot: replica.slot, layers: layers)
+        spec.mounts = try await mounts(of: recipe, slot: slot ?? replica.slot, layers: layers)
         spec.namespaces = recipe.service.namespaces?.ofHost
         if let domain = recipe.service.names?.domain { spec.domainname = domain }
         let addresses = try await platform.network.allocate(recipe.service, of: recipe.project, for: id)
@@ -122,14 +124,15 @@ extension ProjectSupervisor {
     func start(_ id: ContainerID, because reason: Reason) async throws {
         guard let container = containers[id] else { return }
         let subject = title(container.replica)
-        let recipe = recipes[VersionID(container.replica)]
+        let recipe = container.preparation == nil ? recipes[VersionID(container.replica)] : nil
         let service = record?.desired.service(container.replica.service)
         let seen = generations(seenBy: service)
         emit(subject, .working, "Starting", reason: reason == .ready ? nil : reason.description)
         let hasRun = container.startedAt != nil
         let begun = now
-        try update(id) { $0.phase = .starting }
         do {
+            if !hasRun { try await prepare(id) }
+            try update(id) { $0.phase = .starting }
             let processes = try await launch(container, hasRun: hasRun)
             try update(id) { container in
                 container.phase = .running(processes)
@@ -197,7 +200,7 @@ extension ProjectSupervisor {
         guard let updated else { return }
         platform.events.record("container.start-failed", updated.name, of: name, ["reason": error.message])
         // Nobody who wants it gone needs to know that it did not start.
-        if !hasRun, record?.desired.goal == .up { throw error }
+        if !hasRun, effective?.wants(updated.replica) == true || updated.isOneOff == true { throw error }
     }
 
     /// Whether somebody has asked for the container's service since then. What was begun before and went wrong counts as having

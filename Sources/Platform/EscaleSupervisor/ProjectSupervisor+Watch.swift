@@ -132,7 +132,8 @@ extension ProjectSupervisor {
             converge()
             await insist { try await removeIfFinished(id) }
         }
-        guard let recipe = recipes[VersionID(container.replica)], let startedAt = container.startedAt else { return }
+        guard container.preparation == nil, let recipe = recipes[VersionID(container.replica)], let startedAt = container.startedAt
+        else { return }
         if let port = recipe.listeningPort, container.isListening == false {
             probes[id] = Task { await awaitListening(id, port) }
         }

@@ -48,6 +48,9 @@ actor ProjectSupervisor {
     /// The tasks that wait for a running container's end.
     var exits: [ContainerID: Task<Void, Never>] = [:]
     var heldStarts: [ContainerID: HeldStart] = [:]
+    var lastOneOffSlot = 0
+    /// What prepares the first start of a version right now.
+    var preparing: [VersionID: Task<Void, any Error>] = [:]
     /// How containers ended that went with their end, for those who still ask; the last ones.
     var formerEnds: [ContainerEnd] = []
     var probes: [ContainerID: Task<Void, Never>] = [:]

@@ -93,7 +93,7 @@ struct ContainerRecord: Codable, Sendable {
     /// Whose namespaces it shares, and the processes in whose it is since its last start.
     var namespaces: ServiceNamespaces?
     var companions: [ProcessIdentity]?
-    /// Images besides its own whose files it sees.
+    /// Images besides its own that it needs: whose files it sees, or that prepare its start.
     var mountedImages: [Digest]?
     var ports: [PortMapping]
     let stopSignal: Int32
@@ -136,6 +136,10 @@ struct ContainerRecord: Codable, Sendable {
     var hasServiceNames: Bool?
     /// Whether it goes when it has ended.
     var isRemovedAtExit: Bool?
+    /// How many of its service's `pre_start` have been done for it, before its first start.
+    var preparations: Int?
+    /// For a one-off container of `pre_start`: which of them it does.
+    var preparation: Int?
 
     struct NetworkAddress: Codable, Hashable, Sendable {
         let network: NetworkName

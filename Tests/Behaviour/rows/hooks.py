@@ -1,13 +1,149 @@
-"""Commands at turning points: post_start, pre_stop; health checks, dependencies, restarts."""
+"""Commands at turning points: pre_start, post_start, pre_stop; health checks, dependencies, restarts."""
 
+import os
+import signal
 import time
 
-from bed import expect, wait_until
+from bed import expect, processes_of, wait_until
 from probes import log, ps
 from table import Area
 
 area = Area("hooks")
 SLEEP = 'image: "base:1", command: [sleep, "9999"], stop_signal: SIGKILL'
+
+# pre_start
+
+area.row("pre_start", "pre_start: [{command: [sh, -c, 'echo one >> /v/order']}, {command: 'sh -c \"echo two >> /v/order\"'}]\nvolumes: ['p-order:/v']",
+         inside={"cat /v/order": "one\ntwo"}, top={"volumes": "p-order: {}"}, outside=[(ps("state"), "running")])
+area.row("pre_start user", "user: nobody\nvolumes: ['p-user:/v']\npre_start: [{command: [sh, -c, 'id -u > /v/id; chmod 777 /v'], user: root}, "
+         "{command: [sh, -c, 'id -u >> /v/other']}]", inside={"cat /v/id /v/other": "0\n65534"}, top={"volumes": "p-user: {}"})
+area.row("pre_start working_dir", "working_dir: /var\nvolumes: ['p-dir:/v']\npre_start: [{command: [sh, -c, 'pwd > /v/pwd']}, "
+         "{command: [sh, -c, 'pwd >> /v/pwd'], working_dir: /var/log}]", inside={"cat /v/pwd": "/var\n/var/log"}, top={"volumes": "p-dir: {}"})
+area.row("pre_start environment", "environment: {OWN: own, MORE: less}\nvolumes: ['p-env:/v']\n"
+         "pre_start: [{command: [sh, -c, 'echo $$OWN $$MORE > /v/env'], environment: {MORE: more}}]",
+         inside={"cat /v/env; echo $MORE": "own more\nless"}, top={"volumes": "p-env: {}"})
+area.row("pre_start privileged", "volumes: ['p-priv:/v']\npre_start: [{command: [sh, -c, 'grep CapEff /proc/self/status | cut -f 2 > /v/caps'], privileged: true}]",
+         inside={"cut -c 1-7 /v/caps; grep CapEff /proc/self/status | cut -f 2": "000001f\n00000000a80425fb"}, top={"volumes": "p-priv: {}"})
+area.row("pre_start in another image", "volumes: ['p-image:/v']\npre_start: [{command: [sh, -c, 'cat /which > /v/which'], image: 'other:1'}]",
+         inside={"cat /v/which; ls /which 2>&1": "other\nls: /which: No such file or directory"}, top={"volumes": "p-image: {}"},
+         beside={"p-builder": "image: 'other:1'\nbuild: {context: ., dockerfile_inline: \"FROM base:1\\nRUN echo other > /which\\n\"}"})
+area.row("pre_start by the service's entrypoint", "entrypoint: [sh, -c, 'echo entered >> /v/words; exec \"$$@\"', sh]\ncommand: [sleep, '9999']\n"
+         "stop_signal: KILL\nvolumes: ['p-words:/v']\npre_start: [{command: [sh, -c, 'echo before >> /v/words']}]",
+         inside={"cat /v/words": "entered\nbefore\nentered"}, top={"volumes": "p-words: {}"})
+area.row("pre_start with an anonymous volume", "volumes: [/v]\npre_start: [{command: [touch, /v/seen]}]", inside={"ls /v": "seen"})
+area.row("pre_start on the service's networks", "depends_on: [p-web]\npre_start: [{command: [sh, -c, 'wget -q -O - http://p-web:8000/etc/hostname']}]",
+         beside={"p-web": "command: [httpd, -f, -p, '8000', -h, /]\nstop_signal: KILL"}, outside=[(ps("state"), "running")])
+area.refused("pre_start that fails", "pre_start: [{command: [sh, -c, 'echo no database; exit 3']}]",
+             "service pre-start-that-fails: pre_start ended with exit code 3: sh -c", "no database",
+             "escale container inspect .*-pre-start-that-fails-pre_start-0")
+area.refused("pre_start of a program that isn't there", "pre_start: [{command: [/bin/none]}]", "/bin/none")
+area.refused("pre_start of an image that isn't there", "pre_start: [{command: [id], image: 'none:1'}]", "needs the image \"none:1\"")
+area.refused("pre_start without a command", "pre_start: [{user: root}]", "has no `command`")
+
+COUNTED = """services:
+  web:
+    image: base:1
+    command: [sleep, "9999"]
+    stop_signal: KILL
+    volumes: ["v:/v"]
+    environment: {VERSION: "%s"}
+    pre_start:
+      - {command: [sh, -c, 'echo once $$VERSION >> /v/n']}
+      - {command: [sh, -c, 'echo each >> /v/n'], per_replica: true}
+volumes: {v: {}}
+"""
+
+
+def counts(project):
+    lines = project.inside("web", "cat /v/n").splitlines()
+    return {line: lines.count(line) for line in lines}
+
+
+@area.scenario("pre_start runs once for a version, per_replica before each replica; not when it is scaled, restarted or started again")
+def once(bench):
+    with bench.project("h-once", COUNTED % 1) as project:
+        project.up("--scale", "web=2")
+        expect(counts(project) == {"once 1": 1, "each": 2}, f"it ran {counts(project)}")
+        expect(len(project.ps()) == 2, f"containers are left over: {[one['name'] for one in project.ps()]}")
+        project.up("--scale", "web=3")
+        expect(counts(project) == {"once 1": 1, "each": 3}, f"after scaling it ran {counts(project)}")
+        project.escale("restart")
+        project.escale("stop")
+        project.escale("start")
+        os.kill(project.container("web")["pid"], signal.SIGKILL)
+        project.up("--scale", "web=3")
+        expect(counts(project) == {"once 1": 1, "each": 3}, f"after starting again it ran {counts(project)}")
+        project.write("compose.yaml", COUNTED % 2)
+        project.up("--scale", "web=3")
+        expect(counts(project) == {"once 1": 1, "once 2": 1, "each": 6}, f"for another version it ran {counts(project)}")
+        project.escale("down")
+        project.up()
+        expect(counts(project) == {"once 1": 1, "once 2": 2, "each": 7}, f"after down it ran {counts(project)}")
+
+
+@area.scenario("a release whose pre_start fails goes back, and what ran runs on; the next one runs it again")
+def release_fails(bench):
+    text = f'services: {{web: {{{SLEEP}, pre_start: [{{command: [sh, -c, "%s"]}}]}}}}'
+    with bench.project("h-back", text % "true") as project:
+        project.up()
+        before = project.container("web")["id"]
+        project.write("compose.yaml", text % "cat /etc/hostname; exit 9")
+        done = project.up(check=False)
+        expect(done.returncode == 1, f"up ended with {done.returncode}")
+        said = done.stdout + done.stderr
+        expect("release 2 was undone" in said and "pre_start ended with exit code 9" in said, f"it says {said[-800:]}")
+        left = {one["name"]: one for one in project.ps()}
+        expect(set(left) == {"h-back-web-1", "h-back-web-pre_start-0"}, f"there is {set(left)}")
+        failed = left["h-back-web-pre_start-0"]
+        expect((failed["state"], failed["exitCode"], failed["isOneOff"]) == ("exited", 9, True), f"the failed one is {failed}")
+        expect(failed["id"][:12] in said, f"its output isn't told: {said[-800:]}")
+        expect((left["h-back-web-1"]["id"], left["h-back-web-1"]["state"]) == (before, "running"), "the first version was touched")
+        project.write("compose.yaml", text % "sleep 0.1")
+        project.up()
+        wait_until("nothing else", lambda: [one["name"] for one in project.ps()] == ["h-back-web-1"])
+
+
+@area.scenario("going back to a version runs none of its pre_start but those of each replica")
+def goes_back(bench):
+    with bench.project("h-returns", COUNTED % 1) as project:
+        project.up()
+        project.write("compose.yaml", (COUNTED % 2).replace("stop_signal", "healthcheck: {test: ['CMD', 'false'], interval: 100ms, retries: 1}\n    stop_signal"))
+        expect(project.up(check=False).returncode == 1, "the release succeeded")
+        expect(counts(project) == {"once 1": 1, "once 2": 1, "each": 3}, f"after a release was undone it ran {counts(project)}")
+        project.write("compose.yaml", COUNTED % 3)
+        project.up()
+        project.escale("rollback", "1")
+        expect(counts(project) == {"once 1": 1, "once 2": 1, "once 3": 1, "each": 5}, f"after a rollback it ran {counts(project)}")
+
+
+@area.scenario("down ends a pre_start that hangs, and so does another version")
+def hanging_pre_start(bench):
+    hanging = f'services: {{a: {{{SLEEP}, pre_start: [{{command: [sleep, "600"]}}]}}}}'
+    with bench.project("h-prehangs", hanging) as project:
+        expect(project.escale("up", "-d", "--wait", "--wait-timeout", "1", check=False).returncode != 0, "up did not wait for it")
+        project.escale("down", "-t", "0", timeout=30)
+        expect(project.ps() == [], f"there is {project.ps()}")
+        project.escale("up", "-d", "--wait", "--wait-timeout", "1", check=False)
+        project.write("compose.yaml", hanging.replace("600", "0"))
+        project.up(timeout=60)
+        expect([(one["name"], one["state"]) for one in project.ps()] == [("h-prehangs-a-1", "running")], f"there is {project.ps()}")
+
+
+@area.scenario("a pre_start goes on while no daemon runs, and is not begun again", alone=True)
+def survives(bench):
+    text = f"""
+services:
+  a: {{{SLEEP}, volumes: ["v:/v"], pre_start: [{{command: [sh, -c, "echo x >> /v/n; sleep 2"]}}, {{command: [sh, -c, "echo y >> /v/n"]}}]}}
+volumes: {{v: {{}}}}
+"""
+    with bench.project("h-survives", text) as project:
+        project.escale("up", "-d", "--wait", "--wait-timeout", "1", check=False)
+        for process in processes_of(project.engine.root, "escaled"):
+            os.kill(process, signal.SIGKILL)
+        project.up()
+        expect(project.inside("a", "cat /v/n") == "x\ny", f"it ran {project.inside('a', 'cat /v/n')!r}")
+        expect(len(project.ps()) == 1, f"there is {project.ps()}")
+
 
 # post_start
 
@@ -30,8 +166,6 @@ area.refused("post_start that fails", "post_start: [{command: [sh, -c, 'echo no 
 area.refused("post_start of a program that isn't there", "post_start: [{command: [/bin/none]}]", "post_start")
 area.refused("post_start of a user that isn't there", "post_start: [{command: [id], user: nobody-here}]", "nobody-here")
 area.refused("post_start without a command", "post_start: [{user: root}]", "has no `command`")
-area.refused("pre_start", "pre_start: [{command: [id]}]", "pre_start is not supported", "service_completed_successfully")
-
 
 @area.scenario("what depends on a service waits for its post_start")
 def waits(bench):

@@ -29,6 +29,7 @@ extension Seeded {
         service.stopGracePeriod = chance(30) ? time(0...3000) : nil
         change(&service)
         service.isTask ? makeTask(&service) : makeServer(&service)
+        if chance(15) { service.hooks = preparations() }
         for other in others where chance(40) {
             let condition: Dependency.Condition =
                 if other.isTask {
@@ -39,6 +40,17 @@ extension Seeded {
             service.dependencies.append(Dependency(other.name, condition: condition, required: chance(85)))
         }
         return service
+    }
+
+    private mutating func preparations() -> ServiceHooks {
+        var hooks = ServiceHooks()
+        for _ in 0..<Int.random(in: 1...2, using: &self) {
+            var hook = Hook(command: ["prepare"])
+            hook.environment["NATURE"] = (chance(70) ? Nature.task : .failingTask).rawValue
+            hook.runsForEachReplica = chance(40) ? true : nil
+            hooks.preStart.append(hook)
+        }
+        return hooks
     }
 
     private mutating func makeTask(_ service: inout Service) {

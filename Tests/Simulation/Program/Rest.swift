@@ -48,7 +48,7 @@ struct Rest {
 
     private func checkUp(_ answer: Answer) throws {
         for service in project.services {
-            let own = answer.containers.filter { $0.service == service.name }
+            let own = answer.containers.filter { $0.service == service.name && $0.isOneOff != true }
             try demand(
                 own.map(\.slot).sorted() == Array(0..<service.replicas).map { $0 + 1 },
                 "\(service.name) shall have \(service.replicas) replicas and has \(own.map { "\($0.slot)@\($0.generation) \($0.state)" })")

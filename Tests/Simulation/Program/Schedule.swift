@@ -329,6 +329,7 @@ extension Project {
             return "        \(service.name) ×\(service.replicas) v\(service.environment["VERSION"] ?? "") \(service.environment["NATURE"] ?? "")"
                 + " restart=\(service.restart) after=\(dependencies) \(service.mounts.isEmpty ? "" : "mounts=\(service.mounts.map(\.target))")"
                 + (service.healthcheck == nil ? "" : " checked") + (service.ports.isEmpty ? "" : " port")
+                + (service.hooks?.preStart ?? []).map { $0.runsForEachReplica == true ? " prepared-each" : " prepared" }.joined()
                 + " \(release.strategy.rawValue) \(service.update.map { "update(\($0.parallelism) \($0.failureAction) \($0.order.map { "\($0)" } ?? "-"))" } ?? "")"
         }.joined(separator: "\n")
     }

@@ -54,7 +54,7 @@ enum Ps: CLICommand {
         JSONField("reason", "why it is as it is, where there is something to say"),
         JSONField("restarts", "how often its restart policy started it again"),
         JSONField("failures", "how often in a row it ended soon after its start, while that goes on"),
-        JSONField("isOneOff", "`true` for a container of `escale run`"),
+        JSONField("isOneOff", "`true` for a container of `escale run` or of `pre_start`"),
         JSONField("createdAt", "RFC 3339"),
         JSONField("startedAt", "RFC 3339, once it started"),
         JSONField("finishedAt", "RFC 3339, once it ended"),

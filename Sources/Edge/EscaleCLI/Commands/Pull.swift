@@ -39,6 +39,7 @@ enum Pull: CLICommand {
         let targets = try TransferTargets(
             operands,
             withDependencies: options.includeDependencies,
+            withOthers: true,
             in: session
         )
         let images = targets.images.filter { !(options.ignoreBuildable && targets.built.contains($0)) }

@@ -164,9 +164,8 @@ enum Up: CLICommand {
         request.createsOnly = options.noStart
         request.refusesToBuild = options.noBuild
         request.isDryRun = options.dryRun
-        let images = project.services.map { $0.imageName(in: project.name) }
         do {
-            request.credentials = try await session.credentials(for: images)
+            request.credentials = try await session.credentials(for: project.imageNames)
         } catch let error as EscaleError {
             // Most releases pull nothing: a helper that is gone must not stop them.
             session.warn("going on without your registry logins: \(error.message)")

@@ -19,25 +19,10 @@ extension ComposeAttribute {
         + hookAttributes
 
     private static let hookAttributes: [ComposeAttribute] =
-        refused(
-            .service,
-            "pre_start",
-            hint: "do this work in a service of its own and depend on it with service_completed_successfully"
-        )
-        + executed(.service, "post_start", "pre_stop")
+        executed(.service, "pre_start", "post_start", "pre_stop")
         + executed(.watchExec, "command", "user", "privileged", "working_dir", "environment")
         + [Scope.postStart, .preStop].flatMap { scope in
             executed(scope, "command", "user", "privileged", "working_dir", "environment")
         }
-        + refused(
-            .preStart,
-            "command",
-            "user",
-            "privileged",
-            "working_dir",
-            "environment",
-            "image",
-            "per_replica",
-            hint: "do this work in a service of its own and depend on it with service_completed_successfully"
-        )
+        + executed(.preStart, "command", "user", "privileged", "working_dir", "environment", "image", "per_replica")
 }

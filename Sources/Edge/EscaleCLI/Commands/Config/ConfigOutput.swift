@@ -45,7 +45,7 @@ struct ConfigOutput {
     private func names(of project: Project) -> [String]? {
         let lists: [(isWanted: Bool, names: [String])] = [
             (options.services, project.services.map(\.name.rawValue)),
-            (options.images, project.services.map { $0.imageName(in: project.name) }),
+            (options.images, project.imageNames),
             (options.volumes, project.volumes.map(\.key)),
             (options.networks, project.networks.map(\.key)),
         ]

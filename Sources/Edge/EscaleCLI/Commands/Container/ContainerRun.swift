@@ -76,7 +76,7 @@ enum ContainerRun: CLICommand {
         request.withoutDependencies = true
         request.createsOnly = !starts
         request.pull = options.pull
-        request.credentials = try await session.credentials(for: project.services.map { $0.imageName(in: project.name) })
+        request.credentials = try await session.credentials(for: project.imageNames)
         let sent = request
         _ = try await session.withProgress(.quiet) { try await client.up(sent, progress: $0) }
         let made = try await client.containers(of: .own).last { $0.service.rawValue == name }
@@ -99,7 +99,7 @@ enum ContainerRun: CLICommand {
         request.isRemovedAtExit = options.remove
         request.readsInput = options.interactive
         request.pull = options.pull
-        request.credentials = try await session.credentials(for: [service.imageName(in: project.name)])
+        request.credentials = try await session.credentials(for: project.imageNames)
         let sent = request
         let container = try await session.withProgress(.quiet) { try await client.prepareRun(sent, progress: $0) }
         if options.detach {

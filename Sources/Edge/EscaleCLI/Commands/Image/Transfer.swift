@@ -15,7 +15,8 @@ struct TransferTargets {
     /// - Parameters:
     ///   - operands: names of services, else of images; none for all services.
     ///   - needed: whether what the services depend on counts too.
-    init(_ operands: [String], withDependencies needed: Bool = false, in session: Session) throws {
+    ///   - others: whether the images count too that the services need besides their own.
+    init(_ operands: [String], withDependencies needed: Bool = false, withOthers others: Bool = false, in session: Session) throws {
         let hasFile = session.hasProject
         // Without a project, or with a name that none of its services has, it is an image that is meant.
         guard operands.isEmpty || hasFile else {
@@ -36,6 +37,7 @@ struct TransferTargets {
             let image = service.imageName(in: project.name)
             if service.build != nil { built.insert(image) }
             images.append(image)
+            if others { images += service.otherImages }
         }
         images += operands.filter { !names.contains($0) }
         var seen: Set<String> = []

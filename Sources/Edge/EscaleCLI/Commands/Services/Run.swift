@@ -113,7 +113,7 @@ enum Run: CLICommand {
         request.build = options.build
         request.pull = options.pull
         request.removeOrphans = options.removeOrphans
-        request.credentials = try await session.credentials(for: project.services.map { $0.imageName(in: project.name) })
+        request.credentials = try await session.credentials(for: project.imageNames)
         return request
     }
 }

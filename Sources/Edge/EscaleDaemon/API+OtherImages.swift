@@ -5,19 +5,19 @@ import EscaleImages
 import EscaleOCI
 
 extension API {
-    /// Pulls the images that services mount, as far as they aren't here and no service builds them.
-    func pullMountedImages(_ request: UpRequest, _ progress: @escaping Progress) async throws {
-        let wanted = request.project.closure(of: request.services)
+    /// Pulls the images that services need besides their own, as far as they aren't here and no service builds them.
+    func pullOtherImages(_ request: UpRequest, _ progress: @escaping Progress) async throws {
+        let wanted = request.wanted
         let built = Set(
             request.project.services.filter { $0.build != nil }.map { $0.imageName(in: request.project.name) })
         for service in request.project.services where wanted.contains(service.name) {
-            for case .image(let name) in service.mounts.map(\.source) where !has(name) && !built.contains(name) {
+            for name in service.otherImages where !has(name) && !built.contains(name) {
                 do {
                     let reference = try ImageReference(name)
                     _ = try await pull(reference, .host, request.credentials[reference.host], progress)
                 } catch let error as EscaleError where error.code != .interrupted {
                     throw EscaleError(
-                        error.code, "\(service.name) mounts the image \"\(name)\", which can't be pulled: \(error.message)",
+                        error.code, "\(service.name) needs the image \"\(name)\", which can't be pulled: \(error.message)",
                         hint: error.hint, details: error.details)
                 }
             }

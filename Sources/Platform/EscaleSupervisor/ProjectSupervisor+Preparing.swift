@@ -1,0 +1,112 @@
+import EscaleCompose
+import EscaleCore
+import EscaleEngine
+import EscaleOCI
+import EscalePlan
+import EscaleRelease
+import EscaleSystem
+
+/// `pre_start`: what has to be done, each in a container of its own, before a service's containers start.
+extension ProjectSupervisor {
+    /// Does what is left to be done before the container's first start, one after the other; throws where one fails.
+    ///
+    /// What is done for the service as a whole is done once for each version, before the first of its containers starts, and
+    /// not again when it is scaled, stopped and started, or gone back to. A daemon that comes after one that was killed goes on with it.
+    func prepare(_ id: ContainerID) async throws {
+        guard let container = containers[id], container.isOneOff != true, let recipe = recipes[VersionID(container.replica)] else { return }
+        let version = VersionID(container.replica)
+        // What a release failed on stays to be looked at while that is undone.
+        let failed = containers.values.filter {
+            !goesBack && $0.preparation != nil && $0.replica.service == version.service && VersionID($0.replica) != version && $0.processes == nil
+        }
+        for former in failed { try await endRunner(former.id) }
+        for (index, hook) in (recipe.service.hooks?.preStart ?? []).enumerated() where index >= container.preparations ?? 0 {
+            if hook.runsForEachReplica == true {
+                try await run(hook, index, for: container, recipe)
+            } else {
+                try await runOnce(hook, index, for: container, recipe)
+            }
+            try update(id) { $0.preparations = index + 1 }
+        }
+    }
+
+    /// Whether a release leads back to a version that was there before, with all that is done once for it.
+    private var goesBack: Bool {
+        guard let release = release?.release, !release.isTerminal else { return false }
+        return release.isRollback || release.state == .rollingBack
+    }
+
+    private func runOnce(_ hook: Hook, _ index: Int, for container: ContainerRecord, _ recipe: Recipe) async throws {
+        let version = VersionID(container.replica)
+        while let other = preparing[version] { try await other.value }
+        let isDone = replicaContainers.contains {
+            VersionID($0.replica) == version && ($0.startedAt != nil || $0.preparations ?? 0 > index)
+        }
+        if isDone || goesBack { return }
+        let task = Task {
+            defer { preparing[version] = nil }
+            try await run(hook, index, for: container, recipe)
+            // The others look for it as soon as they hear.
+            try update(container.id) { $0.preparations = index + 1 }
+        }
+        preparing[version] = task
+        try await task.value
+    }
+
+    private func run(_ hook: Hook, _ index: Int, for container: ContainerRecord, _ recipe: Recipe) async throws {
+        guard let id = try await runner(of: hook, index, for: container, recipe) else { return }
+        let unwanted = Task {
+            try await awaitUnwanted(container.replica)
+            if let runner = containers[id], !isPlanned(runner) { try await stopAlone(runner, timeout: nil) }
+        }
+        defer { unwanted.cancel() }
+        await exits[id]?.value
+        let runner = containers[id]
+        if let runner, case .exited(0) = runner.phase { return try await endRunner(id) }
+        guard let runner, case .exited(let code) = runner.phase, effective?.wants(container.replica) == true else {
+            try await endRunner(id)
+            throw EscaleError(.interrupted, "service \(container.replica.service): pre_start was ended: it is no longer wanted")
+        }
+        let engine = platform.engine
+        let output = try await blocking { engine.logTail(of: id) }
+        throw EscaleError(
+            .init("hook.failed"),
+            "service \(container.replica.service): pre_start ended with \(Signals.spoken(code)): \(hook.command.joined(separator: " "))",
+            hint: "look at it: `escale container inspect \(runner.name)`; it stays until `escale up` tries again",
+            details: output.isEmpty ? [] : [.init("its output", output)])
+    }
+
+    /// Starts the container that does it; `nil` where a former daemon's has done it. One that failed goes first.
+    private func runner(
+        of hook: Hook, _ index: Int, for container: ContainerRecord, _ recipe: Recipe
+    ) async throws -> ContainerID? {
+        let replica = container.replica
+        let own = hook.runsForEachReplica == true ? "-\(replica.slot)" : ""
+        let name = "\(self.name)-\(replica.service)-pre_start-\(index)\(own)"
+        if let former = containers.values.first(where: { $0.name == name }) {
+            let isSame = former.preparation != nil && former.replica.generation == replica.generation
+            if isSame, former.processes != nil { return former.id }
+            let isDone = isSame && former.phase == .exited(code: 0)
+            try await endRunner(former.id)
+            if isDone { return nil }
+        }
+        var service = recipe.service.runner(of: hook)
+        // What the service's image declares is there too.
+        service.mounts = recipe.mounts
+        let runner = try self.recipe(
+            service, recipe.project, imageID: hook.image == nil ? recipe.imageID : nil, renewal: recipe.renewal)
+        let made = ReplicaID(service: replica.service, slot: freeOneOffSlot(of: replica.service), generation: replica.generation)
+        let id = try await make(runner, made, name: name, fingerprint: "", volumesOf: replica.slot) { container in
+            container.isOneOff = true
+            container.preparation = index
+        }
+        try await start(id, because: .requested)
+        return id
+    }
+
+    /// Removes a container of `pre_start`; what goes with the whole project the planner removes.
+    private func endRunner(_ id: ContainerID) async throws {
+        guard let runner = containers[id], !isPlanned(runner) else { return }
+        try await endOneOff(id)
+    }
+}
