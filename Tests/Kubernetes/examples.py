@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The examples on a real cluster, as their teams run them: built and pushed by Escale, applied with `escale kube`, used, released,
-broken and taken back. The checks of use are those of Tests/Examples. `kube apply` exchanges pods in the rolling way whatever strategy
-a file asks for, so that of blue-green and canary it is only seen that such a file's release loses no request.
+broken and taken back, in each of the ways that a file can ask for. The checks of use are those of Tests/Examples; releases.py has
+what may come in between.
 
 usage: examples.py [--only NAME]...      student-list, breizhsport, todo
 
@@ -109,6 +109,21 @@ class ClusterExample(Site):
         file.write_text(json.dumps({"services": {service: {"x-escale": {"release": release}}}}), encoding="utf-8")
         self.files = (*(name for name in self.files if name != file.name), file.name)
 
+    def releases_each_way(self, service, file, old, path, *client):
+        """Releases the service blue-green and as a canary, and goes back from that, all under the client. The file gets another text
+        in the place of the old one, which is to be seen at the path then."""
+        ways = {"strategy": "blue-green", "keep": "5s"}, {
+            "strategy": "canary", "steps": [{"weight": 25, "pause": "5s"}, {"weight": 50, "pause": "5s"}]}
+        with Client(self.url, *client) as client:
+            for number, release in enumerate(ways, start=1):
+                self.strategy(service, **release)
+                self.edit(file, old, new := f"way {number}")
+                self.up()
+                self.page_says(path, new)
+                self.say(f"a {release['strategy']} release of {service}: {client.lost(0, release['strategy'])}")
+                old = new
+            self.roll_back(client, path, new)
+
     # What runs
 
     def pods(self, service=None):
@@ -177,6 +192,7 @@ def student_list_example(example):
                 site.kill_each(service, client, most=2)
         with Client(site.url, "/") as client:
             site.roll_back(client, "/", "<h1>Our ")
+        site.releases_each_way("website", "website/public/index.php", "Our ", "/", "/")
         student_list.lists(site, "Alice is 12 years old")
 
 
@@ -194,18 +210,7 @@ def breizhsport_example(example):
                 shop.kill_each(service, client, most=2)
         with Client(shop.url, "/") as client:
             shop.kill_each("db", client, most=0)
-        for number, release in enumerate((
-                {"strategy": "blue-green", "keep": "5s"},
-                {"strategy": "canary", "steps": [{"weight": 25, "pause": "5s"}, {"weight": 50, "pause": "5s"}]})):
-            shop.strategy("web", **release)
-            old = "nouvelle saison" if number == 0 else "saison 1"
-            shop.edit("web/site/index.html", old, f"saison {number + 1}")
-            with Client(shop.url, "/", "/api/products") as client:
-                shop.up()
-                shop.page_says("/", f"saison {number + 1}")
-                shop.say(f"a release of the page, whose file says {release['strategy']}: {client.lost(0, release['strategy'])}")
-        with Client(shop.url, "/", "/api/products") as client:
-            shop.roll_back(client, "/", "saison 2")
+        shop.releases_each_way("web", "web/site/index.html", "nouvelle saison", "/", "/", "/api/products")
         breizhsport.a_bad_release_goes_back(shop)
         expect(breizhsport.api(shop, "GET", "/api/orders/summary")[1] == sold, "orders are missing")
         shop.say(f"the {sold['count']} orders are there")
@@ -233,6 +238,7 @@ def todo_example(example):
         with Client(app.url, "/", "/api/todos") as client:
             app.roll_back(client, "/main.js", "second edition")
         todo.tidied(app)
+        app.releases_each_way("web", "web/src/main.jsx", "second edition", "/main.js", "/", "/api/todos")
         expect([one["title"] for one in todo.todos(app)] == [one["title"] for one in before], "todos are missing")
 
 
