@@ -684,7 +684,7 @@ services:
         project.up("--wait")
         project.escale("exec", "-d", "web", "sleep", "0.1")
         project.escale("exec", "-T", "web", "true")
-        project.escale("run", "--rm", "-T", "web", "sleep", "0.5")
+        project.escale("run", "--rm", "-T", "web", "sleep", "3")  # longer than its hook
         info = os.stat("/dev/null")
         expect(4321 not in (info.st_uid,) and 4322 not in (info.st_gid,), f"it belongs to {info.st_uid}:{info.st_gid} now")
 
@@ -839,7 +839,9 @@ def _(bench):
         def begin(*verb):
             return subprocess.Popen([BINARIES / "escale", "-p", project.name, *verb], cwd=project.directory,
                                     env={"ESCALE_ROOT": str(project.engine.root), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                    # What a shell runs in the background ignores it, and its children do.
+                                    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
         first = begin("stop")
         eventually("the first is at work", lambda: "asked" in project.logs("web"), True)
