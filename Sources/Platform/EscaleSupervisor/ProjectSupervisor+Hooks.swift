@@ -19,7 +19,7 @@ extension ProjectSupervisor {
         let hooks = self.hooks(of: container)?.postStart ?? []
         guard !hooks.isEmpty else { return }
         let watch = Task { [engine = platform.engine] in
-            try await awaitUnwanted(container.replica)
+            try await awaitUnwanted(container)
             try await engine.stop(processes, signal: container.stopSignal, grace: .zero)
         }
         defer { watch.cancel() }
@@ -34,9 +34,16 @@ extension ProjectSupervisor {
         }
     }
 
-    /// Returns when the replica is no longer to run; throws where the task is cancelled.
-    func awaitUnwanted(_ replica: ReplicaID) async throws {
-        while effective?.wants(replica) == true { try await Task.sleep(for: .milliseconds(200)) }
+    /// Returns when the container is no longer to run; throws where the task is cancelled.
+    func awaitUnwanted(_ container: ContainerRecord) async throws {
+        while isWanted(container) { try await Task.sleep(for: .milliseconds(200)) }
+    }
+
+    /// Whether the container shall run; one that belongs to no replica as long as its service may.
+    func isWanted(_ container: ContainerRecord) -> Bool {
+        guard let desired = effective else { return false }
+        if container.isOneOff != true { return desired.wants(container.replica) }
+        return desired.goal == .up && desired.service(container.replica.service)?.hold == nil
     }
 
     /// Runs what the service does before it is stopped. One that fails or takes too long is told and keeps nothing from being

@@ -56,14 +56,14 @@ extension ProjectSupervisor {
     private func run(_ hook: Hook, _ index: Int, for container: ContainerRecord, _ recipe: Recipe) async throws {
         guard let id = try await runner(of: hook, index, for: container, recipe) else { return }
         let unwanted = Task {
-            try await awaitUnwanted(container.replica)
+            try await awaitUnwanted(container)
             if let runner = containers[id], !isPlanned(runner) { try await stopAlone(runner, timeout: nil) }
         }
         defer { unwanted.cancel() }
         await exits[id]?.value
         let runner = containers[id]
         if let runner, case .exited(0) = runner.phase { return try await endRunner(id) }
-        guard let runner, case .exited(let code) = runner.phase, effective?.wants(container.replica) == true else {
+        guard let runner, case .exited(let code) = runner.phase, isWanted(container) else {
             try await endRunner(id)
             throw EscaleError(.interrupted, "service \(container.replica.service): pre_start was ended: it is no longer wanted")
         }

@@ -200,7 +200,7 @@ extension ProjectSupervisor {
         guard let updated else { return }
         platform.events.record("container.start-failed", updated.name, of: name, ["reason": error.message])
         // Nobody who wants it gone needs to know that it did not start.
-        if !hasRun, effective?.wants(updated.replica) == true || updated.isOneOff == true { throw error }
+        if !hasRun, updated.isOneOff == true || isWanted(updated) { throw error }
     }
 
     /// Whether somebody has asked for the container's service since then. What was begun before and went wrong counts as having

@@ -38,7 +38,7 @@ extension ServiceReader {
         for (key, value) in environment?.keyValues(example: "write KEY: value") ?? [] {
             hook.environment[key] = value ?? environment?.variable(key)
         }
-        hook.image = section.text("image")
+        hook.image = section["image"]?.filledText(hint: "name an image such as nginx:1.27")
         hook.runsForEachReplica = section.flag("per_replica")
         return hook
     }
