@@ -95,6 +95,27 @@ import Testing
         #expect(await running() == ["shop-db-1", "shop-db-2", "shop-web-1"])
     }
 
+    @Test("a release of what ended well before may end well again, however fast; of what ran, not") func endsWell() async throws {
+        var project = machine.project
+        var other = project.services[0]
+        other.name = ServiceName(rawValue: "db")
+        project.services.append(other)
+        machine.state.withLock { $0.ends = ["shop-web-1": 0] }
+        try await up(project)
+        while await running() != ["shop-db-1"] { try await Task.sleep(for: .milliseconds(5)) }
+        project.services[0].environment["VERSION"] = "2"
+        try await up(project)
+        #expect(try await daemon.releases(of: project.name).first?.state == .succeeded)
+        machine.state.withLock { $0.ends = [:] }
+        project.services[0].environment["VERSION"] = "3"
+        try await up(project)
+        #expect(await running() == ["shop-db-1", "shop-web-1"])
+        machine.state.withLock { $0.ends = ["shop-web-1": 0] }
+        project.services[0].environment["VERSION"] = "4"
+        let error = await #expect(throws: EscaleError.self) { try await up(project) }
+        #expect(error?.message.contains("it ended, with exit code 0") == true, "\(String(describing: error))")
+    }
+
     @Test("a container that failed before a command has all its chances again after it") func startsOver() async throws {
         var project = machine.project
         project.services[0].restart = .onFailure(retries: 1)

@@ -37,6 +37,9 @@ package struct Change: Codable, Hashable, Sendable {
     package let oldSlots: Int
     package let new: Int
     package let newSlots: Int
+    /// Whether it may end well, as the version before did though nothing waits for its end: then it is as ready as it gets. `nil` for
+    /// no.
+    package var endsWell: Bool?
     private let settings: ReleaseSettings
     private let update: UpdateConfig
     private let rollback: UpdateConfig

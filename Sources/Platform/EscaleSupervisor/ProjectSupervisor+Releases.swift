@@ -276,7 +276,9 @@ extension ProjectSupervisor {
             let requestedAt = record.map { $0.desired.service(change.service)?.requestedAt ?? $0.desired.requestedAt }
             if container.wasStopped == true || finished < requestedAt ?? finished { return .starting }
             let policy = recipes[VersionID(container.replica)]?.service.restart ?? .no
-            if code == 0 && !RestartDelay.applies(policy, code: code, failures: container.failures) { return .completed }
+            if code == 0 && !RestartDelay.applies(policy, code: code, failures: container.failures) {
+                return change.endsWell == true ? .ready(since: finished) : .completed
+            }
             let isTried = RestartDelay.applies(policy, code: code, failures: container.failures)
             if isTried && container.failures <= patience(change) { return .starting }
             return .failed(evidence(container, "ended with exit code \(code)"))

@@ -60,11 +60,13 @@ extension ProjectSupervisor {
             let instances = standing[name] ?? []
             // Back to the version that still stands, from a release that did not end: there is nothing to try out.
             let strategy = old?.generation == service.generation ? .rolling : strategy
-            return Change(
+            var change = Change(
                 spec, kind: kind(spec, tasks.contains(name), isNew: old == nil || instances.isEmpty, strategy),
                 after: isFresh ? [] : dependencies(of: name, in: next.project).intersection(changed),
                 old: old?.generation, oldSlots: old?.replicas ?? 0, new: service.generation, standing: instances,
                 ready: instances.filter { isReady($0, of: name) }, isChecked: service.isChecked, beginsAt: isFresh ? now : nil)
+            change.endsWell = change.kind != .oneShot && hasEndedWell(name) ? true : nil
+            return change
         }
         next.release = number
         next.proven = proven
@@ -107,6 +109,12 @@ extension ProjectSupervisor {
     /// Whether it runs, or a step is about to make it run: whoever begins anew has to reckon with it.
     private func isAtWork(_ container: ContainerRecord) -> Bool {
         container.processes != nil || container.phase == .starting || starting.contains(container.replica)
+    }
+
+    /// Whether all that there is of the service did its work and ended by itself.
+    private func hasEndedWell(_ service: ServiceName) -> Bool {
+        let own = replicaContainers.filter { $0.replica.service == service && $0.phase != .created }
+        return !own.isEmpty && own.allSatisfy { $0.phase == .exited(code: 0) && $0.wasStopped != true && $0.endedUnhealthy != true }
     }
 
     private func isReady(_ instance: Instance, of service: ServiceName) -> Bool {
