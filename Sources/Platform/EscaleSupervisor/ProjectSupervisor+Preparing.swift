@@ -15,9 +15,10 @@ extension ProjectSupervisor {
     func prepare(_ id: ContainerID) async throws {
         guard let container = containers[id], container.isOneOff != true, let recipe = recipes[VersionID(container.replica)] else { return }
         let version = VersionID(container.replica)
-        // What a release failed on stays to be looked at while that is undone.
-        let failed = containers.values.filter {
-            !goesBack && $0.preparation != nil && $0.replica.service == version.service && VersionID($0.replica) != version && $0.processes == nil
+        // What a release failed on stays to be looked at while that is undone; what still goes on is another's.
+        let failed = containers.values.filter { other in
+            !goesBack && other.preparation != nil && other.hasEnded && other.replica.service == version.service
+                && VersionID(other.replica) != version
         }
         for former in failed { try await endRunner(former.id) }
         for (index, hook) in (recipe.service.hooks?.preStart ?? []).enumerated() where index >= container.preparations ?? 0 {
@@ -82,13 +83,17 @@ extension ProjectSupervisor {
     ) async throws -> ContainerID? {
         let replica = container.replica
         let own = hook.runsForEachReplica == true ? "-\(replica.slot)" : ""
-        let name = "\(self.name)-\(replica.service)-pre_start-\(index)\(own)"
-        if let former = containers.values.first(where: { $0.name == name }) {
+        var name = "\(self.name)-\(replica.service)-pre_start-\(index)\(own)"
+        for former in containers.values where former.name == name || former.name == "\(name)-\(replica.generation)" {
             let isSame = former.preparation != nil && former.replica.generation == replica.generation
             if isSame, former.processes != nil { return former.id }
-            let isDone = isSame && former.phase == .exited(code: 0)
+            guard isSame || former.hasEnded else {
+                // Another version is being prepared at the same time.
+                name += "-\(replica.generation)"
+                continue
+            }
             try await endRunner(former.id)
-            if isDone { return nil }
+            if isSame, former.phase == .exited(code: 0) { return nil }
         }
         var service = recipe.service.runner(of: hook)
         // What the service's image declares is there too.

@@ -63,6 +63,9 @@ extension ProjectSupervisor {
                 try await adoptPause(of: container.id)
                 if exits[container.id] == nil { watch(container.id) }
                 if container.drainingSince != nil { watchDrains() }
+            case .created where container.preparation != nil, .starting where container.preparation != nil:
+                // Whom it was to prepare makes another one.
+                try await remove(container.id, because: .requested)
             case .starting:
                 try await platform.engine.discardProcesses(container.id)
                 try update(container.id) { container in

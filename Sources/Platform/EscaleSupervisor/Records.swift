@@ -157,6 +157,10 @@ struct ContainerRecord: Codable, Sendable {
         }
     }
 
+    var hasEnded: Bool {
+        if case .exited = phase { true } else { false }
+    }
+
     /// What the planner sees of it.
     ///
     /// - Parameters:
