@@ -14,13 +14,6 @@ extension ProjectSupervisor {
     /// not again when it is scaled, stopped and started, or gone back to. A daemon that comes after one that was killed goes on with it.
     func prepare(_ id: ContainerID) async throws {
         guard let container = containers[id], container.isOneOff != true, let recipe = recipes[VersionID(container.replica)] else { return }
-        let version = VersionID(container.replica)
-        // What a release failed on stays to be looked at while that is undone; what still goes on is another's.
-        let failed = containers.values.filter { other in
-            !goesBack && other.preparation != nil && other.hasEnded && other.replica.service == version.service
-                && VersionID(other.replica) != version
-        }
-        for former in failed { try await endRunner(former.id) }
         for (index, hook) in (recipe.service.hooks?.preStart ?? []).enumerated() where index >= container.preparations ?? 0 {
             if hook.runsForEachReplica == true {
                 try await run(hook, index, for: container, recipe)
@@ -29,6 +22,17 @@ extension ProjectSupervisor {
             }
             try update(id) { $0.preparations = index + 1 }
         }
+    }
+
+    /// Ends what prepares another version of the service for nobody any more, and removes what did. What a release failed on stays to
+    /// be looked at while that is undone.
+    func endOtherPreparations(than version: VersionID) async throws {
+        let underWay = Set(starting.map { VersionID($0) })
+        let others = containers.values.filter { other in
+            other.preparation != nil && other.replica.service == version.service && VersionID(other.replica) != version
+                && !underWay.contains(VersionID(other.replica)) && !(goesBack && other.hasEnded)
+        }
+        for other in others { try await endRunner(other.id) }
     }
 
     /// Whether a release leads back to a version that was there before, with all that is done once for it.

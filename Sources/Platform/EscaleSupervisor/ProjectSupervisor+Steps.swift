@@ -37,7 +37,11 @@ extension ProjectSupervisor {
     func removeVolume(_ volume: VolumeName) async throws {
         emit("Volume \(volume)", .working, "Removing")
         try await platform.volumes.remove(volume)
-        try platform.store.remove(volume)
+        do { try platform.store.remove(volume) } catch {
+            // What is written down is there: who wants it again by then would miss it.
+            try await platform.volumes.create(volume)
+            throw error
+        }
         volumes.remove(volume)
         emit("Volume \(volume)", .done, "Removed")
     }
@@ -131,7 +135,10 @@ extension ProjectSupervisor {
         let hasRun = container.startedAt != nil
         let begun = now
         do {
-            if !hasRun { try await prepare(id) }
+            if container.isOneOff != true {
+                try await endOtherPreparations(than: VersionID(container.replica))
+                if !hasRun { try await prepare(id) }
+            }
             try update(id) { $0.phase = .starting }
             let processes = try await launch(container, hasRun: hasRun)
             try update(id) { container in
