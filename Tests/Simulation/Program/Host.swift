@@ -72,7 +72,7 @@ final class Host: @unchecked Sendable {
         checkCompany(of: id)
         let nature = container.nature
         if nature.isTask {
-            time.after(random.time(50...3000)) { [self] in end(own, of: id, code: !isBenign && nature == .failingTask ? 1 : 0) }
+            time.after(random.time(50...3000)) { [self] in end(own, of: id, code: !isCalm && nature == .failingTask ? 1 : 0) }
             return
         }
         guard !isBenign else { return }
