@@ -114,6 +114,14 @@ import Testing
         #expect(said.contains { $0.contains(words) }, "\(said)")
     }
 
+    @Test func aChartLeavesStepsTheirOwnImages() throws {
+        let files = HelmChart.files(try MappingCase(name: "pre-start").manifests().set)
+        let workload = try #require(files.values.first { $0.contains("initContainers") })
+        #expect(workload.contains("image: busybox:1.36"), "\(workload)")
+        #expect(workload.contains("image: {{ .Values.web.image | quote }}"), "\(workload)")
+        #expect(files["values.yaml"]?.contains("registry.example.org/shop/web:3") == true, "\(files["values.yaml"] ?? "")")
+    }
+
     @Test func aChartHasItsValues() throws {
         let files = HelmChart.files(try MappingCase(name: "misread").manifests().set)
         let template = try #require(files["templates/deployment-app.yaml"])

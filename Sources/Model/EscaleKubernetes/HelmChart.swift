@@ -43,23 +43,35 @@ package enum HelmChart {
                     // A job that runs once for each revision, under a name of its own.
                     object.name = sign("\(service)-{{ .Release.Revision }}")
                 }
-                return replacing(object.manifest(namespace: nil), in: key, own: service)
+                let manifest = object.manifest(namespace: nil)
+                return replacing(manifest, in: key, own: service, image: Self.image(of: service, in: manifest))
             case "Ingress", "HTTPRoute", "HorizontalPodAutoscaler":
                 return replacing(object.manifest(namespace: nil), in: key, own: service)
             default: return object.manifest(namespace: nil)
             }
         }
 
-        /// Images, replicas, hosts and resources.
-        private mutating func replacing(_ value: YAMLValue, in service: String, own: String) -> YAMLValue {
+        /// The image of the service's own container.
+        private static func image(of service: String, in value: YAMLValue) -> String? {
             switch value {
             case .map(let members):
-                // Of the service's own container; the others have the same image.
+                if value["name"]?.stringValue == service, let image = value["image"]?.stringValue { return image }
+                return members.lazy.compactMap { image(of: service, in: $0.value) }.first
+            case .list(let items): return items.lazy.compactMap { image(of: service, in: $0) }.first
+            case .null, .bool, .int, .double, .string: return nil
+            }
+        }
+
+        /// The service's image, replicas, hosts and resources.
+        private mutating func replacing(_ value: YAMLValue, in service: String, own: String, image: String? = nil) -> YAMLValue {
+            switch value {
+            case .map(let members):
+                // Other containers of the pod may have the same image, or one of their own.
                 let isOwn = value["name"]?.stringValue == own
                 return .map(
                     members.map { member in
                         switch (member.key, member.value) {
-                        case ("image", .string): return .init("image", reference(service, "image", member.value))
+                        case ("image", .string(let text)) where text == image: return .init("image", reference(service, "image", member.value))
                         case ("replicas", .int): return .init("replicas", reference(service, "replicas", member.value))
                         case ("minReplicas", .int): return .init("minReplicas", reference(service, "minReplicas", member.value))
                         case ("maxReplicas", .int): return .init("maxReplicas", reference(service, "maxReplicas", member.value))
@@ -67,10 +79,10 @@ package enum HelmChart {
                             let key = "host" + number(of: host, service)
                             return .init("host", reference(service, key, member.value))
                         case ("resources", .map) where isOwn: return .init("resources", reference(service, "resources", member.value))
-                        default: return .init(member.key, replacing(member.value, in: service, own: own))
+                        default: return .init(member.key, replacing(member.value, in: service, own: own, image: image))
                         }
                     })
-            case .list(let items): return .list(items.map { replacing($0, in: service, own: own) })
+            case .list(let items): return .list(items.map { replacing($0, in: service, own: own, image: image) })
             case .null, .bool, .int, .double, .string: return value
             }
         }
