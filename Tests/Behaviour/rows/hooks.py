@@ -38,6 +38,7 @@ area.refused("pre_start that fails", "pre_start: [{command: [sh, -c, 'echo no da
              "escale container inspect .*-pre-start-that-fails-pre_start-0")
 area.refused("pre_start of a program that isn't there", "pre_start: [{command: [/bin/none]}]", "/bin/none")
 area.refused("pre_start of an image that isn't there", "pre_start: [{command: [id], image: 'none:1'}]", "needs the image \"none:1\"")
+area.refused("pre_start of an image that may not be pulled", "pull_policy: never\npre_start: [{command: [id], image: 'none:1'}]", "there is no image \"none:1\" here", "escale pull")
 area.refused("pre_start without a command", "pre_start: [{user: root}]", "has no `command`")
 
 COUNTED = """services:
@@ -166,6 +167,7 @@ area.refused("post_start that fails", "post_start: [{command: [sh, -c, 'echo no 
 area.refused("post_start of a program that isn't there", "post_start: [{command: [/bin/none]}]", "post_start")
 area.refused("post_start of a user that isn't there", "post_start: [{command: [id], user: nobody-here}]", "nobody-here")
 area.refused("post_start without a command", "post_start: [{user: root}]", "has no `command`")
+
 
 @area.scenario("what depends on a service waits for its post_start")
 def waits(bench):
